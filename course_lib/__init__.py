@@ -1,0 +1,1 @@
+"""The library behind the course: plain functions and small classes, meant to be read."""
