@@ -1,0 +1,79 @@
+"""Where the code runs, how large it runs, and whether a claim holds."""
+
+import math
+import os
+import random
+
+import numpy as np
+import torch
+
+__all__ = ["device", "expect", "scale", "seed_everything"]
+
+
+def scale() -> str:
+    """The dial: "gpu" where there is CUDA or Apple's MPS, else "laptop"; COURSE_SCALE overrides.
+
+    Raises ValueError where COURSE_SCALE is neither of the two.
+    """
+    chosen = os.environ.get("COURSE_SCALE", "").strip().lower()
+    if chosen not in ("", "laptop", "gpu"):
+        raise ValueError(f"COURSE_SCALE must be 'laptop' or 'gpu', but it is {chosen!r}")
+    found = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return chosen or ("gpu" if found else "laptop")
+
+
+def device() -> torch.device:
+    """The device to train on: CUDA, else MPS, else the CPU; always the CPU at laptop scale, so that figures repeat."""
+    if scale() == "gpu":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+    return torch.device("cpu")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and PyTorch (every device), so that a cell gives the same numbers each time it runs."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def expect(
+    name: str,
+    value: object,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    equals: object = None,
+    cause: str | None = None,
+) -> None:
+    """Assert a claim, and print a verdict that is the same on every machine: the value itself is not printed.
+
+    Give `equals`, or one or both of `at_least` and `at_most`; `cause` says what usually makes it fail.
+    Raises AssertionError with the value where the claim fails (NaN always fails), ValueError where there is no bound.
+
+    >>> expect("validation loss", 1.52, at_most=1.60)
+    validation loss · expected at most 1.60 · ok
+    >>> expect("neighbour of paris", "london", equals="london")
+    neighbour of paris · expected london · ok
+    """
+    if equals is not None:
+        wanted, holds = str(equals), value == equals
+    elif at_least is not None or at_most is not None:
+        low, high = (-math.inf if at_least is None else at_least), (math.inf if at_most is None else at_most)
+        bounds = [f"at least {_show(low)}"] * (at_least is not None) + [f"at most {_show(high)}"] * (
+            at_most is not None
+        )
+        wanted, holds = " and ".join(bounds), low <= float(value) <= high  # type: ignore[arg-type]
+    else:
+        raise ValueError(f"expect({name!r}, ...) needs equals=, at_least= or at_most=")
+    if not holds:
+        shown = value if equals is not None else f"{float(value):.6g}"  # type: ignore[arg-type]
+        usually = f" What usually causes this: {cause}" if cause else ""
+        raise AssertionError(f"{name} · expected {wanted}, but it is {shown}.{usually}")
+    print(f"{name} · expected {wanted} · ok")
+
+
+def _show(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:.2f}" if abs(bound) >= 0.01 else f"{bound:.1e}"
