@@ -1,0 +1,318 @@
+"""The course's one command: `python3 course.py` lists what it can do.
+
+It makes `.venv` beside itself, installs there what requirements.txt names, and runs everything inside it.
+Standard library only. An old Python must be able to read this file in order to say what is needed instead:
+hence ASCII, no f-strings, no annotations, no unpacking inside a list.
+"""
+# ruff: noqa: RUF005
+
+from __future__ import print_function
+
+import os
+import subprocess
+import sys
+
+THIS = "%d.%d" % sys.version_info[:2]
+COMMAND = "py course.py" if os.name == "nt" else "python3 course.py"
+
+
+def unsuitable():
+    """One sentence: what is needed, and the interpreter on this machine that would do."""
+    advice = "install one, from https://www.python.org/downloads/ for example"
+    for name in ("py -3.11", "py -3.12", "python3.11", "python3.12"):
+        try:
+            with open(os.devnull, "w") as nowhere:
+                if subprocess.call(name.split() + ["--version"], stdout=nowhere, stderr=nowhere) == 0:
+                    advice = "run `%s %s`" % (name, subprocess.list2cmdline(sys.argv))
+        except OSError:
+            pass
+    return "The course needs Python 3.11 or 3.12, and this is %s: %s." % (THIS, advice)
+
+
+if not (3, 11) <= sys.version_info < (3, 14):  # gensim has no wheel for 3.14
+    sys.exit(unsuitable())
+
+import argparse
+import contextlib
+import difflib
+import hashlib
+import importlib.util
+import json
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+COMMANDS = {  # the arguments, what it does, and where it is only passed on: to what
+    "lab": ("[--cpu] [--reset NN] [--no-browser]", "open my/, your working copies, in JupyterLab", None),
+    "test": ("[--cpu] [--quick] [-- PYTEST ...]", "run all tests and notebooks; --quick: in three minutes", None),
+    "data": ("[--list]", "fetch all data sets at once, for a class or a flight", ["-m", "course_lib.data"]),
+    "run": ("NN|PATH", "execute one notebook without a browser, and time it", ["-m", "course_lib.notebooks", "run"]),
+    "refresh": ("[NN ...] [--check]", "store fresh outputs in notebooks/", ["-m", "course_lib.notebooks", "refresh"]),
+    "results": ("[NAME]", "compute a table of stored results anew", ["-m", "course_lib.results"]),
+    "bench": ("[NAME]", "measure how fast things are", ["tests/bench.py"]),
+    "doctor": ("", "check Python, disk, memory, device, packages and data, and say what to do", None),
+}
+
+
+def say(sentence):
+    print(sentence, flush=True)
+
+
+def fail(sentence, code=1):
+    print(sentence, file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def call(command, **extra):
+    """Run a command in the project's folder and return its exit code; it has ended when this returns or raises."""
+    environment = {name: os.environ[name] for name in os.environ if name not in ("MPLBACKEND", "PYTHONPATH")}
+    environment.update(PYTHONUTF8="1", **extra)
+    child = subprocess.Popen([str(word) for word in command], cwd=str(ROOT), env=environment)
+    try:
+        code = child.wait()
+        return code if code >= 0 else 128 - code
+    except KeyboardInterrupt:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(5)  # the terminal has interrupted it too: let it clean up
+        raise
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(10)
+            child.kill()
+            child.wait()
+
+
+def gigabytes(cpu):
+    """(to download, on disk), measured; on Linux PyPI's torch brings NVIDIA's libraries with it."""
+    return (3.0, 7.0) if sys.platform == "linux" and not cpu else (0.5, 2.0)
+
+
+def why_anew():
+    """Why .venv has to be made, or None where it serves."""
+    if not VENV.exists():
+        return "there is none yet"
+    # pip's RECORD is the last file that is written of it.
+    probe = "import importlib.metadata as m, sys; m.distribution('pip').read_text('RECORD')[0]; print(sys.version)"
+    try:
+        version = subprocess.check_output([str(PYTHON), "-I", "-c", probe], stderr=subprocess.DEVNULL).decode()
+    except (OSError, subprocess.CalledProcessError):
+        return "the old one is unfinished, or the Python that made it has gone"
+    return None if version.startswith(THIS + ".") else "the old one is of Python %s" % version.split()[0]
+
+
+def make_venv(reason, cpu):
+    if importlib.util.find_spec("ensurepip") is None:
+        fail("This Python cannot make .venv yet: on Debian or Ubuntu run `sudo apt install python%s-venv`, "
+             "then the same command again." % THIS)  # fmt: skip
+    needed, free = sum(gigabytes(cpu)), shutil.disk_usage(str(ROOT)).free / 1e9
+    if free < needed:
+        fail("The set-up needs about %.0f GB of free disk, and %s has %.1f GB." % (needed, ROOT, free))
+    say("Making .venv, the course's own environment (%s)." % reason)
+    if VENV.exists():
+        shutil.rmtree(str(VENV))
+    if call([sys._base_executable, "-m", "venv", VENV]):
+        fail("Python could not make .venv, for the reason above.")
+
+
+def sweep():
+    """Remove what an interrupted pip left, so that it installs a half-copied package anew.
+
+    pip writes INSTALLER when all files of a package are in place, and then its RECORD.
+    """
+    for site in list(VENV.glob("lib/python*/site-packages")) + list(VENV.glob("Lib/site-packages")):
+        halves = [d for d in site.glob("*.dist-info") if not ((d / "INSTALLER").exists() and (d / "RECORD").exists())]
+        for left in halves + list(site.glob("~*")):
+            shutil.rmtree(str(left)) if left.is_dir() else left.unlink()
+
+
+def pip_commands(python, requirements, cpu, system):
+    """The commands that install a requirements file; with `cpu` Linux takes torch from PyTorch's own index first."""
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    commands = [pip + ["-r", str(requirements)]]
+    pins = [line.split()[0] for line in requirements.read_text(encoding="utf-8").splitlines() if line[:7] == "torch=="]
+    if cpu and system == "linux" and pins:
+        commands.insert(0, pip + ["--index-url", CPU_INDEX] + pins)
+    return commands
+
+
+def install(name, cpu):
+    """Install what a requirements file names, unless the stamp in .venv says that this is done."""
+    requirements, stamp = ROOT / name, VENV / (name.replace("/", "-") + ".installed")
+    content = requirements.read_bytes() + ("%s %s" % (THIS, ROOT)).encode("utf-8")  # the folder may have moved
+    wanted = hashlib.sha256(content).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    say("Installing what %s names." % name)
+    if name == "requirements.txt" and not stamp.exists():
+        say("This happens once: about %g GB to download, %g GB on disk." % gigabytes(cpu))
+        if gigabytes(cpu) != gigabytes(True) and not shutil.which("nvidia-smi"):
+            say("No NVIDIA GPU here? Then `%s lab --cpu` downloads %g GB only." % (COMMAND, gigabytes(True)[0]))
+    sweep()
+    for command in pip_commands(PYTHON, requirements, cpu, sys.platform):
+        if call(command):
+            fail("pip stopped, for the reason above (no network? a full disk?); the same command goes on from there.")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def set_up(cpu=False, tests=False):
+    """Make .venv, and install in it what is not installed yet."""
+    reason = why_anew()
+    if reason:
+        make_venv(reason, cpu)
+    for name in ["requirements.txt"] + ["tests/requirements.txt"] * tests:
+        install(name, cpu)
+
+
+def editions():
+    """The project's notebooks: name to path."""
+    return {path.stem: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def write(target, content):
+    """Write a file whole or not at all."""
+    partial = target.with_name("." + target.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(str(partial), str(target))
+
+
+def update_copies():
+    """Add to my/ what is missing and renew what the learner never changed; a learner's work stays as it is.
+
+    my/.copied.json holds the SHA-256 of each copy as it was made: a file that differs from it is the learner's.
+    """
+    my, memory, project = ROOT / "my", ROOT / "my" / ".copied.json", editions()
+    my.mkdir(exist_ok=True)
+    try:
+        copied = dict(json.loads(memory.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        copied = {}  # missing or damaged: what differs from the project's counts as the learner's
+    for name, edition in project.items():
+        copy, new = my / edition.name, digest(edition)
+        old = digest(copy)
+        if old in (None, new, copied.get(name)):
+            if old != new:
+                write(copy, edition.read_bytes())
+            copied[name] = new
+        elif copied.get(name) != new:
+            say("%s has a newer edition: `%s lab --reset %s` takes it and keeps yours." % (name, COMMAND, name[:2]))
+    for name in set(copied) - set(project):
+        copy, renumbered = my / (name + ".ipynb"), name[2:] in [other[2:] for other in project]
+        if renumbered and digest(copy) == copied[name]:
+            copy.unlink()  # never changed, and now there under its new number
+    write(memory, json.dumps(copied, indent=1).encode("utf-8"))
+
+
+def reset(which):
+    """Put the learner's copy of a notebook aside under a dated name: `update_copies` then makes a new one."""
+    word = Path(which).name.split(".")[0]
+    names = [name for name in editions() if word in (name, name[3:]) or word.zfill(2) == name[:2]]
+    if not names:
+        fail("There is no notebook %s; there are %s." % (which, ", ".join(editions()) or "none"), 2)
+    copy = kept = ROOT / "my" / (names[0] + ".ipynb")
+    while kept.exists():
+        kept = copy.with_name("%s.%s.ipynb" % (names[0], time.strftime("%Y-%m-%d_%H-%M-%S")))
+    if kept != copy:
+        copy.rename(kept)
+        say("Your %s is kept as my/%s." % (copy.name, kept.name))
+
+
+def parse(name, words, *options):
+    """The options of a command; a wrong one is answered in one line."""
+    parser = argparse.ArgumentParser(prog="course.py " + name, description=COMMANDS[name][1], allow_abbrev=False)
+    parser.error = lambda message: fail("course.py %s: %s; it takes %s" % (name, message, COMMANDS[name][0]), 2)
+    for option in options:
+        parser.add_argument(option, action="store" if option == "--reset" else "store_true")
+    return parser.parse_args(words)
+
+
+def lab(words):
+    options = parse("lab", words, "--cpu", "--reset", "--no-browser")
+    if options.reset:
+        reset(options.reset)
+    update_copies()
+    set_up(options.cpu)
+    settings = VENV / "share" / "jupyter" / "lab" / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    write(settings / "overrides.json", json.dumps(quiet).encode("utf-8"))
+    say("Starting JupyterLab; Ctrl-C in this window ends it.")
+    address = ["--ServerApp.ip=127.0.0.1", "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
+    others = ["--ServerApp.root_dir=%s" % (ROOT / "my"), "--ServerApp.answer_yes=True", "--allow-root"]
+    return call([PYTHON, "-m", "jupyterlab"] + address + others + ["--no-browser"] * options.no_browser)
+
+
+def test(words, sandbox):
+    at = words.index("--") if "--" in words else len(words)
+    options, extra = parse("test", words[:at], "--cpu", "--quick"), words[at + 1 :]
+    set_up(options.cpu, tests=True)
+    nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
+    scope = ["-m", "not slow", "notebooks/00_start_here.ipynb"] if options.quick else ["notebooks"]
+    steps = [
+        ["-m", "course_lib.data"],
+        ["-m", "ruff", "check"],
+        ["-m", "ruff", "format", "--check"],
+        ["-m", "pytest"] + nbval + ["--nbval-cell-timeout", "300"] + scope + ["tests"] + extra,
+    ]
+    codes = [call([PYTHON] + step, **sandbox) for step in steps]
+    return next((code for code in codes if code), 0)
+
+
+def doctor():
+    if not why_anew():
+        return call([PYTHON, "-m", "course_lib.doctor"])
+    say("Python    %s (the course is tested on 3.11 and 3.12)" % THIS)
+    say("Disk      %.1f GB free" % (shutil.disk_usage(str(ROOT)).free / 1e9))
+    say("Packages  not set up yet: run `%s lab`" % COMMAND)
+    return 1
+
+
+def main(words):
+    if not words or words[0] in ("-h", "--help", "help"):
+        for name, (arguments, does, _) in COMMANDS.items():
+            say("%s %-42s %s" % (COMMAND, name + " " + arguments, does))
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        nearest = difflib.get_close_matches(name, COMMANDS, 1, cutoff=0)[0]
+        fail("There is no command %r; the nearest is %r, and `%s` lists them all." % (name, nearest, COMMAND), 2)
+    if THIS not in ("3.11", "3.12"):
+        say("The course is tested on Python 3.11 and 3.12; this is %s." % THIS)
+    with tempfile.TemporaryDirectory() as scratch:
+        sandbox = {"COURSE_SCALE": "laptop", "COURSE_PROGRESS": os.path.join(scratch, "progress.json")}
+        if name == "test":
+            return test(rest, sandbox)
+        if name in ("lab", "doctor"):
+            return lab(rest) if name == "lab" else doctor()
+        set_up(tests=name == "bench")
+        rest = [os.path.abspath(word) if word.endswith(".ipynb") and os.path.exists(word) else word for word in rest]
+        return call([PYTHON] + COMMANDS[name][2] + rest, **(sandbox if name in ("run", "refresh") else {}))
+
+
+def stop(number, frame):
+    """Leave through every `finally`, so that a closed terminal leaves no JupyterLab behind."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), stop)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        fail("\nStopped; the same command goes on from here.", 130)
+    except OSError as error:
+        fail("course.py: %s" % error)
