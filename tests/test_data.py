@@ -92,3 +92,78 @@ def test_analogies_are_pinned():
     assert sha256(sections) == "02a331925e339a19929c9ab2c353621f2439671401d73e1a4afc834db6b3f756"
     assert len(sections) == 14 and sum(map(len, sections.values())) == 19_544
     assert sections["capital-common-countries"][0] == ("Athens", "Greece", "Baghdad", "Iraq")
+
+
+REVIEWS = {
+    "imdb": ("97f64a51e7b2ba6805c8c78a65babb5ae6603c212614d99e60715f4225f22d73", [19_612, 2_399, 2_460]),
+    "rotten_tomatoes": ("80649537e1a34da805eb3c7bf3aa93101299545abfd7e2d1b9e60edfd026d273", [6_817, 852, 854]),
+}
+
+
+@pytest.mark.parametrize("source", REVIEWS)
+def test_movie_reviews_are_pinned_balanced_and_apart(source):
+    splits = data.movie_reviews(source)
+    assert (sha256(splits), [len(rows) for rows in splits.values()]) == REVIEWS[source]
+    for rows in splits.values():
+        assert abs(sum(verdict for _, verdict in rows) / len(rows) - 0.5) < 0.01
+        assert abs(sum(verdict for _, verdict in rows[:200]) / 200 - 0.5) < 0.1, "the order is not by verdict"
+    texts = [text for rows in splits.values() for text, _ in rows]
+    assert len(set(texts)) == len(texts)
+    assert not re.search(r"<br|&#\d+;|[\x00-\x09\x0b-\x1f\x7f-\x9f]", "\n".join(texts))
+
+
+def test_imdb_reviews_share_no_long_passage_across_splits():
+    passages = {}
+    for split, rows in data.movie_reviews("imdb").items():
+        words = [re.findall("[a-z]+", text.lower()) for text, _ in rows]
+        passages[split] = {" ".join(w[i : i + 30]) for w in words for i in range(len(w) - 30) if len(w[i]) > 7}
+    assert not passages["train"] & passages["validation"] and not passages["test"] & passages["validation"]
+    assert not passages["train"] & passages["test"]
+
+
+def test_a_wrong_source_of_reviews_is_named():
+    with pytest.raises(ValueError, match="imdb and rotten_tomatoes, not 'amazon'"):
+        data.movie_reviews("amazon")
+
+
+INTERFACE = {
+    "zh_CN": ("cc4f2685e974dbbdef20821dea05c45e141cc567eaea8f4bcf791b7db696132a", [2_453, 230, 225]),
+    "fr_FR": ("9e701410cfb8659605af5af25fa335f97ec21fcdcd641f2a08bc57ae34f3a4d9", [2_417, 203, 195]),
+}
+
+
+@pytest.mark.parametrize("language", INTERFACE)
+def test_interface_strings_are_pinned_and_apart(language):
+    splits = data.interface_strings(language)
+    assert (sha256(splits), [len(rows) for rows in splits.values()]) == INTERFACE[language]
+    for side in (0, 1):
+        sides = {split: {row[side] for row in rows} for split, rows in splits.items()}
+        assert not sides["test"] & (sides["train"] | sides["validation"]) and not sides["train"] & sides["validation"]
+
+
+def test_a_wrong_language_is_named():
+    with pytest.raises(ValueError, match="zh_CN and fr_FR, not 'de_DE'"):
+        data.interface_strings("de_DE")
+
+
+PRONUNCIATIONS = {
+    None: ("5164b722810b98aa961f8d7d981405133868c51bfe034697c8315b7b03620441", 126_052),
+    "train": ("89b510e213a86922f7dd71bbd762ad923eab2cfd08421f2bc08d842c52c1066c", 101_134),
+    "validation": ("09e58b3cc885e4c2638fb6d34cceff83cb4819b607b89d22f1a2157427c7978f", 12_730),
+    "test": ("2cb49f4f13a32342376bdfb80e619113d18ec90f57be8d1ea8076bccccbb95f8", 12_188),
+}
+
+
+def test_pronunciations_are_pinned_and_apart():
+    words = {split: data.pronunciations(split) for split in PRONUNCIATIONS}
+    assert {split: (sha256(found), len(found)) for split, found in words.items()} == PRONUNCIATIONS
+    assert words[None]["hello"] == ["HH AH0 L OW1", "HH EH0 L OW1"]
+    phonemes = {phoneme for found in words[None].values() for sound in found for phoneme in sound.split()}
+    assert len({phoneme.rstrip("012") for phoneme in phonemes}) == 39
+    starts = {split: {word[:5] for word in words[split]} for split in ("train", "validation", "test")}
+    assert not starts["test"] & starts["train"] and not starts["validation"] & (starts["train"] | starts["test"])
+
+
+def test_a_wrong_split_of_pronunciations_is_named():
+    with pytest.raises(ValueError, match="train, validation and test, not 'dev'"):
+        data.pronunciations("dev")

@@ -1,7 +1,21 @@
 """Loaders for the course's data sets: plain Python, NumPy, or gensim's KeyedVectors. The cards: data/README.md."""
 
 from course_lib.data.packages import DataError, fetch, status
+from course_lib.data.pairs import interface_strings, pronunciations
+from course_lib.data.reviews import movie_reviews
 from course_lib.data.texts import shakespeare, wikipedia
 from course_lib.data.words import analogies, glove, word_similarity
 
-__all__ = ["DataError", "analogies", "fetch", "glove", "shakespeare", "status", "wikipedia", "word_similarity"]
+__all__ = [
+    "DataError",
+    "analogies",
+    "fetch",
+    "glove",
+    "interface_strings",
+    "movie_reviews",
+    "pronunciations",
+    "shakespeare",
+    "status",
+    "wikipedia",
+    "word_similarity",
+]

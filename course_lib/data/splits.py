@@ -1,0 +1,62 @@
+"""Fixed splits, and what keeps them apart: no held-out text occurs in training, nor one that differs by a word."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+__all__ = ["SPLITS", "digest", "draw", "keep_apart", "variants"]
+
+SPLITS = ("train", "validation", "test")
+
+
+def digest(key: str) -> int:
+    """A number that depends on nothing but the text: fixed splits and orders are made from it."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+
+
+def draw(key: str) -> str:
+    """The split of a key: one in ten is "validation", one in ten "test", the rest "train".
+
+    >>> [draw(word) for word in ("the", "of", "and", "to")]
+    ['validation', 'train', 'train', 'test']
+    """
+    return {0: "validation", 1: "test"}.get(digest(key) % 10, "train")
+
+
+def variants(text: str) -> set[str]:
+    """The text in bare words, and from four words on with each word left out in turn.
+
+    Two texts share a variant if they are the same, or differ by one word that was changed, added or dropped.
+
+    >>> sorted(variants("Nay, answer me: stand!"))
+    ['answer me stand', 'nay answer me', 'nay answer me stand', 'nay answer stand', 'nay me stand']
+    """
+    words = re.findall(r"[^\W_]+", text.lower().replace("'", ""))
+    shorter = range(len(words) if len(words) >= 4 else 0)
+    return {" ".join(words), *(" ".join(words[:left_out] + words[left_out + 1 :]) for left_out in shorter)}
+
+
+def keep_apart(splits: dict[str, list], texts: Sequence[int] = (0,)) -> dict[str, list]:
+    """The splits without validation rows that are near training rows, and test rows that are near either.
+
+    A row is near another if one of its `texts` (by their positions in the row) shares a variant with the other's.
+    """
+    seen: set[tuple[int, str]] = set()
+    kept = {}
+    for split in SPLITS:
+        marks = [{(place, variant) for place in texts for variant in variants(row[place])} for row in splits[split]]
+        kept[split] = [row for row, mark in zip(splits[split], marks, strict=True) if seen.isdisjoint(mark)]
+        seen.update(*marks)
+    return kept
+
+
+def without_repeats(texts: Iterable[str]) -> list[int]:
+    """The positions of the texts that do not share a variant with an earlier one."""
+    seen: set[str] = set()
+    kept = []
+    for position, text in enumerate(texts):
+        marks = variants(text)
+        if seen.isdisjoint(marks):
+            kept.append(position)
+        seen |= marks
+    return kept
