@@ -93,7 +93,7 @@ def call(command, **extra):
 
 def gigabytes(cpu):
     """(to download, on disk), measured; on Linux PyPI's torch brings NVIDIA's libraries with it."""
-    return (3.0, 7.0) if sys.platform == "linux" and not cpu else (0.5, 2.0)
+    return (3.0, 6.0) if sys.platform == "linux" and not cpu else (0.5, 2.0)
 
 
 def why_anew():

@@ -1,0 +1,518 @@
+"""course.py, copied to a folder of its own, where .venv holds a pip and a JupyterLab that only take notes."""
+
+import ast
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+import pytest
+
+COURSE = Path(__file__).resolve().parents[1] / "course.py"
+NOTE = """
+import json, os, sys, time
+with open("{name}.log", "a", encoding="utf-8") as log:
+    print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]), file=log)
+try:
+    time.sleep(60 if os.environ.get("FAKE") == "slow" else 0)
+except KeyboardInterrupt:
+    pass
+sys.exit(int(os.environ.get("FAKE_CODE", 0)))
+"""
+posix = pytest.mark.skipif(os.name == "nt", reason="signals and scripts as POSIX has them")
+
+
+@pytest.fixture
+def course(tmp_path):
+    """course.py as a module, in a folder with two notebooks whose name has a space and a letter beyond ASCII."""
+    root = tmp_path / "my cours é"
+    for folder in ("notebooks", "tests"):
+        (root / folder).mkdir(parents=True)
+    (root / "requirements.txt").write_text("-e .\ntorch==2.13.0  # a note\nnumpy==2.4.6\n", encoding="utf-8")
+    (root / "tests" / "requirements.txt").write_text("pytest==9.2.0\n", encoding="utf-8")
+    for name in ("00_start_here", "02_word_vectors"):
+        (root / "notebooks" / f"{name}.ipynb").write_text(f"{name}, first edition", encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("course", shutil.copy(COURSE, root))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def ready(course):
+    """The same with a .venv."""
+    venv.create(course.VENV, with_pip=False, symlinks=os.name != "nt")
+    for name in ("pip", "jupyterlab"):
+        (site(course) / name).mkdir()
+        (site(course) / name / "__main__.py").write_text(NOTE.format(name=name), encoding="utf-8")
+    package(course, "pip-1.0")
+    return course
+
+
+@pytest.fixture
+def calls(course, monkeypatch):
+    """The commands that would be run, with what they are told beyond the environment."""
+    made = []
+    monkeypatch.setattr(course, "call", lambda command, **extra: made.append(([*map(str, command)], extra)) or 0)
+    return made
+
+
+def site(course):
+    return next(iter([*course.VENV.glob("lib/python*/site-packages"), *course.VENV.glob("Lib/site-packages")]))
+
+
+def package(course, name, files=("METADATA", "INSTALLER", "RECORD")):
+    folder = site(course) / f"{name}.dist-info"
+    folder.mkdir()
+    for file in files:
+        (folder / file).write_text(f"{file}\n", encoding="utf-8")
+    return folder
+
+
+def run(course, *words, **environment):
+    """course.py as a process of its own."""
+    command = [sys.executable, str(course.ROOT / "course.py"), *words]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", cwd="/")
+
+
+def notes(course, name):
+    """What a fake package was called with, a row a call."""
+    log = course.ROOT / f"{name}.log"
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+
+
+def newer_syntax(source):
+    """What Python 2.7 could not read, as far as the syntax tree shows it."""
+    found = [] if source.isascii() else ["letters beyond ASCII"]
+    kinds = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.Nonlocal, ast.YieldFrom, ast.Match)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, kinds):
+            found.append(type(node).__name__)
+        elif getattr(node, "kwonlyargs", None) or getattr(node, "posonlyargs", None):
+            found.append("special arguments")
+        elif getattr(node, "annotation", None) or getattr(node, "returns", None):
+            found.append("annotation")
+        elif isinstance(node, (ast.List, ast.Tuple, ast.Set)) and any(isinstance(e, ast.Starred) for e in node.elts):
+            found.append("unpacking in a display")
+        elif None in getattr(node, "keys", []) or getattr(node, "cause", None):
+            found.append("unpacking in a dict, or raise ... from")
+    return found
+
+
+def test_an_old_python_can_read_it():
+    source = COURSE.read_text(encoding="utf-8")
+    assert newer_syntax(source) == [] and "from __future__ import print_function" in source
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["f'{1}'", "'é'", "a: int = 1", "def f(a: int): 0", "def f() -> int: 0", "def f(*, a): 0", "(a := 1)", "[*a, 1]",
+     "{**a}", "def f(a, /): 0", "raise A from None"],
+)  # fmt: skip
+def test_newer_syntax_would_be_seen(source):
+    assert newer_syntax(source)
+
+
+@pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 14)])
+@pytest.mark.parametrize("others", [[], pytest.param(["python3.11"], marks=posix), pytest.param(["py"], marks=posix)])
+def test_another_python_is_told_what_is_needed(tmp_path, version, others):
+    for name in others:
+        (tmp_path / name).write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    fake = f"import runpy, sys; sys.version_info = {version}; sys.argv = ['course.py', 'lab']; "
+    code = fake + f"runpy.run_path({str(COURSE)!r}, run_name='__main__')"
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    advice = {"": "install one", "python3.11": "run `python3.11 {}`", "py": "run `py -3.12 {}`"}["".join(others)]
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert "needs Python 3.11 or 3.12, and this is {}.{}: ".format(*version) in done.stderr
+    assert advice.format(subprocess.list2cmdline([str(COURSE), "lab"])) in done.stderr
+
+
+def test_alone_it_lists_its_commands(course):
+    done = run(course)
+    words = [re.fullmatch(r"(?:python3|py) course.py (\w+) .*  \w.*", line)[1] for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and words == ["lab", "test", "data", "run", "refresh", "results", "bench", "doctor"]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["tset"], "nearest is 'test'"),
+        (["Lab"], "nearest is 'lab'"),
+        (["lab", "--gpu"], "--cpu"),
+        (["lab", "--reset"], "--reset"),
+        (["lab", "--reset", "07"], "there are 00_start_here, 02_word_vectors"),
+        (["test", "--fast"], "--quick"),
+    ],
+)
+def test_a_wrong_word_is_answered_in_one_line(course, words, answer):
+    done = run(course, *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1) and answer in done.stderr
+
+
+def edition(course, name, text):
+    (course.ROOT / "notebooks" / f"{name}.ipynb").write_text(text, encoding="utf-8")
+
+
+def mine(course, name):
+    return course.ROOT / "my" / f"{name}.ipynb"
+
+
+def in_my(course):
+    files = (course.ROOT / "my").iterdir()
+    return {path.name.removesuffix(".ipynb"): path.read_text(encoding="utf-8") for path in files}
+
+
+def test_missing_copies_are_added(course):
+    course.update_copies()
+    mine(course, "02_word_vectors").unlink()
+    course.update_copies()
+    memory = json.loads(in_my(course).pop(".copied.json"))
+    assert in_my(course).keys() == {".copied.json", "00_start_here", "02_word_vectors"}
+    assert mine(course, "02_word_vectors").read_text(encoding="utf-8") == "02_word_vectors, first edition"
+    assert memory["02_word_vectors"] == course.digest(course.ROOT / "notebooks" / "02_word_vectors.ipynb")
+
+
+def test_an_untouched_copy_is_renewed_silently(course, capsys):
+    course.update_copies()
+    edition(course, "02_word_vectors", "second edition")
+    course.update_copies()
+    assert in_my(course)["02_word_vectors"] == "second edition" and capsys.readouterr().out == ""
+    edition(course, "02_word_vectors", "third edition")
+    course.update_copies()
+    assert in_my(course)["02_word_vectors"] == "third edition"
+
+
+def test_a_learners_work_is_left_and_a_newer_edition_named(course, capsys):
+    course.update_copies()
+    mine(course, "02_word_vectors").write_text("my work", encoding="utf-8")
+    course.update_copies()
+    assert capsys.readouterr().out == ""
+    edition(course, "02_word_vectors", "second edition")
+    for _ in range(2):
+        course.update_copies()
+        assert in_my(course)["02_word_vectors"] == "my work"
+        line = "02_word_vectors has a newer edition: `{} lab --reset 02` takes it and keeps yours.\n"
+        assert capsys.readouterr().out == line.format(course.COMMAND)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '"x"', "null", "\x00", '{"02_word_vectors": 3}'])
+def test_a_damaged_memory_loses_nothing(course, damage):
+    course.update_copies()
+    mine(course, "02_word_vectors").write_text("my work", encoding="utf-8")
+    (course.ROOT / "my" / ".copied.json").write_text(damage, encoding="utf-8")
+    edition(course, "02_word_vectors", "second edition")
+    course.update_copies()
+    assert in_my(course)["02_word_vectors"] == "my work"
+    edition(course, "00_start_here", "second edition")
+    course.update_copies()
+    assert in_my(course)["00_start_here"] == "second edition"  # it was the same as the project's: known again
+
+
+def test_a_notebook_that_left_the_project_stays_with_the_learner(course):
+    course.update_copies()
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").unlink()
+    course.update_copies()
+    assert in_my(course)["02_word_vectors"] == "02_word_vectors, first edition"
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_renumbered_notebook_moves_unless_it_was_changed(course, changed):
+    course.update_copies()
+    if changed:
+        mine(course, "02_word_vectors").write_text("my work", encoding="utf-8")
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "03_word_vectors.ipynb")
+    course.update_copies()
+    assert in_my(course)["03_word_vectors"] == "02_word_vectors, first edition"
+    assert in_my(course).get("02_word_vectors") == ("my work" if changed else None)
+
+
+def test_a_copy_is_written_whole_or_not_at_all(course, monkeypatch):
+    course.update_copies()
+    edition(course, "02_word_vectors", "second edition")
+
+    def full_disk(*paths):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(course.os, "replace", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        course.update_copies()
+    assert in_my(course)["02_word_vectors"] == "02_word_vectors, first edition"
+
+
+@pytest.mark.parametrize("which", ["02", "2", "word_vectors", "02_word_vectors", "my/02_word_vectors.ipynb"])
+def test_reset_takes_the_new_edition_and_keeps_the_old(course, which, monkeypatch):
+    ticks = iter(["2026-11-22_14-03-05", "2026-11-22_14-03-05", "2026-11-22_14-03-06"])
+    monkeypatch.setattr(course.time, "strftime", lambda form: next(ticks) if form == "%Y-%m-%d_%H-%M-%S" else None)
+    course.update_copies()
+    for work in ("my work", "my later work"):
+        mine(course, "02_word_vectors").write_text(work, encoding="utf-8")
+        course.reset(which)
+        course.update_copies()
+    files = in_my(course)
+    assert files["02_word_vectors"] == "02_word_vectors, first edition"
+    assert files["02_word_vectors.2026-11-22_14-03-05"] == "my work"
+    assert files["02_word_vectors.2026-11-22_14-03-06"] == "my later work"
+    edition(course, "02_word_vectors", "second edition")
+    course.update_copies()
+    assert in_my(course)["02_word_vectors"] == "second edition"
+
+
+def pip_calls(course):
+    return [words for words, _, _ in notes(course, "pip")]
+
+
+def test_packages_are_installed_when_the_requirements_changed(ready):
+    install = ["install", "--disable-pip-version-check", "-r"]
+    main, tests = (str(ready.ROOT / name) for name in ("requirements.txt", "tests/requirements.txt"))
+    ready.set_up()
+    ready.set_up()
+    assert pip_calls(ready) == [[*install, main]]
+    ready.set_up(tests=True)
+    ready.set_up(tests=True)
+    assert pip_calls(ready)[1:] == [[*install, tests]]
+    (ready.ROOT / "requirements.txt").write_text("torch==2.14.0\n", encoding="utf-8")
+    ready.set_up(tests=True)
+    assert pip_calls(ready)[2:] == [[*install, main]]
+
+
+def test_it_says_how_big_it_is_the_first_time_only(ready, capsys, monkeypatch):
+    monkeypatch.setattr(ready.shutil, "which", lambda name: None)
+    monkeypatch.setattr(ready.sys, "platform", "linux")
+    ready.set_up()
+    said = capsys.readouterr().out
+    assert "once: about 3 GB to download, 6 GB on disk" in said and "lab --cpu` downloads 0.5 GB" in said
+    (ready.ROOT / "requirements.txt").write_text("torch==2.14.0\n", encoding="utf-8")
+    ready.set_up()
+    assert capsys.readouterr().out == "Installing what requirements.txt names.\n"
+
+
+@pytest.mark.parametrize(
+    ("system", "nvidia", "cpu"), [("linux", "smi", False), ("linux", None, True), ("darwin", None, False)]
+)
+def test_the_smaller_download_is_named_only_where_there_is_one(ready, capsys, monkeypatch, system, nvidia, cpu):
+    monkeypatch.setattr(ready.shutil, "which", lambda name: nvidia)
+    monkeypatch.setattr(ready.sys, "platform", system)
+    ready.set_up(cpu)
+    said = capsys.readouterr().out
+    assert "GB to download" in said and "lab --cpu" not in said
+
+
+def test_a_failed_install_is_tried_again(ready):
+    done = run(ready, "lab", FAKE_CODE="1")
+    assert done.returncode == 1 and "the same command goes on from there" in done.stderr.splitlines()[-1]
+    assert run(ready, "lab").returncode == 0 and len(pip_calls(ready)) == 2
+
+
+def test_half_installed_packages_are_removed_first(ready):
+    whole = package(ready, "whole-1.0")
+    halves = [package(ready, "half-1.0", ["METADATA", "RECORD"]), package(ready, "less-1.0", ["METADATA", "INSTALLER"])]
+    stash = site(ready) / "~umpy"
+    stash.mkdir()
+    (site(ready) / "~left.pth").write_text("", encoding="utf-8")
+    ready.set_up()
+    assert whole.is_dir() and not any(path.exists() for path in [*halves, stash, site(ready) / "~left.pth"])
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("cpu", [False, True])
+def test_cpu_takes_torch_from_its_own_index_on_linux(course, system, cpu):
+    requirements = course.ROOT / "requirements.txt"
+    commands = course.pip_commands("python", requirements, cpu, system)
+    pip = ["python", "-m", "pip", "install", "--disable-pip-version-check"]
+    first = [[*pip, "--index-url", "https://download.pytorch.org/whl/cpu", "torch==2.13.0"]]
+    assert commands == first * (cpu and system == "linux") + [[*pip, "-r", str(requirements)]]
+    assert course.pip_commands("python", course.ROOT / "tests" / "requirements.txt", cpu, system)[0][5] == "-r"
+
+
+def test_the_pin_of_torch_is_found_in_the_real_requirements(course):
+    commands = course.pip_commands("python", COURSE.parent / "requirements.txt", True, "linux")
+    assert re.fullmatch(r"torch==[\d.]+", commands[0][-1])
+
+
+def test_a_debian_without_ensurepip_names_its_package(course, monkeypatch, capsys):
+    monkeypatch.setattr(course.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else "there")
+    with pytest.raises(SystemExit):
+        course.set_up()
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"`sudo apt install python{course.THIS}-venv`" in said and "same command" in said
+    assert not course.VENV.exists()
+
+
+def test_a_disk_that_is_too_small_is_told_beforehand(course, monkeypatch, capsys):
+    monkeypatch.setattr(course.sys, "platform", "linux")
+    monkeypatch.setattr(course.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(8e9, 0, 8e9))
+    with pytest.raises(SystemExit):
+        course.set_up()
+    assert "needs about 9 GB of free disk" in capsys.readouterr().err and not course.VENV.exists()
+
+
+def test_a_venv_that_serves_is_kept(ready, calls):
+    (ready.VENV / "mark").touch()
+    ready.set_up()
+    assert (ready.VENV / "mark").exists() and all("venv" not in command for command, _ in calls)
+
+
+def break_version(course, monkeypatch):
+    monkeypatch.setattr(course, "THIS", "3.99")
+
+
+def break_interpreter(course, monkeypatch):
+    course.PYTHON.unlink()
+    if os.name != "nt":
+        course.PYTHON.symlink_to("/gone/python3")
+
+
+def break_pip(course, monkeypatch):
+    (site(course) / "pip-1.0.dist-info" / "RECORD").unlink()
+
+
+@pytest.mark.parametrize("break_it", [break_version, break_interpreter, break_pip])
+def test_a_venv_that_does_not_serve_is_made_anew(ready, calls, capsys, monkeypatch, break_it):
+    break_it(ready, monkeypatch)
+    monkeypatch.setattr(ready, "install", lambda name, cpu: None)
+    ready.set_up()
+    reason = {break_version: "the old one is of Python 3."}.get(break_it, "the old one is unfinished")
+    assert reason in capsys.readouterr().out and not ready.VENV.exists()
+    assert calls == [([sys._base_executable, "-m", "venv", str(ready.VENV)], {})]
+
+
+def test_a_folder_that_moved_is_installed_again(ready):
+    ready.set_up()
+    moved = shutil.move(ready.ROOT, ready.ROOT.with_name("elsewhere"))
+    subprocess.run([sys.executable, Path(moved) / "course.py", "lab"], check=True, capture_output=True)
+    assert len((Path(moved) / "pip.log").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_lab_opens_the_working_copies_on_loopback_with_its_token(ready):
+    done = run(ready, "lab", "--no-browser", MPLBACKEND="agg", PYTHONPATH="/elsewhere")
+    assert done.returncode == 0 and in_my(ready).keys() > {"00_start_here", "02_word_vectors"}
+    ((words, environment, _),) = notes(ready, "jupyterlab")
+    assert {f"--ServerApp.root_dir={ready.ROOT / 'my'}", "--ServerApp.ip=127.0.0.1", "--no-browser"} < set(words)
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in words and not re.search("token|password", str(words))
+    assert environment["PYTHONUTF8"] == "1" and not {"MPLBACKEND", "PYTHONPATH"} & environment.keys()
+    settings = json.loads((ready.VENV / "share/jupyter/lab/settings/overrides.json").read_text(encoding="utf-8"))
+    assert settings["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false", "checkForUpdates": False}
+
+
+def test_lab_reset_keeps_the_old(ready):
+    run(ready, "lab")
+    mine(ready, "02_word_vectors").write_text("my work", encoding="utf-8")
+    done = run(ready, "lab", "--reset", "02")
+    kept = re.search(r"kept as my/(\S+)\.ipynb", done.stdout)[1]
+    assert in_my(ready)[kept] == "my work" and in_my(ready)["02_word_vectors"] == "02_word_vectors, first edition"
+
+
+def test_exit_codes_are_passed_on(ready):
+    ready.set_up()
+    assert run(ready, "lab", FAKE_CODE="7").returncode == 7
+
+
+@posix
+def test_a_child_killed_by_a_signal_gives_128_and_its_number(course):
+    assert course.call([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == 137
+
+
+def interrupted(course, name, number, send=os.kill):
+    """The exit code and last words of course.py lab, interrupted by a signal as soon as the slow fake package runs."""
+    command = [sys.executable, str(course.ROOT / "course.py"), "lab"]
+    environment = {**os.environ, "FAKE": "slow"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(command, env=environment, **pipes) as child:
+        deadline = time.monotonic() + 20
+        while not notes(course, name) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        send(child.pid, number)
+        _, last_words = child.communicate()
+    ((_, _, process),) = notes(course, name)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    return child.returncode, last_words
+
+
+@posix
+def test_ctrl_c_in_an_install_is_one_line_and_leaves_nothing_behind(ready):
+    line = "\nStopped; the same command goes on from here.\n"
+    assert interrupted(ready, "pip", signal.SIGINT, os.killpg) == (130, line)  # as a terminal does: to the whole group
+    assert not list(ready.VENV.glob("*.installed"))
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_leaves_no_jupyterlab_behind(ready, number):
+    ready.set_up()
+    assert interrupted(ready, "jupyterlab", number) == (128 + number, "")
+
+
+def test_test_runs_everything_apart_from_the_learners_progress(course, calls, monkeypatch):
+    set_ups = []
+    monkeypatch.setattr(course, "set_up", lambda *cpu, tests=False: set_ups.append((*cpu, tests)))
+    assert course.main(["test"]) == course.main(["test", "--quick", "--cpu", "--", "-k", "--foo"]) == 0
+    assert set_ups == [(False, True), (True, True)]
+    steps = [command[2:] for command, _ in calls]
+    lint = [["course_lib.data"], ["ruff", "check"], ["ruff", "format", "--check"]]
+    nbval = ["pytest", "--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
+    nbval += ["--nbval-cell-timeout", "300"]
+    quick = [*nbval, "-m", "not slow", "notebooks/00_start_here.ipynb", "tests", "-k", "--foo"]
+    assert steps == [*lint, [*nbval, "notebooks", "tests"], *lint, quick]
+    assert all(extra["COURSE_SCALE"] == "laptop" and extra["COURSE_PROGRESS"] for _, extra in calls)
+
+
+def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch):
+    codes = iter([0, 3, 0, 1])
+    monkeypatch.setattr(course, "set_up", lambda *cpu, tests: None)
+    monkeypatch.setattr(course, "call", lambda command, **extra: next(codes))
+    assert course.main(["test"]) == 3 and next(codes, None) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "apart"),
+    [
+        (["data", "--list"], ["-m", "course_lib.data", "--list"], False),
+        (["run", "02"], ["-m", "course_lib.notebooks", "run", "02"], True),
+        (["refresh", "02", "--check"], ["-m", "course_lib.notebooks", "refresh", "02", "--check"], True),
+        (["results", "glove"], ["-m", "course_lib.results", "glove"], False),
+        (["bench"], ["tests/bench.py"], False),
+    ],
+)
+def test_the_other_commands_pass_on(course, calls, monkeypatch, words, command, apart):
+    monkeypatch.setattr(course, "set_up", lambda tests: None)
+    assert course.main(words) == 0
+    ((made, extra),) = calls
+    assert made == [str(course.PYTHON), *command]
+    assert set(extra) == ({"COURSE_SCALE", "COURSE_PROGRESS"} if apart else set())
+
+
+def test_a_path_is_the_callers(course, calls, monkeypatch):
+    monkeypatch.setattr(course, "set_up", lambda tests: None)
+    monkeypatch.chdir(course.ROOT / "notebooks")
+    course.main(["run", "02_word_vectors.ipynb"])
+    assert calls[0][0][-1] == str(course.ROOT / "notebooks" / "02_word_vectors.ipynb")
+
+
+def test_doctor_works_before_the_set_up(course):
+    done = run(course, "doctor")
+    assert done.returncode == 1 and f"Python    {course.THIS}" in done.stdout and "GB free" in done.stdout
+    assert f"not set up yet: run `{course.COMMAND} lab`" in done.stdout and not course.VENV.exists()
+
+
+def test_doctor_asks_the_library_afterwards(ready, calls):
+    assert ready.main(["doctor"]) == 0 and calls[0][0][1:] == ["-m", "course_lib.doctor"]
+
+
+def test_a_newer_python_gets_a_line(ready, calls, capsys, monkeypatch):
+    ready.main(["doctor"])
+    assert "tested on" not in capsys.readouterr().out or ready.THIS == "3.13"
+    monkeypatch.setattr(ready, "THIS", "3.13")
+    monkeypatch.setattr(ready, "why_anew", lambda: None)
+    ready.main(["doctor"])
+    assert "tested on Python 3.11 and 3.12; this is 3.13" in capsys.readouterr().out

@@ -1,0 +1,151 @@
+"""doctor: what it finds on this machine, and what it says where something is wrong."""
+
+import builtins
+import importlib.metadata
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from course_lib import data, doctor
+
+
+def finding(name):
+    (found,) = [found for found in doctor.check() if found.name == name]
+    return found
+
+
+def test_it_looks_at_everything_in_order():
+    names = [found.name for found in doctor.check()]
+    assert names == ["Python", "Disk", "Memory", "Cores", "Device", "Packages", "Data"]
+
+
+def test_what_is_wrong_comes_with_advice():
+    assert all(found.ok or found.advice for found in doctor.check())
+
+
+@pytest.mark.parametrize(
+    ("version", "ok", "advice"),
+    [
+        ((3, 11, 7), True, ""),
+        ((3, 12, 1), True, ""),
+        ((3, 13, 0), True, "tested on Python 3.11 and 3.12, 3.13 should do"),
+        ((3, 14, 0), False, "tested on Python 3.11 and 3.12"),
+    ],
+)
+def test_python(monkeypatch, version, ok, advice):
+    monkeypatch.setattr(sys, "version_info", version)
+    found = finding("Python")
+    assert found.ok == ok and found.advice.endswith(advice) and bool(found.advice) == bool(advice)
+
+
+@pytest.mark.parametrize(("free", "ok"), [(0.9e9, False), (1.1e9, True)])
+def test_disk(monkeypatch, free, ok):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    found = finding("Disk")
+    assert (found.value, found.ok, bool(found.advice)) == (f"{free / 1e9:.1f} GB free", ok, not ok)
+
+
+@pytest.mark.parametrize(
+    ("total", "available", "ok", "advice"), [(2.1, 1.9, False, True), (8.2, 2.2, True, True), (8.2, 6.3, True, False)]
+)
+def test_memory(monkeypatch, total, available, ok, advice):
+    memory = SimpleNamespace(total=total * 1e9, available=available * 1e9)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    found = finding("Memory")
+    assert (found.value, found.ok) == (f"{total} GB, {available} GB of it free", ok)
+    assert ("3 GB" in found.advice) == advice
+
+
+@pytest.mark.parametrize(("cores", "value", "advice"), [(None, "1", True), (1, "1", True), (2, "2", False)])
+def test_cores(monkeypatch, cores, value, advice):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    found = finding("Cores")
+    assert (found.value, found.ok, bool(found.advice)) == (value, True, advice)
+
+
+def test_device(monkeypatch):
+    monkeypatch.setenv("COURSE_SCALE", "laptop")
+    assert finding("Device").value == "cpu, laptop scale"
+    monkeypatch.setenv("COURSE_SCALE", "huge")
+    found = finding("Device")
+    assert not found.ok and "COURSE_SCALE" in found.advice and "huge" in found.advice
+
+
+def test_a_gpu_that_torch_does_not_see(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert "does not see the NVIDIA GPU" in finding("Device").advice
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert finding("Device").advice == ""
+
+
+@pytest.fixture
+def pins(tmp_path, monkeypatch):
+    """A project whose pins are these."""
+
+    def write(*lines):
+        (tmp_path / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
+        monkeypatch.setattr(doctor, "PROJECT", tmp_path)
+
+    return write
+
+
+def test_packages(pins, monkeypatch):
+    versions = {"torch": "2.13.0+cpu", "numpy": "2.4.6"}
+
+    def version(name):
+        if name not in versions:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    pins("-e .", "torch==2.13.0", "numpy==2.4.6  # a note")
+    assert finding("Packages") == doctor.Finding("Packages", "2 as pinned")
+    pins("-e .", "torch==2.13.1", "numpy==2.4.6", "scipy==1.17.1")
+    found = finding("Packages")
+    assert found.value == "torch is 2.13.0+cpu, not 2.13.1; scipy is missing"
+    assert not found.ok and "pip install -r requirements.txt" in found.advice
+
+
+def test_this_environment_is_as_pinned():
+    assert finding("Packages").ok
+
+
+def test_missing_data_is_advice_not_failure(monkeypatch):
+    here, away = (SimpleNamespace(name=name, size_mb=7.5, present=name == "here") for name in ("here", "away"))
+    monkeypatch.setattr(data, "status", lambda: [here, away])
+    found = finding("Data")
+    assert found.ok and found.value == "1 of 2 packages are here"
+    assert found.advice == "fetched at first use, or now with `python3 course.py data`: away (7.5 MB)"
+    monkeypatch.setattr(data, "status", lambda: [here])
+    assert finding("Data") == doctor.Finding("Data", "1 of 1 packages are here")
+
+
+def test_a_broken_environment_is_a_finding(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name in ("psutil", "torch"):
+            raise ImportError(f"No module named {name!r}")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    for name, module in {"Memory": "psutil", "Device": "torch"}.items():
+        found = finding(name)
+        assert not found.ok and module in found.value and "pip install -r requirements.txt" in found.advice
+
+
+@pytest.mark.parametrize(("scale", "code"), [("laptop", 0), ("huge", 1)])
+def test_as_a_command_it_prints_a_table_and_exits_1_where_something_is_wrong(scale, code):
+    command = [sys.executable, "-m", "course_lib.doctor"]
+    environment = {**os.environ, "COURSE_SCALE": scale, "PYTHONUTF8": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
+    marks = {line[4:14].strip(): line[:2] for line in done.stdout.splitlines() if line[:2].strip()}
+    assert marks["Python"] == "ok" and marks["Device"] == ("!!" if code else "ok") and len(marks) == 7
+    assert done.returncode == code, done.stdout
