@@ -1,0 +1,126 @@
+"""Plots: functions that take data and return Matplotlib Axes. Colours survive colour blindness; shapes, greyscale."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from course_lib.metrics import Interval
+
+__all__ = ["COLOURS", "arrows", "bars", "heatmap", "intervals", "scatter", "words_on_map"]
+
+# Okabe and Ito (2008), in an order of falling darkness.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+MARKERS = ["o", "s", "^", "D", "v", "P"]
+STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+}
+
+
+def _styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
+    """Draw in the course's style, on `ax` where one is given, else on a new figure."""
+
+    @functools.wraps(plot)
+    def draw(*args: Any, ax: Axes | None = None, **kwargs: Any) -> Axes:
+        # Outside the context: the first figure chooses the backend, whose settings would go with the context.
+        figure = plt.figure(figsize=(7, 3.8), layout="constrained") if ax is None else ax.figure
+        with plt.rc_context(STYLE):
+            return plot(*args, ax=figure.add_subplot() if ax is None else ax, **kwargs)
+
+    return draw
+
+
+@_styled
+def bars(labels: Sequence[str], values: Sequence[float], *, title: str, xlabel: str, ax: Axes) -> Axes:
+    """Horizontal bars, the first on top, each with its value."""
+    drawn = ax.barh(range(len(labels)), values, color=COLOURS[0])
+    ax.set_yticks(range(len(labels)), labels)
+    ax.invert_yaxis()
+    ax.bar_label(drawn, fmt="%.2f", padding=3)
+    ax.margins(x=0.12)
+    ax.set(title=title, xlabel=xlabel)
+    return ax
+
+
+@_styled
+def intervals(scores: dict[str, Interval], *, title: str, xlabel: str, ax: Axes) -> Axes:
+    """One row a name: the value as a dot, its interval as a line, and a dotted line at zero."""
+    rows = range(len(scores))
+    value, low, high = np.array(list(scores.values())).T
+    ax.errorbar(value, rows, xerr=[value - low, high - value], fmt="o", color=COLOURS[0], capsize=4)
+    ax.axvline(0, color="0.5", linestyle=":")
+    ax.set_yticks(rows, list(scores))
+    ax.invert_yaxis()
+    ax.margins(y=0.2)
+    ax.set(title=title, xlabel=xlabel)
+    return ax
+
+
+@_styled
+def heatmap(
+    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *, title: str, label: str, ax: Axes
+) -> Axes:
+    """A matrix as colours, each cell with its number; `label` names the quantity and its unit."""
+    values = np.asarray(values)
+    image = ax.imshow(values, cmap="cividis", aspect="auto")
+    ax.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(rows)), rows)
+    middle = (values.min() + values.max()) / 2
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(column, row, f"{value:.2g}", ha="center", va="center", color="white" if value < middle else "black")
+    ax.figure.colorbar(image, ax=ax, label=label)
+    ax.set(title=title)
+    return ax
+
+
+@_styled
+def scatter(
+    x: Sequence[float], y: Sequence[float], *, title: str, xlabel: str, ylabel: str, logx: bool = False, ax: Axes
+) -> Axes:
+    """Small half-transparent points, so that many of them show where they are dense."""
+    ax.scatter(x, y, s=8, alpha=0.4, color=COLOURS[0], edgecolors="none")
+    if logx:
+        ax.set_xscale("log")
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return ax
+
+
+@_styled
+def arrows(vectors: dict[str, Sequence[float]], *, title: str, xlabel: str, ylabel: str, ax: Axes) -> Axes:
+    """Vectors of the plane as arrows from the origin, at equal scales, so that angles look as they are."""
+    for place, (name, (x, y)) in reversed(list(enumerate(vectors.items()))):  # the first on top
+        ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "lw": 2, "color": COLOURS[place % 6]})
+        ax.annotate(name, (x, y), xytext=(0, 8), textcoords="offset points", ha="center", color=COLOURS[place % 6])
+    reach = np.array([*vectors.values(), (0, 0)])
+    ax.set_xlim(reach[:, 0].min() - 0.3, reach[:, 0].max() * 1.25 + 0.3)
+    ax.set_ylim(reach[:, 1].min() - 0.3, reach[:, 1].max() * 1.15 + 0.3)
+    ax.set_aspect("equal")
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return ax
+
+
+@_styled
+def words_on_map(
+    groups: dict[str, Sequence[str]], places: np.ndarray, *, title: str, xlabel: str, ylabel: str, ax: Axes
+) -> Axes:
+    """Words at their places (rows of `places`, group by group), each group with a colour and a marker of its own."""
+    start = 0
+    for group, (name, words) in enumerate(groups.items()):
+        points = np.asarray(places)[start : start + len(words)]
+        ax.scatter(*points.T, color=COLOURS[group % 6], marker=MARKERS[group % 6], label=name)
+        for word, point in zip(words, points, strict=True):
+            ax.annotate(word, point, xytext=(4, 3), textcoords="offset points", fontsize=9)
+        start += len(words)
+    if len(groups) > 1:
+        ax.legend(frameon=False, fontsize=9)
+    ax.margins(0.12)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return ax

@@ -1,0 +1,147 @@
+"""Panels: controls and a picture that follows them. Live in JupyterLab; in a saved file, a PNG and a line of text."""
+
+import base64
+import difflib
+import html
+import io
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import torch
+from gensim.models import KeyedVectors
+from ipywidgets import IntSlider, Layout, Text
+from matplotlib.figure import Figure
+
+from course_lib import plotting
+from course_lib.embeddings import analogy, nearest_neighbours, normalise
+
+__all__ = ["Panel", "analogy_panel", "map_panel", "neighbours_panel", "row_of"]
+
+
+class Panel(ipywidgets.VBox):
+    """Panel(draw, k=IntSlider(...), ...) calls draw(k=..., ...) now and whenever a control changes.
+
+    `draw` makes one Matplotlib figure and may print. What it prints, and an error it raises, is shown under the picture
+    (escaped: `<unk>` is text); after an error the last picture stays. A ValueError is an answer to the reader, and its
+    message stands alone; another error is named.
+    """
+
+    def __init__(self, draw: Callable[..., Any], **controls: ipywidgets.Widget) -> None:
+        self._draw, self._controls, self._png = draw, controls, b""
+        self._view = ipywidgets.HTML()
+        for name, control in controls.items():
+            control.description = control.description or name
+            control.style.description_width = "initial"
+            control.observe(lambda _: self.refresh(), "value")
+        layout = Layout(align_items="flex-start")
+        super().__init__([*controls.values(), self._view], _dom_classes=("course-panel",), layout=layout)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw anew from the values that the controls have now."""
+        values = {name: control.value for name, control in self._controls.items()}
+        printed, figures = io.StringIO(), set(plt.get_fignums())
+        try:
+            with redirect_stdout(printed):
+                self._png = _png(self._draw(**values))
+            text = printed.getvalue().rstrip()
+        except ValueError as answer:
+            text = str(answer)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+        finally:
+            for figure in set(plt.get_fignums()) - figures:
+                plt.close(figure)
+        settings = ", ".join(f"{name} = {value}" for name, value in values.items())
+        self.summary = f"{settings}\n{text}".rstrip()
+        picture = base64.b64encode(self._png).decode()
+        image = f'<img alt="{html.escape(self.summary)}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
+        self._view.value = f"{image * bool(picture)}<pre>{html.escape(text)}</pre>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle["text/plain"] = self.summary
+        if self._png:
+            bundle["image/png"] = base64.b64encode(self._png).decode()
+        return bundle
+
+
+def _png(drawn: Any) -> bytes:
+    figure = drawn if isinstance(drawn, Figure) else getattr(drawn, "figure", None) or plt.gcf()
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=90, metadata={"Software": None})  # no version: it would differ
+    return picture.getvalue()
+
+
+def row_of(vectors: KeyedVectors, word: str) -> int:
+    """The row of a word; raises ValueError with words that are there and look alike where it is not."""
+    word = word.strip()
+    if word in vectors.key_to_index:
+        return vectors.key_to_index[word]
+    if not word:
+        raise ValueError("type a word")
+    frequent = vectors.index_to_key[:30_000]
+    alike = [word.lower()] if word.lower() in vectors.key_to_index else difflib.get_close_matches(word, frequent)
+    hint = f"; words like it: {', '.join(alike)}" if alike else ""
+    raise ValueError(f"'{word}' is not among the {len(vectors):,} words of these vectors{hint}")
+
+
+def _ranking(vectors: KeyedVectors, similarities: torch.Tensor, rows: torch.Tensor, title: str) -> Any:
+    words = [vectors.index_to_key[row] for row in rows]
+    print(", ".join(f"{word} {similarity:.2f}" for word, similarity in zip(words, similarities, strict=True)))
+    return plotting.bars(words, similarities.tolist(), title=title, xlabel="cosine similarity")
+
+
+def neighbours_panel(vectors: KeyedVectors, word: str, k: int = 8) -> Panel:
+    """A word and its k nearest neighbours."""
+    matrix = torch.from_numpy(vectors.vectors)
+
+    def draw(word: str, k: int) -> Any:
+        row = row_of(vectors, word)
+        similarities, rows = nearest_neighbours(matrix[row], matrix, k + 1)
+        others = rows != row
+        return _ranking(vectors, similarities[others][:k], rows[others][:k], f"The {k} nearest neighbours of '{word}'")
+
+    return Panel(draw, word=_entry(word), k=IntSlider(k, 1, 20))
+
+
+def analogy_panel(vectors: KeyedVectors, a: str, b: str, c: str) -> Panel:
+    """a is to b as c is to what? The five best answers by b - a + c."""
+    matrix = torch.from_numpy(vectors.vectors)
+
+    def draw(a: str, b: str, c: str) -> Any:
+        question = torch.tensor([row_of(vectors, word) for word in (a, b, c)])
+        similarities, rows = analogy(matrix, question, k=5)
+        return _ranking(vectors, similarities, rows, f"'{a}' is to '{b}' as '{c}' is to ...")
+
+    return Panel(draw, a=_entry(a), b=_entry(b), c=_entry(c))
+
+
+def map_panel(vectors: KeyedVectors, words: str) -> Panel:
+    """Words on the plane of their two widest directions (principal components of their unit vectors).
+
+    Groups are parted by `;`, the words of a group by blanks; the text says how much of the variance the plane keeps.
+    """
+
+    def draw(words: str) -> Any:
+        groups = {f"group {n}": part.split() for n, part in enumerate(words.split(";"), start=1) if part.strip()}
+        rows = [row_of(vectors, word) for group in groups.values() for word in group]
+        if len(set(rows)) < 3:
+            raise ValueError("type at least three different words")
+        unit = normalise(torch.from_numpy(vectors.vectors[rows]))
+        centred = unit - unit.mean(dim=0)
+        u, s, _ = torch.linalg.svd(centred, full_matrices=False)
+        u = u * u.gather(0, u.abs().argmax(dim=0, keepdim=True)).sign()  # a direction has no sign of its own: fix one
+        kept = (s[:2].square().sum() / s.square().sum()).item()
+        print(f"{len(rows)} words; the plane keeps {kept:.0%} of their variance")
+        axes = {"xlabel": "first principal component", "ylabel": "second principal component"}
+        return plotting.words_on_map(groups, (u * s)[:, :2].numpy(), title="Words on a plane", **axes)
+
+    return Panel(draw, words=_entry(words, width="40em"))
+
+
+def _entry(value: str, width: str = "20em") -> Text:
+    return Text(value, continuous_update=False, layout=Layout(width=width))
