@@ -40,9 +40,10 @@ def test_of_short_repeats_the_first_is_kept():
 
 def test_of_long_repeats_the_first_is_kept():
     one, other = (" ".join(f"{letter}{number}" for number in range(400)) for letter in "ab")
-    halves = one[: len(one) * 2 // 3] + other[: len(other) // 3]
-    quoting = other + one[: len(one) // 20]
-    assert _without_long_repeats([one, one.upper(), halves, quoting, other]) == [0, 3]
+    half = one[: len(one) // 2] + other[: len(other) // 2]
+    assert _without_long_repeats([one, one.upper(), half, other]) == [0], "the half is in both"
+    assert _without_long_repeats([one, other + one[: len(one) // 20]]) == [0, 1], "a short quotation is none"
+    assert _without_long_repeats(["short", "Short!", "shorter"]) == [0, 2]
 
 
 def test_a_review_becomes_plain_text():

