@@ -29,12 +29,8 @@ def normalise(vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
     tensor([[0.6000, 0.8000],
             [0.0000, 0.0000]])
     """
-    return vectors / _lengths(vectors)[..., None]
-
-
-def _lengths(vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B"]:
-    lengths = vectors.norm(dim=-1)
-    return lengths.where(lengths > 0, 1.0)
+    lengths = vectors.norm(dim=-1, keepdim=True)
+    return vectors / lengths.where(lengths > 0, 1.0)
 
 
 def cosine_similarity(u: Float[Tensor, "*#B D"], v: Float[Tensor, "*#B D"]) -> Float[Tensor, "*B"]:
@@ -49,28 +45,39 @@ def cosine_similarity(u: Float[Tensor, "*#B D"], v: Float[Tensor, "*#B D"]) -> F
 
 
 def nearest_neighbours(
-    queries: Float[Tensor, "*N D"], vectors: Float[Tensor, "V D"], k: int
+    queries: Float[Tensor, "*N D"], vectors: Float[Tensor, "V D"], k: int, lengths: Float[Tensor, " V"] | None = None
 ) -> tuple[Float[Tensor, "*N K"], Int[Tensor, "*N K"]]:
     """The k vectors of greatest cosine similarity to each query, best first: (similarities, rows of `vectors`).
 
-    A query that is itself a row comes first among its own neighbours. Raises ValueError unless 1 <= k <= V.
+    A query that is itself a row comes first among its own neighbours. Give `lengths`, vectors.norm(dim=-1), where you
+    have them: computing them takes longer than one search. Raises ValueError unless 1 <= k <= V.
 
     >>> nearest_neighbours(torch.tensor([1.0, 0.2]), torch.tensor([[2.0, 0.0], [0.0, 5.0], [1.0, 1.0]]), k=2)[1]
     tensor([0, 2])
     """
     if not 1 <= k <= len(vectors):
         raise ValueError(f"k must be from 1 to the {len(vectors)} vectors there are, but it is {k}")
-    best, rows = (normalise(queries) @ vectors.T / _lengths(vectors)).topk(k)
+    best, rows = _similarities(queries, vectors, lengths).topk(k)
     return best, rows
 
 
+def _similarities(
+    queries: Float[Tensor, "*N D"], vectors: Float[Tensor, "V D"], lengths: Float[Tensor, " V"] | None
+) -> Float[Tensor, "*N V"]:
+    lengths = vectors.norm(dim=-1) if lengths is None else lengths
+    return (normalise(queries) @ vectors.T).div_(lengths.where(lengths > 0, 1.0))
+
+
 def analogy(
-    vectors: Float[Tensor, "V D"], questions: Int[Tensor, "*N 3"], k: int = 1
+    vectors: Float[Tensor, "V D"],
+    questions: Int[Tensor, "*N 3"],
+    k: int = 1,
+    lengths: Float[Tensor, " V"] | None = None,
 ) -> tuple[Float[Tensor, "*N K"], Int[Tensor, "*N K"]]:
     """For questions (a, b, c), "a is to b as c is to ?", the k rows closest to b - a + c: (similarities, rows).
 
     The 3CosAdd of Levy and Goldberg (2014, section 2): the three are made unit vectors first, and cannot be the answer.
-    Raises ValueError where there are fewer than k rows besides those three.
+    `lengths` as in `nearest_neighbours`. Raises ValueError where there are fewer than k rows besides those three.
 
     >>> vectors = torch.tensor([[0.0, 1.0], [1.0, 1.0], [0.0, 2.0], [1.0, 2.0], [-1.0, 0.0]])
     >>> analogy(vectors, torch.tensor([0, 1, 2]))[1]
@@ -81,8 +88,8 @@ def analogy(
             f"k must be from 1 to {len(vectors) - 3}, the vectors less the question's three, but it is {k}"
         )
     a, b, c = normalise(vectors[questions]).unbind(-2)
-    similarities = normalise(b - a + c) @ vectors.T / _lengths(vectors)
-    best, rows = similarities.scatter(-1, questions, -torch.inf).topk(k)
+    similarities = _similarities(b - a + c, vectors, lengths)
+    best, rows = similarities.scatter_(-1, questions, -torch.inf).topk(k)
     return best, rows
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from course_lib.metrics import Interval
 
@@ -39,7 +40,7 @@ def _styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
 
 
 @_styled
-def bars(labels: Sequence[str], values: Sequence[float], *, title: str, xlabel: str, ax: Axes) -> Axes:
+def bars(labels: Sequence[str], values: ArrayLike, *, title: str, xlabel: str, ax: Axes) -> Axes:
     """Horizontal bars, the first on top, each with its value."""
     drawn = ax.barh(range(len(labels)), values, color=COLOURS[0])
     ax.set_yticks(range(len(labels)), labels)
@@ -66,7 +67,7 @@ def intervals(scores: dict[str, Interval], *, title: str, xlabel: str, ax: Axes)
 
 @_styled
 def heatmap(
-    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *, title: str, label: str, ax: Axes
+    values: ArrayLike, rows: Sequence[str], columns: Sequence[str], *, title: str, label: str, ax: Axes
 ) -> Axes:
     """A matrix as colours, each cell with its number; `label` names the quantity and its unit."""
     values = np.asarray(values)
@@ -82,9 +83,7 @@ def heatmap(
 
 
 @_styled
-def scatter(
-    x: Sequence[float], y: Sequence[float], *, title: str, xlabel: str, ylabel: str, logx: bool = False, ax: Axes
-) -> Axes:
+def scatter(x: ArrayLike, y: ArrayLike, *, title: str, xlabel: str, ylabel: str, logx: bool = False, ax: Axes) -> Axes:
     """Small half-transparent points, so that many of them show where they are dense."""
     ax.scatter(x, y, s=8, alpha=0.4, color=COLOURS[0], edgecolors="none")
     if logx:
@@ -94,7 +93,7 @@ def scatter(
 
 
 @_styled
-def arrows(vectors: dict[str, Sequence[float]], *, title: str, xlabel: str, ylabel: str, ax: Axes) -> Axes:
+def arrows(vectors: dict[str, Any], *, title: str, xlabel: str, ylabel: str, ax: Axes) -> Axes:
     """Vectors of the plane as arrows from the origin, at equal scales, so that angles look as they are."""
     for place, (name, (x, y)) in reversed(list(enumerate(vectors.items()))):  # the first on top
         ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "lw": 2, "color": COLOURS[place % 6]})
@@ -109,7 +108,7 @@ def arrows(vectors: dict[str, Sequence[float]], *, title: str, xlabel: str, ylab
 
 @_styled
 def words_on_map(
-    groups: dict[str, Sequence[str]], places: np.ndarray, *, title: str, xlabel: str, ylabel: str, ax: Axes
+    groups: dict[str, Sequence[str]], places: ArrayLike, *, title: str, xlabel: str, ylabel: str, ax: Axes
 ) -> Axes:
     """Words at their places (rows of `places`, group by group), each group with a colour and a marker of its own."""
     start = 0

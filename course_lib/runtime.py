@@ -43,8 +43,8 @@ def expect(
     name: str,
     value: object,
     *,
-    at_least: float | None = None,
-    at_most: float | None = None,
+    at_least: float | int | None = None,
+    at_most: float | int | None = None,
     equals: object = None,
     cause: str | None = None,
 ) -> None:
@@ -75,5 +75,5 @@ def expect(
     print(f"{name} · expected {wanted} · ok")
 
 
-def _show(bound: float) -> str:
-    return f"{bound:,}" if isinstance(bound, int) else f"{bound:.2f}" if abs(bound) >= 0.01 else f"{bound:.1e}"
+def _show(bound: float | int) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:.1e}" if 0 < abs(bound) < 0.01 else f"{bound:.2f}"

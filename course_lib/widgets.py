@@ -98,10 +98,11 @@ def _ranking(vectors: KeyedVectors, similarities: torch.Tensor, rows: torch.Tens
 def neighbours_panel(vectors: KeyedVectors, word: str, k: int = 8) -> Panel:
     """A word and its k nearest neighbours."""
     matrix = torch.from_numpy(vectors.vectors)
+    lengths = matrix.norm(dim=-1)
 
     def draw(word: str, k: int) -> Any:
-        row = row_of(vectors, word)
-        similarities, rows = nearest_neighbours(matrix[row], matrix, k + 1)
+        row, k = row_of(vectors, word), min(k, len(vectors) - 1)
+        similarities, rows = nearest_neighbours(matrix[row], matrix, k + 1, lengths)
         others = rows != row
         return _ranking(vectors, similarities[others][:k], rows[others][:k], f"The {k} nearest neighbours of '{word}'")
 
@@ -111,10 +112,11 @@ def neighbours_panel(vectors: KeyedVectors, word: str, k: int = 8) -> Panel:
 def analogy_panel(vectors: KeyedVectors, a: str, b: str, c: str) -> Panel:
     """a is to b as c is to what? The five best answers by b - a + c."""
     matrix = torch.from_numpy(vectors.vectors)
+    lengths = matrix.norm(dim=-1)
 
     def draw(a: str, b: str, c: str) -> Any:
         question = torch.tensor([row_of(vectors, word) for word in (a, b, c)])
-        similarities, rows = analogy(matrix, question, k=5)
+        similarities, rows = analogy(matrix, question, min(5, len(vectors) - 3), lengths)
         return _ranking(vectors, similarities, rows, f"'{a}' is to '{b}' as '{c}' is to ...")
 
     return Panel(draw, a=_entry(a), b=_entry(b), c=_entry(c))

@@ -80,7 +80,7 @@ def _explain(answer: Any, error: Exception) -> str:
     return f"your code raised {type(error).__name__}{where}: {error}"
 
 
-def call(answer: Callable[..., Any], *inputs: Any) -> Any:
+def call(answer: Any, *inputs: Any) -> Any:
     """The answer's result on copies of the inputs: NotAttempted for the stub, Mistake where it changed its inputs."""
     if not callable(answer):
         raise Mistake(f"a function is expected here, but this is {_show(answer)}.")
@@ -96,7 +96,7 @@ def call(answer: Callable[..., Any], *inputs: Any) -> Any:
 
 
 def compare(
-    answer: Callable[..., Any],
+    answer: Any,
     reference: Callable[..., Any],
     cases: Iterable[tuple[Any, ...]],
     mistakes: Iterable[tuple[Callable[..., Any], str]] = (),
@@ -139,12 +139,11 @@ def _differ(case: tuple[Any, ...], got: Any, expected: Any) -> NoReturn:
 
 def same(got: Any, expected: Any, tolerance: float = 1e-4) -> bool:
     """Equal in kind, shape and, for floating-point numbers, up to a relative and absolute tolerance; NaN equals NaN."""
+    got, expected = _plain_number(got), _plain_number(expected)
     if isinstance(expected, torch.Tensor | np.ndarray):
         if not isinstance(got, type(expected)) or got.shape != expected.shape:
             return False
         return bool(np.allclose(np.asarray(got), np.asarray(expected), rtol=tolerance, atol=tolerance, equal_nan=True))
-    if isinstance(got, torch.Tensor | np.generic) and got.ndim == 0:
-        got = got.item()
     if isinstance(expected, float):
         close = isinstance(got, float | int) and np.isclose(got, expected, tolerance, tolerance, equal_nan=True)
         return bool(close)
@@ -155,6 +154,10 @@ def same(got: Any, expected: Any, tolerance: float = 1e-4) -> bool:
             and all(same(g, e, tolerance) for g, e in zip(got, expected, strict=True))
         )
     return type(got) is type(expected) and bool(got == expected)
+
+
+def _plain_number(value: Any) -> Any:
+    return value.item() if isinstance(value, torch.Tensor | np.generic) and value.ndim == 0 else value
 
 
 def _copy(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import random
 import statistics
-from collections.abc import Callable
 from typing import Any
 
 from course_lib.checks import compare, exercise
@@ -11,7 +10,7 @@ __all__ = ["median"]
 
 
 @exercise
-def median(answer: Callable[..., Any], seed: int) -> str:
+def median(answer: Any, seed: int) -> str:
     """median(numbers) of a list."""
 
     def middle(numbers: list[int]) -> int:
@@ -20,7 +19,10 @@ def median(answer: Callable[..., Any], seed: int) -> str:
     mistakes = [
         (middle, "you take the middle of the list as it stands: sort the numbers first."),
         (statistics.fmean, "this is the mean (sum divided by number): the median is the middle of the sorted numbers."),
-        (statistics.median_high, "with an even number there are two middle ones: return their mean, not the upper one."),
+        (
+            statistics.median_high,
+            "with an even number there are two middle ones: return their mean, not the upper one.",
+        ),
         (statistics.median_low, "with an even number there are two middle ones: return their mean, not the lower one."),
         (
             lambda numbers: (sorted(numbers)[len(numbers) // 2 - 1] + middle(sorted(numbers))) / 2,

@@ -35,11 +35,9 @@ def judgements(part: str) -> tuple[torch.Tensor, np.ndarray]:
     Every third pair is for choosing ("development"), the others for reporting ("test").
     """
     numbers = {word: number for number, word in enumerate(corpus()[0])}
-    known = [
-        (numbers[a.lower()], numbers[b.lower()], score)
-        for a, b, score in data.word_similarity("wordsim353")
-        if {a.lower(), b.lower()} <= numbers.keys()
-    ]
+    # Two pairs stand in the file twice, one of them turned round: each is kept once.
+    scores = {tuple(sorted((a.lower(), b.lower()))): score for a, b, score in data.word_similarity("wordsim353")}
+    known = [(numbers[a], numbers[b], score) for (a, b), score in scores.items() if {a, b} <= numbers.keys()]
     chosen = [pair for place, pair in enumerate(known) if (place % 3 == 0) == (part == "development")]
     return torch.tensor([pair[:2] for pair in chosen]), np.array([pair[2] for pair in chosen])
 

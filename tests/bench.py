@@ -1,0 +1,73 @@
+"""Ours beside the peer on the same work, by turns in one process: `python3 course.py bench [NAME]`.
+
+Each pair runs several rounds, ours and theirs in turn; the medians and their ratio are printed. Above 1, ours is faster.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from course_lib import data, embeddings
+
+
+def neighbours() -> Iterator[tuple[str, Callable, Callable]]:
+    """Ten nearest neighbours among GloVe's 400,000 words, for one word and for a hundred; the peer is gensim."""
+    glove = data.glove()
+    vectors = torch.from_numpy(glove.vectors)
+    lengths = vectors.norm(dim=-1)  # gensim keeps them as well
+    hundred = glove.index_to_key[:100]
+    yield (
+        "one word",
+        lambda: embeddings.nearest_neighbours(vectors[10], vectors, 11, lengths),
+        lambda: glove.most_similar(glove.index_to_key[10], topn=10),
+    )
+    yield (
+        "a hundred words",
+        lambda: embeddings.nearest_neighbours(vectors[:100], vectors, 11, lengths),
+        lambda: [glove.most_similar(word, topn=10) for word in hundred],
+    )
+
+
+def analogies() -> Iterator[tuple[str, Callable, Callable]]:
+    """506 questions on capitals among the 30,000 most frequent words; the peer is gensim."""
+    glove = data.glove()
+    asked = [[word.lower() for word in question] for question in data.analogies()["capital-common-countries"]]
+    rows = torch.tensor([[glove.key_to_index[word] for word in question[:3]] for question in asked])
+    frequent = torch.from_numpy(glove.vectors[:30_000])
+
+    def theirs() -> None:
+        for a, b, c, _ in asked:
+            glove.most_similar(positive=[b, c], negative=[a], topn=1, restrict_vocab=30_000)
+
+    yield "506 questions", lambda: embeddings.analogy(frequent, rows), theirs
+
+
+BENCHMARKS = {"neighbours": neighbours, "analogies": analogies}
+
+
+def main(names: list[str]) -> int:
+    """Returns the exit code: 0, or 2 for an unknown name."""
+    if unknown := set(names) - set(BENCHMARKS):
+        print(f"no benchmark is called {sorted(unknown)[0]!r}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    print(f"{'work':32}{'ours':>10}{'peer':>10}   ratio")
+    for name in names or BENCHMARKS:
+        for work, ours, theirs in BENCHMARKS[name]():
+            ours(), theirs()  # warm up: caches and first calls are not the work
+            times = [(_seconds(ours), _seconds(theirs)) for _ in range(7)]
+            mine, peer = (statistics.median(column) for column in zip(*times, strict=True))
+            print(f"{f'{name}, {work}':32}{mine:>8.3f} s{peer:>8.3f} s   {peer / mine:.1f}x", flush=True)
+    return 0
+
+
+def _seconds(work: Callable) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""Plots return Axes that carry what they were given, on the given axes or a new figure, and leave the style alone."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from course_lib import plotting
+from course_lib.metrics import Interval
+
+LABELS = {"title": "t", "xlabel": "x", "ylabel": "y"}
+PLOTS = {
+    "bars": lambda **ax: plotting.bars(["a", "b"], [1.0, 2.0], title="t", xlabel="x", **ax),
+    "intervals": lambda **ax: plotting.intervals({"a": Interval(1, 0, 2)}, title="t", xlabel="x", **ax),
+    "heatmap": lambda **ax: plotting.heatmap(np.eye(2), ["r", "s"], ["c", "d"], title="t", label="nats", **ax),
+    "scatter": lambda **ax: plotting.scatter([1, 2], [3, 4], logx=True, **LABELS, **ax),
+    "arrows": lambda **ax: plotting.arrows({"u": (3, 4), "v": (4, 3)}, **LABELS, **ax),
+    "words_on_map": lambda **ax: plotting.words_on_map({"g": ["a"], "h": ["b"]}, np.eye(2), **LABELS, **ax),
+}
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+def test_a_plot_has_its_title_and_labels_and_leaves_the_style_alone(plot):
+    before = dict(mpl.rcParams)
+    ax = plot()
+    assert ax.get_title(loc="left") == "t"
+    assert ax.get_xlabel() or [label.get_text() for label in ax.get_xticklabels()] == ["c", "d"]
+    assert dict(mpl.rcParams) == before
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+def test_a_plot_draws_on_the_axes_it_is_given(plot):
+    ax = plt.figure().add_subplot()
+    assert plot(ax=ax) is ax
+    assert len(plt.get_fignums()) == 1
+
+
+def test_bars_stand_in_order_with_their_values():
+    ax = PLOTS["bars"]()
+    assert [patch.get_width() for patch in ax.patches] == [1, 2]
+    assert ax.yaxis_inverted() and [text.get_text() for text in ax.texts] == ["1.00", "2.00"]
+
+
+def test_heatmap_names_each_number_and_its_unit():
+    ax = PLOTS["heatmap"]()
+    assert [text.get_text() for text in ax.texts] == ["1", "0", "0", "1"]
+    assert ax.figure.axes[1].get_ylabel() == "nats"

@@ -1,0 +1,82 @@
+"""Stored results are whole, say how they came about, and a cheap row of each is made again."""
+
+import json
+
+import pytest
+
+from course_lib import results
+from course_lib.results import __main__ as command
+from course_lib.results import count_vectors
+
+CHEAP = {
+    "count_vectors": (
+        lambda: count_vectors.row(2, "PPMI", 50),
+        ["window", "weighting", "width"],
+        ["development", "test"],
+    )
+}
+
+
+def test_every_result_is_stored_and_every_stored_one_can_be_made():
+    assert sorted(results.names()) == sorted(path.stem for path in results.FOLDER.glob("*.json")) == sorted(CHEAP)
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_results_say_how_they_came_about(name):
+    stored = results.load(name)
+    assert stored["name"] == name and stored["command"] == f"python3 course.py results {name}"
+    assert {"date", "seconds", "machine", "versions"} < stored.keys()
+    assert stored["rows"] and all(row.keys() == stored["rows"][0].keys() for row in stored["rows"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHEAP)
+def test_a_cheap_row_made_again_lies_in_its_interval(name):
+    make, settings, scores = CHEAP[name]
+    again = make()
+    [stored] = [row for row in results.load(name)["rows"] if all(row[s] == again[s] for s in settings)]
+    for score in scores:
+        value, low, high = stored[score]
+        assert low <= again[score][0] <= high
+        assert again[score][0] == pytest.approx(value, abs=0.02)
+
+
+@pytest.mark.slow
+def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
+    parts = {part: count_vectors.judgements(part)[0].tolist() for part in ("development", "test")}
+    pairs = {part: set(map(frozenset, rows)) for part, rows in parts.items()}
+    assert not pairs["development"] & pairs["test"]
+    assert all(len(pairs[part]) == len(rows) for part, rows in parts.items())
+    assert (len(pairs["development"]), len(pairs["test"])) == (71, 142)
+
+
+def test_unknown_names_are_answered(capsys):
+    with pytest.raises(FileNotFoundError, match="`python3 course.py results nothing` makes it"):
+        results.load("nothing")
+    assert command.main(["nothing"]) == 2
+    assert "no results are called 'nothing'; there are count_vectors" in capsys.readouterr().err
+    assert command.main([]) == 0
+    assert capsys.readouterr().out.split() == results.names()
+
+
+def test_make_stores_the_file_whole(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "new")
+    monkeypatch.setattr(count_vectors, "rows", lambda: iter([{"score": [0.5, 0.4, 0.6]}]))
+    file = results.make("count_vectors")
+    assert results.load("count_vectors")["rows"] == [{"score": [0.5, 0.4, 0.6]}]
+    assert list(file.parent.iterdir()) == [file]
+    assert json.loads(file.read_text(encoding="utf-8"))["versions"].keys() == {"torch", "numpy", "scipy", "gensim"}
+
+
+def test_a_failing_experiment_leaves_the_old_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    (tmp_path / "count_vectors.json").write_text("old", encoding="utf-8")
+
+    def rows():
+        yield {}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(count_vectors, "rows", rows)
+    with pytest.raises(KeyboardInterrupt):
+        results.make("count_vectors")
+    assert (tmp_path / "count_vectors.json").read_text(encoding="utf-8") == "old"

@@ -1,0 +1,107 @@
+"""Panels: live, saved, and answering wrong input."""
+
+import base64
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors
+
+from course_lib import plotting
+from course_lib.widgets import Panel, analogy_panel, map_panel, neighbours_panel, row_of
+
+
+@pytest.fixture
+def vectors():
+    words = ["king", "queen", "man", "woman", "<unk>", "bread"]
+    keyed = KeyedVectors(2)
+    keyed.add_vectors(words, np.array([[3, 1], [3, 2], [1, 1], [1, 2], [-1, -1], [-1, 1]], dtype=np.float32))
+    return keyed
+
+
+def shown(panel):
+    """The panel's picture, its text as HTML, and the saved file's plain text."""
+    bundle = panel._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    return bundle["image/png"], panel.children[-1].value, bundle["text/plain"]
+
+
+def test_a_control_changes_picture_and_text_and_saves_both():
+    def draw(n):
+        print(f"{n} bars")
+        return plotting.bars(list("abc"[:n]), np.arange(n), title="bars", xlabel="x")
+
+    panel = Panel(draw, n=ipywidgets.IntSlider(2, 1, 3))
+    picture, live, text = shown(panel)
+    assert text == "n = 2\n2 bars" and 'alt="n = 2\n2 bars"' in live and picture in live
+    panel.children[0].value = 3
+    assert shown(panel)[0] != picture
+    assert shown(panel)[2] == "n = 3\n3 bars"
+    panel.children[0].value = 2
+    assert shown(panel)[0] == picture, "the same values draw the same picture"
+
+
+def test_an_error_is_shown_escaped_and_the_last_picture_stays():
+    def draw(word):
+        plt.figure()
+        if word == "bad":
+            raise KeyError("<unk>")
+
+    panel = Panel(draw, word=ipywidgets.Text("good"))
+    picture, _, _ = shown(panel)
+    panel.children[0].value = "bad"
+    after, live, text = shown(panel)
+    assert after == picture and "<pre>KeyError: &#x27;&lt;unk&gt;&#x27;</pre>" in live
+    assert text == "word = bad\nKeyError: '<unk>'"
+
+
+def test_a_panel_whose_first_drawing_fails_saves_its_text():
+    def draw(n):
+        raise ValueError("nothing to draw")
+
+    bundle = Panel(draw, n=ipywidgets.IntSlider(1))._repr_mimebundle_()
+    assert bundle["text/plain"] == "n = 1\nnothing to draw" and "image/png" not in bundle
+
+
+def test_a_panel_closes_its_own_figures_only():
+    mine = plt.figure()
+    Panel(lambda n: plt.figure(), n=ipywidgets.IntSlider(1))
+    assert plt.get_fignums() == [mine.number]
+    plt.close(mine)
+
+
+def test_row_of(vectors):
+    assert row_of(vectors, " queen ") == 1 and row_of(vectors, "<unk>") == 4
+    with pytest.raises(ValueError, match="'quen' is not among the 6 words of these vectors; words like it: queen"):
+        row_of(vectors, "quen")
+    with pytest.raises(ValueError, match="words like it: king"):
+        row_of(vectors, "King")
+    with pytest.raises(ValueError, match="type a word"):
+        row_of(vectors, "  ")
+
+
+def test_neighbours_panel(vectors):
+    panel = neighbours_panel(vectors, "king", k=2)
+    assert shown(panel)[2] == "word = king, k = 2\nqueen 0.96, man 0.89"
+    panel.children[0].value = "<unk>"
+    assert "word = &lt;unk&gt;" in shown(panel)[1] and "<unk>" not in shown(panel)[1]
+    panel.children[0].value = "zzz"
+    assert "&#x27;zzz&#x27; is not among the 6 words" in shown(panel)[1]
+    panel.children[1].value = 9
+    panel.children[0].value = "king"
+    assert shown(panel)[2].endswith("queen 0.96, man 0.89, woman 0.71, bread -0.45, <unk> -0.89"), "there are only five"
+
+
+def test_analogy_panel(vectors):
+    panel = analogy_panel(vectors, "man", "king", "woman")
+    assert shown(panel)[2].startswith("a = man, b = king, c = woman\nqueen")
+
+
+def test_map_panel(vectors):
+    panel = map_panel(vectors, "king queen; man woman")
+    assert "4 words; the plane keeps 100% of their variance" in shown(panel)[2]
+    panel.children[0].value = "king king queen"
+    assert "at least three different words" in shown(panel)[1]
+    panel.children[0].value = "king queen nobody"
+    assert "nobody" in shown(panel)[1]
