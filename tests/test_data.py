@@ -100,6 +100,7 @@ REVIEWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", REVIEWS)
 def test_movie_reviews_are_pinned_balanced_and_apart(source):
     splits = data.movie_reviews(source)
@@ -112,6 +113,7 @@ def test_movie_reviews_are_pinned_balanced_and_apart(source):
     assert not re.search(r"<br|&#\d+;|[\x00-\x09\x0b-\x1f\x7f-\x9f]", "\n".join(texts))
 
 
+@pytest.mark.slow
 def test_imdb_reviews_share_no_long_passage_across_splits():
     passages = {}
     for split, rows in data.movie_reviews("imdb").items():

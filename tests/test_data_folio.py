@@ -156,6 +156,7 @@ def test_a_text_stands_for_itself(words):
     assert [block for block, _ in align(words, words)] == [(i, i + 1, i, i + 1) for i in range(len(words))]
 
 
+@pytest.mark.slow
 def test_the_pairs_are_pinned_and_more_than_sixty_thousand():
     pairs = data.folio_pairs()
     digest = hashlib.sha256(json.dumps(pairs, ensure_ascii=False).encode()).hexdigest()
@@ -164,6 +165,7 @@ def test_the_pairs_are_pinned_and_more_than_sixty_thousand():
     assert pairs["test"][0] == ("When shall we three meet againe?", "When shall we three meet again?")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [0, 1], ids=["1623", "modern"])
 def test_no_held_out_line_occurs_in_an_earlier_split(side):
     lines = {

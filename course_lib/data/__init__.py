@@ -1,5 +1,6 @@
 """Loaders for the course's data sets: plain Python, NumPy, or gensim's KeyedVectors. The cards: data/README.md."""
 
+from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
 from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
@@ -10,6 +11,7 @@ from course_lib.data.words import analogies, glove, word_similarity
 __all__ = [
     "DataError",
     "analogies",
+    "describe",
     "fetch",
     "folio_pairs",
     "glove",

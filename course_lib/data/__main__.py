@@ -2,7 +2,8 @@
 
 import sys
 
-from course_lib.data.packages import DataError, fetch, packages, status
+from course_lib.data.catalogue import table
+from course_lib.data.packages import DataError, fetch, packages
 
 
 def main(arguments: list[str]) -> int:
@@ -10,16 +11,13 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--list"]):
         print("usage: python -m course_lib.data [--list]", file=sys.stderr)
         return 2
-    if not arguments:
-        try:
+    try:
+        if not arguments:
             fetch(packages())
-        except DataError as error:
-            print(error, file=sys.stderr)
-            return 1
-    for package in status():
-        print(
-            f"{package.name:24}{package.size_mb:>6g} MB  {'present' if package.present else 'missing'}  {package.holds}"
-        )
+        print(table())
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -1,5 +1,6 @@
 """Fixed splits, and what keeps them apart: no held-out text occurs in training, nor one that differs by a word."""
 
+import functools
 import hashlib
 import re
 from collections import defaultdict
@@ -15,6 +16,7 @@ def digest(key: str) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
 
 
+@functools.cache
 def draw(key: str) -> str:
     """The split of a key: one in ten is "validation", one in ten "test", the rest "train".
 
