@@ -186,18 +186,36 @@ def test_a_killed_process_leaves_nothing_that_counts(place, monkeypatch):
         handler.wfile.write(content[len(content) // 2 :])
 
     server = serve(monkeypatch, answer)
+    elsewhere = place.root / "temporary"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
     process = subprocess.Popen(place.command(), stderr=subprocess.PIPE, start_new_session=True)
     assert halfway.wait(60)
     os.killpg(process.pid, 9)
     process.communicate()
     assert not packages.status()[0].present
-    assert [name.startswith(".partial-") for name in left(place.own)] == [True]
+    assert [name.startswith(".partial-") for name in left(place.own)] == [True] and left(elsewhere) == []
     whole.append(True)
     killed.set()
     assert place.words() == WORDS
     server.shutdown()
     server.server_close()
     assert left(place.own) == ["tiny_data", "tiny_data-1.0.dist-info"]
+
+
+def test_the_last_step_breaks_halfway(place, monkeypatch):
+    moved = []
+
+    def replace(entry, goal):
+        if moved:
+            raise OSError(28, "No space left on device")
+        moved.append(entry.rename(goal))
+
+    with monkeypatch.context() as broken, pytest.raises(DataError, match="the disk is full"):
+        broken.setattr(packages.os, "replace", replace)
+        place.words()
+    assert len(moved) == 1 and not packages.status()[0].present, "half a package does not count"
+    assert place.words() == WORDS
 
 
 @pytest.fixture

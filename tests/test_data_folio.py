@@ -107,6 +107,19 @@ def test_a_line_beside_words_that_are_in_no_line_is_left_out():
 
 
 @pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["I hurt my", "selfe"], "I hurt myself."),
+        (["If one could match you Sir"], "If one could match you: the scrimers of their nation had no guard, Sir."),
+        (["If one and all the Scrimers of our nation could match you"], "If one could match you"),
+    ],
+    ids=["a word on two lines", "much more on one side", "much more on the other"],
+)
+def test_a_line_without_a_certain_counterpart_is_left_out(lines, text):
+    assert list(_pairs(lines, text)) == []
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("vnkinde", "unkind"),
