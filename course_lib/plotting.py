@@ -41,11 +41,11 @@ def _styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
 
 @_styled
 def bars(labels: Sequence[str], values: ArrayLike, *, title: str, xlabel: str, ax: Axes) -> Axes:
-    """Horizontal bars, the first on top, each with its value."""
+    """Horizontal bars, the first on top, each with its value (to two decimals where they are no integers)."""
     drawn = ax.barh(range(len(labels)), values, color=COLOURS[0])
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
-    ax.bar_label(drawn, fmt="%.2f", padding=3)
+    ax.bar_label(drawn, fmt="%d" if np.issubdtype(np.asarray(values).dtype, np.integer) else "%.2f", padding=3)
     ax.margins(x=0.12)
     ax.set(title=title, xlabel=xlabel)
     return ax

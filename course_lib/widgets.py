@@ -139,10 +139,11 @@ def map_panel(vectors: KeyedVectors, words: str) -> Panel:
         u = u * u.gather(0, u.abs().argmax(dim=0, keepdim=True)).sign()  # a direction has no sign of its own: fix one
         kept = (s[:2].square().sum() / s.square().sum()).item()
         print(f"{len(rows)} words; the plane keeps {kept:.0%} of their variance")
-        axes = {"xlabel": "first principal component", "ylabel": "second principal component"}
-        return plotting.words_on_map(groups, (u * s)[:, :2].numpy(), title="Words on a plane", **axes)
+        labels = {"xlabel": "first principal component", "ylabel": "second principal component"}
+        wide = plt.figure(figsize=(8.5, 5.5), layout="constrained").add_subplot()
+        return plotting.words_on_map(groups, (u * s)[:, :2].numpy(), title="Words on a plane", ax=wide, **labels)
 
-    return Panel(draw, words=_entry(words, width="40em"))
+    return Panel(draw, words=_entry(words, width="50em"))
 
 
 def _entry(value: str, width: str = "20em") -> Text:

@@ -170,7 +170,7 @@ def test_word_vectors_runs_and_its_panels_answer(page_of):
         assert _picture(panel) != before
 
     before = _picture(neighbours)
-    for wrong in ("<unk>", "parris"):
+    for wrong in ("<unk>", "qqxzjv"):
         neighbours.locator("input[type=text]").first.fill(wrong)
         neighbours.locator("input[type=text]").first.press("Enter")
         neighbours.locator("pre", has_text=f"'{wrong}' is not among the 400,000 words").wait_for()
