@@ -36,7 +36,6 @@ import argparse
 import contextlib
 import difflib
 import hashlib
-import importlib.util
 import json
 import shutil
 import signal
@@ -110,7 +109,9 @@ def why_anew():
 
 
 def make_venv(reason, cpu):
-    if importlib.util.find_spec("ensurepip") is None:
+    try:
+        from ensurepip import bootstrap  # noqa: F401
+    except ImportError:
         fail("This Python cannot make .venv yet: on Debian or Ubuntu run `sudo apt install python%s-venv`, "
              "then the same command again." % THIS)  # fmt: skip
     needed, free = sum(gigabytes(cpu)), shutil.disk_usage(str(ROOT)).free / 1e9
@@ -231,7 +232,7 @@ def reset(which):
 
 def parse(name, words, *options):
     """The options of a command; a wrong one is answered in one line."""
-    parser = argparse.ArgumentParser(prog="course.py " + name, description=COMMANDS[name][1], allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="course.py " + name, description=COMMANDS[name][1])
     parser.error = lambda message: fail("course.py %s: %s; it takes %s" % (name, message, COMMANDS[name][0]), 2)
     for option in options:
         parser.add_argument(option, action="store" if option == "--reset" else "store_true")

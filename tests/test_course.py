@@ -12,15 +12,16 @@ import sys
 import time
 import venv
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 COURSE = Path(__file__).resolve().parents[1] / "course.py"
 NOTE = """
 import json, os, sys, time
-with open("{name}.log", "a", encoding="utf-8") as log:
-    print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]), file=log)
 try:
+    with open("{name}.log", "a", encoding="utf-8") as log:
+        print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]), file=log)
     time.sleep(60 if os.environ.get("FAKE") == "slow" else 0)
 except KeyboardInterrupt:
     pass
@@ -77,9 +78,9 @@ def package(course, name, files=("METADATA", "INSTALLER", "RECORD")):
 
 
 def run(course, *words, **environment):
-    """course.py as a process of its own."""
+    """course.py as a process of its own; a wrong course.py could want to install, but would find nothing."""
     command = [sys.executable, str(course.ROOT / "course.py"), *words]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PIP_NO_INDEX": "1", **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", cwd="/")
 
 
@@ -127,14 +128,14 @@ def test_another_python_is_told_what_is_needed(tmp_path, version, others):
     for name in others:
         (tmp_path / name).write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
-    fake = f"import runpy, sys; sys.version_info = {version}; sys.argv = ['course.py', 'lab']; "
+    fake = f"import runpy, sys; sys.version_info = {version}; sys.argv = ['course.py', 'no-such-word']; "
     code = fake + f"runpy.run_path({str(COURSE)!r}, run_name='__main__')"
     environment = {**os.environ, "PATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     advice = {"": "install one", "python3.11": "run `python3.11 {}`", "py": "run `py -3.12 {}`"}["".join(others)]
     assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "needs Python 3.11 or 3.12, and this is {}.{}: ".format(*version) in done.stderr
-    assert advice.format(subprocess.list2cmdline([str(COURSE), "lab"])) in done.stderr
+    assert advice.format(subprocess.list2cmdline([str(COURSE), "no-such-word"])) in done.stderr
 
 
 def test_alone_it_lists_its_commands(course):
@@ -339,8 +340,9 @@ def test_the_pin_of_torch_is_found_in_the_real_requirements(course):
     assert re.fullmatch(r"torch==[\d.]+", commands[0][-1])
 
 
-def test_a_debian_without_ensurepip_names_its_package(course, monkeypatch, capsys):
-    monkeypatch.setattr(course.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else "there")
+@pytest.mark.parametrize("ensurepip", [None, ModuleType("ensurepip")])  # the second: its folder was left behind, empty
+def test_a_debian_without_ensurepip_is_told_its_package(course, monkeypatch, capsys, ensurepip):
+    monkeypatch.setitem(sys.modules, "ensurepip", ensurepip)
     with pytest.raises(SystemExit):
         course.set_up()
     said = capsys.readouterr().err
@@ -427,12 +429,13 @@ def interrupted(course, name, number, send=os.kill):
     command = [sys.executable, str(course.ROOT / "course.py"), "lab"]
     environment = {**os.environ, "FAKE": "slow"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    with subprocess.Popen(command, env=environment, **pipes) as child:
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  what a shell starts with & ignores it
+    with subprocess.Popen(command, env=environment, preexec_fn=heard, **pipes) as child:
         deadline = time.monotonic() + 20
         while not notes(course, name) and time.monotonic() < deadline:
             time.sleep(0.02)
         send(child.pid, number)
-        _, last_words = child.communicate()
+        _, last_words = child.communicate(timeout=30)
     ((_, _, process),) = notes(course, name)
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
