@@ -41,10 +41,9 @@ def _reviews(source: str) -> dict[str, list[tuple[str, int]]]:
         first, second = len(block) * 8 // 10, len(block) * 9 // 10
         # In IMDb a film's reviews stand together, at most 30: with as many left out at a cut it is on one side only.
         gap = 30 if source == "imdb" else 0
-        for split, part in zip(
-            SPLITS, (block[: first - gap], block[first : second - gap], block[second:]), strict=True
-        ):
-            splits[split] += part
+        splits["train"] += block[: first - gap]
+        splits["validation"] += block[first : second - gap]
+        splits["test"] += block[second:]
     return {split: sorted(rows, key=lambda row: digest(row[0])) for split, rows in splits.items()}
 
 

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-__all__ = ["SPLITS", "digest", "draw", "keep_apart", "variants"]
+__all__ = ["SPLITS", "digest", "draw", "keep_apart", "variants", "without_repeats"]
 
 SPLITS = ("train", "validation", "test")
 
