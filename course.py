@@ -255,7 +255,7 @@ def lab(words):
     return call([PYTHON, "-m", "jupyterlab"] + address + others + ["--no-browser"] * options.no_browser)
 
 
-def test(words, sandbox):
+def test(words):
     at = words.index("--") if "--" in words else len(words)
     options, extra = parse("test", words[:at], "--cpu", "--quick"), words[at + 1 :]
     set_up(options.cpu, tests=True)
@@ -267,7 +267,9 @@ def test(words, sandbox):
         ["-m", "ruff", "format", "--check"],
         ["-m", "pytest"] + nbval + ["--nbval-cell-timeout", "300"] + scope + ["tests"] + extra,
     ]
-    codes = [call([PYTHON] + step, **sandbox) for step in steps]
+    with tempfile.TemporaryDirectory() as scratch:
+        apart = {"COURSE_SCALE": "laptop", "COURSE_PROGRESS": os.path.join(scratch, "progress.json")}
+        codes = [call([PYTHON] + step, **apart) for step in steps]
     return next((code for code in codes if code), 0)
 
 
@@ -291,15 +293,13 @@ def main(words):
         fail("There is no command %r; the nearest is %r, and `%s` lists them all." % (name, nearest, COMMAND), 2)
     if THIS not in ("3.11", "3.12"):
         say("The course is tested on Python 3.11 and 3.12; this is %s." % THIS)
-    with tempfile.TemporaryDirectory() as scratch:
-        sandbox = {"COURSE_SCALE": "laptop", "COURSE_PROGRESS": os.path.join(scratch, "progress.json")}
-        if name == "test":
-            return test(rest, sandbox)
-        if name in ("lab", "doctor"):
-            return lab(rest) if name == "lab" else doctor()
-        set_up(tests=name == "bench")
-        rest = [os.path.abspath(word) if word.endswith(".ipynb") and os.path.exists(word) else word for word in rest]
-        return call([PYTHON] + COMMANDS[name][2] + rest, **(sandbox if name in ("run", "refresh") else {}))
+    if name == "test":
+        return test(rest)
+    if name in ("lab", "doctor"):
+        return lab(rest) if name == "lab" else doctor()
+    set_up(tests=name == "bench")
+    rest = [os.path.abspath(word) if word.endswith(".ipynb") and os.path.exists(word) else word for word in rest]
+    return call([PYTHON] + COMMANDS[name][2] + rest)
 
 
 def stop(number, frame):

@@ -85,17 +85,16 @@ def course_map() -> str:
     return "\n".join(rows)
 
 
-def execute(path: Path) -> NotebookNode:
+def execute(path: Path, allow_errors: bool = False) -> NotebookNode:
     """A copy of the notebook, executed from top to bottom in a new kernel in the notebook's own folder.
 
-    Raises nbclient's CellExecutionError where a cell fails, TimeoutError where one takes over five minutes.
+    Raises nbclient's CellExecutionError where a cell fails (unless errors are allowed: they are then among the
+    outputs), TimeoutError where a cell takes over five minutes.
     """
     notebook = read(path)
     folder = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(
-        notebook, timeout=CELL_TIMEOUT_SECONDS, kernel_name="python3", record_timing=False, resources=folder
-    )
-    client.execute()
+    options = {"timeout": CELL_TIMEOUT_SECONDS, "kernel_name": "python3", "record_timing": False}
+    NotebookClient(notebook, allow_errors=allow_errors, resources=folder, **options).execute()
     return notebook
 
 
@@ -173,14 +172,25 @@ def refresh(paths: Iterable[Path], check: bool) -> bool:
     return bool(changed)
 
 
-def run(path: Path) -> None:
-    """Execute a copy of one notebook; print how long it took and which of its exercises its answers pass."""
+def run(path: Path) -> bool:
+    """Execute a copy of one notebook; print its time, the cells that fail, and which exercises its answers pass.
+
+    True where no cell fails.
+    """
     start = time.monotonic()
-    notebook = execute(path)
+    notebook = execute(path, allow_errors=True)
     print(f"{path.name} ran in {time.monotonic() - start:.1f} s")
-    solved = passed()
+    solved, failed = passed(), []
+    for cell in notebook.cells:
+        expected = "raises-exception" in cell.metadata.get("tags", [])
+        failed += [
+            (cell, output) for output in cell.get("outputs", []) if output.output_type == "error" and not expected
+        ]
+    for cell, error in failed:
+        print(f"  failed  cell [{cell.execution_count}] {error.ename}: {_plain(error.evalue)}")
     for exercise in exercises(notebook):
         print(f"  {'passed' if exercise.id in solved else 'open  '}  {exercise.id}")
+    return not failed
 
 
 def main(arguments: list[str]) -> int:
@@ -196,8 +206,7 @@ def main(arguments: list[str]) -> int:
         os.environ["COURSE_PROGRESS"] = str(Path(folder, "progress.json"))  # the reader's own is left alone
         try:
             if chosen.command == "run":
-                run(find(chosen.notebook))
-                return 0
+                return int(not run(find(chosen.notebook)))
             os.environ["COURSE_SCALE"] = "laptop"
             paths = [find(word) for word in chosen.notebook] or notebooks()
             return int(refresh(paths, chosen.check) and chosen.check)

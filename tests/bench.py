@@ -1,6 +1,6 @@
 """Ours beside the peer on the same work, by turns in one process: `python3 course.py bench [NAME]`.
 
-Each pair runs several rounds, ours and theirs in turn; the medians and their ratio are printed. Above 1, ours is faster.
+Each pair runs seven rounds, ours and theirs in turn. The medians are printed, and their ratio: above 1, ours is faster.
 """
 
 import statistics

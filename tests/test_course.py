@@ -478,21 +478,19 @@ def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "command", "apart"),
+    ("words", "command"),
     [
-        (["data", "--list"], ["-m", "course_lib.data", "--list"], False),
-        (["run", "02"], ["-m", "course_lib.notebooks", "run", "02"], True),
-        (["refresh", "02", "--check"], ["-m", "course_lib.notebooks", "refresh", "02", "--check"], True),
-        (["results", "glove"], ["-m", "course_lib.results", "glove"], False),
-        (["bench"], ["tests/bench.py"], False),
+        (["data", "--list"], ["-m", "course_lib.data", "--list"]),
+        (["run", "02"], ["-m", "course_lib.notebooks", "run", "02"]),
+        (["refresh", "02", "--check"], ["-m", "course_lib.notebooks", "refresh", "02", "--check"]),
+        (["results", "glove"], ["-m", "course_lib.results", "glove"]),
+        (["bench"], ["tests/bench.py"]),
     ],
 )
-def test_the_other_commands_pass_on(course, calls, monkeypatch, words, command, apart):
+def test_the_other_commands_pass_on(course, calls, monkeypatch, words, command):
     monkeypatch.setattr(course, "set_up", lambda tests: None)
     assert course.main(words) == 0
-    ((made, extra),) = calls
-    assert made == [str(course.PYTHON), *command]
-    assert set(extra) == ({"COURSE_SCALE", "COURSE_PROGRESS"} if apart else set())
+    assert calls == [([str(course.PYTHON), *command], {})]
 
 
 def test_a_path_is_the_callers(course, calls, monkeypatch):

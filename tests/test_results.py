@@ -51,7 +51,7 @@ def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
 
 
 def test_unknown_names_are_answered(capsys):
-    with pytest.raises(FileNotFoundError, match="`python3 course.py results nothing` makes it"):
+    with pytest.raises(FileNotFoundError, match="results nothing` makes it"):
         results.load("nothing")
     assert command.main(["nothing"]) == 2
     assert "no results are called 'nothing'; there are count_vectors" in capsys.readouterr().err
