@@ -270,6 +270,9 @@ def test(words):
     with tempfile.TemporaryDirectory() as scratch:
         apart = {"COURSE_SCALE": "laptop", "COURSE_PROGRESS": os.path.join(scratch, "progress.json")}
         codes = [call([PYTHON] + step, **apart) for step in steps]
+    for step, code in zip(steps, codes, strict=True):
+        if code:
+            say("FAILED: python %s (exit code %d)" % (" ".join(step[:4]), code))
     return next((code for code in codes if code), 0)
 
 

@@ -470,11 +470,13 @@ def test_test_runs_everything_apart_from_the_learners_progress(course, calls, mo
     assert all(extra["COURSE_SCALE"] == "laptop" and extra["COURSE_PROGRESS"] for _, extra in calls)
 
 
-def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch):
+def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys):
     codes = iter([0, 3, 0, 1])
     monkeypatch.setattr(course, "set_up", lambda *cpu, tests: None)
     monkeypatch.setattr(course, "call", lambda command, **extra: next(codes))
     assert course.main(["test"]) == 3 and next(codes, None) is None
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert lines[0] == "FAILED: python -m ruff check (exit code 3)" and lines[1].startswith("FAILED: python -m pytest ")
 
 
 @pytest.mark.parametrize(
