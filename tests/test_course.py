@@ -406,6 +406,13 @@ def test_lab_opens_the_working_copies_on_loopback_with_its_token(ready):
     assert settings["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false", "checkForUpdates": False}
 
 
+@pytest.mark.parametrize("words", [["lab"], ["lab", "--cpu"]])
+def test_lab_sets_up_first(ready, calls, monkeypatch, words):
+    monkeypatch.setattr(ready, "set_up", lambda cpu: calls.append(f"set up, cpu={cpu}"))
+    ready.main(words)
+    assert calls[0] == f"set up, cpu={'--cpu' in words}" and "jupyterlab" in calls[1][0]
+
+
 def test_lab_reset_keeps_the_old(ready):
     run(ready, "lab")
     mine(ready, "02_word_vectors").write_text("my work", encoding="utf-8")
@@ -490,9 +497,9 @@ def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys):
     ],
 )
 def test_the_other_commands_pass_on(course, calls, monkeypatch, words, command):
-    monkeypatch.setattr(course, "set_up", lambda tests: None)
+    monkeypatch.setattr(course, "set_up", lambda tests: calls.append(f"set up, tests={tests}"))
     assert course.main(words) == 0
-    assert calls == [([str(course.PYTHON), *command], {})]
+    assert calls == [f"set up, tests={words == ['bench']}", ([str(course.PYTHON), *command], {})]
 
 
 def test_a_path_is_the_callers(course, calls, monkeypatch):
