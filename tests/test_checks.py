@@ -44,6 +44,13 @@ def _defined_in(identity, kind):
     return names.get(f"{function}_solution") or names[function]
 
 
+@pytest.fixture
+def progress(monkeypatch, tmp_path):
+    file = tmp_path / "a folder" / "progress.json"
+    monkeypatch.setenv("COURSE_PROGRESS", str(file))
+    return file
+
+
 @pytest.mark.parametrize("seed", [0, 1, 17])
 @pytest.mark.parametrize("identity", EXERCISES)
 def test_solution_passes(identity, seed):
@@ -66,12 +73,12 @@ def test_another_right_answer_passes(identity, answer):
 
 
 @pytest.mark.parametrize("identity, wrong", list(_cases("WRONG")))
-def test_wrong_answer_is_named(identity, wrong):
+def test_wrong_answer_is_named(identity, wrong, progress):
     answer, words = wrong
     for seed in range(5):
         verdict = _check(identity)(answer, seed=seed)
         assert verdict.passed is False and words in verdict.message, verdict
-    assert identity not in passed()
+    assert not progress.exists()
 
 
 @pytest.mark.parametrize("identity", EXERCISES)
@@ -85,13 +92,6 @@ def test_there_are_enough_answers(identity):
 def doubled(answer, seed):
     """Used by the tests below."""
     compare(answer, lambda x: 2 * x, [(seed + 1,), (3,)], [(lambda x: x * x, "this is the square.")])
-
-
-@pytest.fixture
-def progress(monkeypatch, tmp_path):
-    file = tmp_path / "a folder" / "progress.json"
-    monkeypatch.setenv("COURSE_PROGRESS", str(file))
-    return file
 
 
 def test_a_pass_is_recorded_once_and_only_where_asked(progress):
