@@ -155,6 +155,11 @@ def test_same():
     for expected, got in pairs:
         assert same(got, expected), (expected, got)
     pairs = [(1.0, 1.01), (1.0, "1"), (1, 1.5), ("a", "b"), ((1, 2), [1, 2]), ([1, 2], [1]), (1.0, nan)]
-    pairs += [(torch.ones(2), torch.ones(2, 1)), (torch.ones(2), np.ones(2)), (torch.ones(1), 1.0)]
+    pairs += [
+        (torch.ones(2), torch.ones(2).long()),
+        (torch.ones(2), torch.ones(2, 1)),
+        (torch.ones(2), np.ones(2)),
+        (torch.ones(1), 1.0),
+    ]
     for expected, got in pairs:
         assert not same(got, expected), (expected, got)

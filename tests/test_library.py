@@ -38,7 +38,8 @@ def test_doctests_are_found():
 @pytest.mark.parametrize("name", MODULES)
 def test_module_is_small_and_its_public_names_are_documented(name):
     module = importlib.import_module(name)
-    assert len(inspect.getsource(module).splitlines()) <= 275
+    most = 300 if name.startswith("course_lib.checks.") else 250  # checks hold tables of messages
+    assert len(inspect.getsource(module).splitlines()) <= most
     assert module.__doc__
     for public in getattr(module, "__all__", []):
         value = getattr(module, public)

@@ -15,7 +15,7 @@ import torch
 
 from course_lib.checks.progress import record_passed
 
-__all__ = ["Mistake", "Verdict", "call", "compare", "exercise", "same"]
+__all__ = ["Mistake", "Verdict", "compare", "exercise", "same"]
 
 
 @dataclass(frozen=True)
@@ -80,61 +80,69 @@ def _explain(answer: Any, error: Exception) -> str:
     return f"your code raised {type(error).__name__}{where}: {error}"
 
 
-def call(answer: Any, *inputs: Any) -> Any:
-    """The answer's result on copies of the inputs: NotAttempted for the stub, Mistake where it changed its inputs."""
-    if not callable(answer):
-        raise Mistake(f"a function is expected here, but this is {_show(answer)}.")
-    given = [_copy(value) for value in inputs]
-    result = answer(*given)
-    if result is None or result is ...:
-        raise NotAttempted("it returns nothing so far. If you did write it: is the `return` missing?")
-    if not all(same(now, before) for now, before in zip(given, inputs, strict=True)):
-        raise Mistake(
-            "your function changes its input in place: work on a copy, or use an operation that makes a new one."
-        )
-    return result
-
-
 def compare(
     answer: Any,
     reference: Callable[..., Any],
     cases: Iterable[tuple[Any, ...]],
     mistakes: Iterable[tuple[Callable[..., Any], str]] = (),
 ) -> None:
-    """Raise Mistake where the answer differs from the reference in any case.
+    """Raise Mistake where the answer differs from the reference in a case, NotAttempted where it gives nothing in any.
 
-    `mistakes` are pairs of a wrong function and what to say of it: said where it gives what the answer gave in every
-    case. Otherwise the first case that differs is shown.
+    `mistakes` are pairs of a wrong function and what to say of it: said where it does what the answer does in every
+    case, errors included. Otherwise the first case that differs is shown, or its error raised.
     """
-    cases = list(cases)
-    results = [(case, call(answer, *case), reference(*case)) for case in cases]
+    if not callable(answer):
+        raise Mistake(f"a function is expected here, but this is {_show(answer)}.")
+    results = [(case, _outcome(answer, case), reference(*case)) for case in cases]
+    if all(got is None or got is ... for _, got, _ in results):
+        raise NotAttempted("it returns nothing so far. If you did write it: is the `return` missing?")
     wrong_results = [result for result in results if not same(result[1], result[2])]
     if not wrong_results:
         return
     for wrong, words in mistakes:
-        if all(same(got, _result_or_error(wrong, case)) for case, got, _ in results):
+        if all(_same_outcome(got, _outcome(wrong, case)) for case, got, _ in results):
             raise Mistake(words)
     _differ(*wrong_results[0])
 
 
-def _result_or_error(function: Callable[..., Any], case: tuple[Any, ...]) -> Any:
+def _outcome(function: Callable[..., Any], case: tuple[Any, ...]) -> Any:
+    """What the function makes of copies of the inputs: its result, or the error that it raises."""
+    given = [_copy(value) for value in case]
     try:
-        return function(*case)
+        result = function(*given)
     except Exception as error:
         return error
+    if not all(same(now, before) for now, before in zip(given, case, strict=True)):
+        return Mistake("your function changes its input in place: work on a copy, or use what makes a new one.")
+    return result
+
+
+def _same_outcome(got: Any, wrong: Any) -> bool:
+    return type(got) is type(wrong) if isinstance(got, Exception) else same(got, wrong)
 
 
 def _differ(case: tuple[Any, ...], got: Any, expected: Any) -> NoReturn:
-    if isinstance(expected, torch.Tensor):
-        if not isinstance(got, torch.Tensor):
-            raise Mistake(f"a tensor is expected, but your function returns {_show(got)}.")
-        if got.shape != expected.shape:
-            raise Mistake(f"the shape should be {tuple(expected.shape)}, but yours is {tuple(got.shape)}.")
-        if got.isnan().any() and not expected.isnan().any():
-            raise Mistake(
-                f"there is NaN in your result for {_show_all(case)}: is something divided by zero, or log(0)?"
-            )
-    raise Mistake(f"for {_show_all(case)}\nexpected {_show(expected)}\nbut got  {_show(got)}")
+    if isinstance(got, Exception):
+        raise got
+    got, expected = _plain_number(got), _plain_number(expected)
+    inputs = _show_all(case)
+    if got is None:
+        raise Mistake(f"for {inputs}\nyour function returns nothing: is a `return` missing on one path?")
+    if isinstance(expected, torch.Tensor) and not isinstance(got, torch.Tensor):
+        raise Mistake(f"a tensor is expected, but your function returns {_show(got)}.")
+    if isinstance(got, torch.Tensor) and not isinstance(expected, torch.Tensor):
+        raise Mistake(f"a single number is expected, but yours is a tensor of shape {tuple(got.shape)}.")
+    if isinstance(expected, torch.Tensor) and got.shape != expected.shape:
+        raise Mistake(f"the shape should be {tuple(expected.shape)}, but yours is {tuple(got.shape)}.")
+    if _is_whole(expected) and not _is_whole(got):
+        raise Mistake(f"whole numbers are expected (rows, not values), but your function returns {_show(got)}.")
+    if isinstance(got, torch.Tensor | float) and np.isnan(np.asarray(got)).any():
+        raise Mistake(f"there is NaN in your result for {inputs}: is something divided by zero, or log(0)?")
+    raise Mistake(f"for {inputs}\nexpected {_show(expected)}\nbut got  {_show(got)}")
+
+
+def _is_whole(value: Any) -> bool:
+    return not value.is_floating_point() if isinstance(value, torch.Tensor) else isinstance(value, int)
 
 
 def same(got: Any, expected: Any, tolerance: float = 1e-4) -> bool:
@@ -142,6 +150,8 @@ def same(got: Any, expected: Any, tolerance: float = 1e-4) -> bool:
     got, expected = _plain_number(got), _plain_number(expected)
     if isinstance(expected, torch.Tensor | np.ndarray):
         if not isinstance(got, type(expected)) or got.shape != expected.shape:
+            return False
+        if isinstance(got, torch.Tensor) and got.is_floating_point() != expected.is_floating_point():
             return False
         return bool(np.allclose(np.asarray(got), np.asarray(expected), rtol=tolerance, atol=tolerance, equal_nan=True))
     if isinstance(expected, float):

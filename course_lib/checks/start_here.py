@@ -17,6 +17,10 @@ def median(answer: Any, seed: int) -> str:
         return numbers[len(numbers) // 2]
 
     mistakes = [
+        (
+            lambda numbers: float(statistics.median(set(numbers))),
+            "a set forgets how often a number stands in the list: sort the list itself.",
+        ),
         (middle, "you take the middle of the list as it stands: sort the numbers first."),
         (statistics.fmean, "this is the mean (sum divided by number): the median is the middle of the sorted numbers."),
         (
@@ -30,7 +34,7 @@ def median(answer: Any, seed: int) -> str:
         ),
     ]
     numbers = random.Random(seed)
-    cases = [([3, 1, 2],), ([4, 1, 3, 2],)]
+    cases = [([3, 1, 2],), ([4, 1, 3, 2],), ([2, 2, 3],), ([1, 1, 1, 4],)]
     cases += [(numbers.sample(range(-50, 50), size),) for size in (1, 7, 8)]
     compare(answer, lambda numbers: float(statistics.median(numbers)), cases, mistakes)
     return "the input is left as it was, and even lengths are right."

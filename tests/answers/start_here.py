@@ -20,6 +20,8 @@ WRONG = {
         (lambda numbers: sum(numbers) / len(numbers), "this is the mean"),
         (lambda numbers: sorted(numbers)[len(numbers) // 2], "not the upper one"),
         (lambda numbers: sorted(numbers)[(len(numbers) - 1) // 2], "not the lower one"),
+        (lambda numbers: statistics.median(sorted(set(numbers))), "a set forgets"),
+        (lambda numbers: statistics.median(numbers) if len(numbers) % 2 else None, "missing on one path"),
         (in_place, "changes its input in place"),
         (lambda numbers: sorted(numbers)[len(numbers)], "IndexError"),
         (lambda numbers: max(numbers), "expected 2\nbut got  3"),
