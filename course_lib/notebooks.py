@@ -141,7 +141,8 @@ def _normal_outputs(outputs: Iterable[NotebookNode], execution_count: int | None
 
 
 def _plain(text: str) -> str:
-    """Without colours, addresses of objects, and the names of the kernel's temporary files."""
+    """Without colours, addresses of objects, the project's folder, and the names of the kernel's temporary files."""
+    text = text.replace(f"{PROJECT}{os.sep}", "")
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     text = re.sub(r"\b0x[0-9a-fA-F]{6,}", "0xADDRESS", text)
     return re.sub(r"\S*ipykernel_\d+/\d+\.py", "CELL.py", text)

@@ -25,8 +25,8 @@ class Panel(ipywidgets.VBox):
     """Panel(draw, k=IntSlider(...), ...) calls draw(k=..., ...) now and whenever a control changes.
 
     `draw` makes one Matplotlib figure and may print. What it prints, and an error it raises, is shown under the picture
-    (escaped: `<unk>` is text); after an error the last picture stays. A ValueError is an answer to the reader, and its
-    message stands alone; another error is named.
+    (escaped: `<unk>` is text). After an error the last picture stays, and the text says so; a ValueError answers
+    the reader, hence its message stands alone, another error is named.
     """
 
     def __init__(self, draw: Callable[..., Any], **controls: ipywidgets.Widget) -> None:
@@ -48,10 +48,9 @@ class Panel(ipywidgets.VBox):
             with redirect_stdout(printed):
                 self._png = _png(self._draw(**values))
             text = printed.getvalue().rstrip()
-        except ValueError as answer:
-            text = str(answer)
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"
+            text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            text += "\n(the picture is still the last one)" * bool(self._png)
         finally:
             for figure in set(plt.get_fignums()) - figures:
                 plt.close(figure)
@@ -77,14 +76,14 @@ def _png(drawn: Any) -> bytes:
 
 
 def row_of(vectors: KeyedVectors, word: str) -> int:
-    """The row of a word; raises ValueError with words that are there and look alike where it is not."""
+    """The row of a word or of its lower-case form; raises ValueError with words that look alike where it has none."""
     word = word.strip()
-    if word in vectors.key_to_index:
-        return vectors.key_to_index[word]
+    for form in (word, word.lower()):
+        if form in vectors.key_to_index:
+            return vectors.key_to_index[form]
     if not word:
-        raise ValueError("type a word")
-    frequent = vectors.index_to_key[:30_000]
-    alike = [word.lower()] if word.lower() in vectors.key_to_index else difflib.get_close_matches(word, frequent)
+        raise ValueError("type a word into each field")
+    alike = difflib.get_close_matches(word.lower(), vectors.index_to_key[:30_000])
     hint = f"; words like it: {', '.join(alike)}" if alike else ""
     raise ValueError(f"'{word}' is not among the {len(vectors):,} words of these vectors{hint}")
 
@@ -125,14 +124,16 @@ def analogy_panel(vectors: KeyedVectors, a: str, b: str, c: str) -> Panel:
 def map_panel(vectors: KeyedVectors, words: str) -> Panel:
     """Words on the plane of their two widest directions (principal components of their unit vectors).
 
-    Groups are parted by `;`, the words of a group by blanks; the text says how much of the variance the plane keeps.
+    Groups are parted by `;`, the words of a group by blanks or commas; a group goes by the name of its first word. The
+    text says how much of the variance the plane keeps.
     """
 
     def draw(words: str) -> Any:
-        groups = {f"group {n}": part.split() for n, part in enumerate(words.split(";"), start=1) if part.strip()}
+        parts = [list(dict.fromkeys(part.replace(",", " ").split())) for part in words.split(";")]
+        groups = {f"{part[0]} ...": part for part in parts if part}
         rows = [row_of(vectors, word) for group in groups.values() for word in group]
-        if len(set(rows)) < 3:
-            raise ValueError("type at least three different words")
+        if len(set(rows)) < 4:
+            raise ValueError("type at least four different words: a plane holds any three")
         unit = normalise(torch.from_numpy(vectors.vectors[rows]))
         centred = unit - unit.mean(dim=0)
         u, s, _ = torch.linalg.svd(centred, full_matrices=False)

@@ -86,13 +86,13 @@ def test_normalise_drops_what_differs_between_runs_and_machines():
     )
     cell.outputs = [
         nbformat.v4.new_output("stream", name="stdout", text=" 10%|█  |\r 100%|███|\n"),
-        nbformat.v4.new_output("stream", name="stdout", text="done at 0x7f00aa11bb22\n"),
+        nbformat.v4.new_output("stream", name="stdout", text=f"done at 0x7f00aa11bb22 in {PROJECT / 'x'}\n"),
         nbformat.v4.new_output("display_data", {notebooks.WIDGET: {}, "text/plain": "panel"}, metadata={"w": 1}),
     ]
     notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"language_info": {"name": "python", "version": "3"}})
     [normal], before = notebooks.normalise(notebook).cells, nbformat.writes(notebook)
     assert (normal.id, normal.metadata) == ("cell-000", {"tags": ["a", "b"]})
-    assert normal.outputs[0].text == " 100%|███|\ndone at 0xADDRESS\n"
+    assert normal.outputs[0].text == " 100%|███|\ndone at 0xADDRESS in x\n"
     assert normal.outputs[1].data == {"text/plain": "panel"}
     assert nbformat.writes(notebook) == before, "the notebook that was given has changed"
     assert notebooks.normalise(notebooks.normalise(notebook)) == notebooks.normalise(notebook)

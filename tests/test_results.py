@@ -12,7 +12,7 @@ CHEAP = {
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
-        ["development", "test"],
+        ["development"],
     )
 }
 
