@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.metrics import Interval
 
-__all__ = ["COLOURS", "arrows", "bars", "heatmap", "intervals", "scatter", "words_on_map"]
+__all__ = ["COLOURS", "arrows", "bars", "intervals", "words_on_map"]
 
 # Okabe and Ito (2008), in an order of falling darkness.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
@@ -62,33 +62,6 @@ def intervals(scores: dict[str, Interval], *, title: str, xlabel: str, ax: Axes)
     ax.invert_yaxis()
     ax.margins(y=0.2)
     ax.set(title=title, xlabel=xlabel)
-    return ax
-
-
-@_styled
-def heatmap(
-    values: ArrayLike, rows: Sequence[str], columns: Sequence[str], *, title: str, label: str, ax: Axes
-) -> Axes:
-    """A matrix as colours, each cell with its number; `label` names the quantity and its unit."""
-    values = np.asarray(values)
-    image = ax.imshow(values, cmap="cividis", aspect="auto")
-    ax.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(rows)), rows)
-    middle = (values.min() + values.max()) / 2
-    for (row, column), value in np.ndenumerate(values):
-        ax.text(column, row, f"{value:.2g}", ha="center", va="center", color="white" if value < middle else "black")
-    ax.figure.colorbar(image, ax=ax, label=label)
-    ax.set(title=title)
-    return ax
-
-
-@_styled
-def scatter(x: ArrayLike, y: ArrayLike, *, title: str, xlabel: str, ylabel: str, logx: bool = False, ax: Axes) -> Axes:
-    """Small half-transparent points, so that many of them show where they are dense."""
-    ax.scatter(x, y, s=8, alpha=0.4, color=COLOURS[0], edgecolors="none")
-    if logx:
-        ax.set_xscale("log")
-    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return ax
 
 

@@ -12,8 +12,6 @@ LABELS = {"title": "t", "xlabel": "x", "ylabel": "y"}
 PLOTS = {
     "bars": lambda **ax: plotting.bars(["a", "b"], [1.0, 2.0], title="t", xlabel="x", **ax),
     "intervals": lambda **ax: plotting.intervals({"a": Interval(1, 0, 2)}, title="t", xlabel="x", **ax),
-    "heatmap": lambda **ax: plotting.heatmap(np.eye(2), ["r", "s"], ["c", "d"], title="t", label="nats", **ax),
-    "scatter": lambda **ax: plotting.scatter([1, 2], [3, 4], logx=True, **LABELS, **ax),
     "arrows": lambda **ax: plotting.arrows({"u": (3, 4), "v": (4, 3)}, **LABELS, **ax),
     "words_on_map": lambda **ax: plotting.words_on_map({"g": ["a"], "h": ["b"]}, np.eye(2), **LABELS, **ax),
 }
@@ -30,7 +28,7 @@ def test_a_plot_has_its_title_and_labels_and_leaves_the_style_alone(plot):
     before = dict(mpl.rcParams)
     ax = plot()
     assert ax.get_title(loc="left") == "t"
-    assert ax.get_xlabel() or [label.get_text() for label in ax.get_xticklabels()] == ["c", "d"]
+    assert ax.get_xlabel() == "x"
     assert dict(mpl.rcParams) == before
     ax.figure.canvas.draw()
 
@@ -46,9 +44,3 @@ def test_bars_stand_in_order_with_their_values():
     ax = PLOTS["bars"]()
     assert [patch.get_width() for patch in ax.patches] == [1, 2]
     assert ax.yaxis_inverted() and [text.get_text() for text in ax.texts] == ["1.00", "2.00"]
-
-
-def test_heatmap_names_each_number_and_its_unit():
-    ax = PLOTS["heatmap"]()
-    assert [text.get_text() for text in ax.texts] == ["1", "0", "0", "1"]
-    assert ax.figure.axes[1].get_ylabel() == "nats"
