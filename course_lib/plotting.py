@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 
 from course_lib.metrics import Interval
 
-__all__ = ["COLOURS", "arrows", "bars", "intervals", "words_on_map"]
+__all__ = ["COLOURS", "arrows", "bars", "curves", "intervals", "words_on_map"]
 
 # Okabe and Ito (2008), in an order of falling darkness.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))]
 STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -62,6 +63,18 @@ def intervals(scores: dict[str, Interval], *, title: str, xlabel: str, ax: Axes)
     ax.invert_yaxis()
     ax.margins(y=0.2)
     ax.set(title=title, xlabel=xlabel)
+    return ax
+
+
+@_styled
+def curves(lines: dict[str, tuple[ArrayLike, ArrayLike]], *, title: str, xlabel: str, ylabel: str, ax: Axes) -> Axes:
+    """Lines of x and y, each with a colour and a dash of its own, and dots where the points are few."""
+    for line, (name, (x, y)) in enumerate(lines.items()):
+        marker = MARKERS[line % 6] if len(np.asarray(x)) <= 25 else None
+        ax.plot(x, y, color=COLOURS[line % 6], linestyle=DASHES[line % 6], marker=marker, markersize=4, label=name)
+    if len(lines) > 1:
+        ax.legend(frameon=False, fontsize=9)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return ax
 
 

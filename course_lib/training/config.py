@@ -1,0 +1,47 @@
+"""What a training run is: its length, its step sizes, its limits, its seed."""
+
+import math
+from dataclasses import dataclass, fields
+
+__all__ = ["TrainingConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained; the model, the data and the batch size are said elsewhere.
+
+    Raises ValueError for a value out of range, with what was expected and what came.
+
+    >>> TrainingConfig(steps=100, learning_rate=1e-3, warmup_steps=200)
+    Traceback (most recent call last):
+    ValueError: warmup_steps must be from 0 to 100 (steps), but it is 200
+    """
+
+    steps: int  # updates of the weights
+    learning_rate: float | int  # the highest, reached after the warmup
+    warmup_steps: int = 0  # steps over which the learning rate rises
+    schedule: str = "cosine"  # after the warmup: "cosine" falls towards 0 until the last step, "constant" stays
+    weight_decay: float | int = 0.0  # decoupled: a step takes learning rate x weight_decay of every matrix away
+    clip_norm: float | int = 1.0  # the largest Euclidean norm of the gradient; math.inf clips nothing
+    evaluate_every: int = 100  # steps between two evaluations (and two checkpoints); the last step is always evaluated
+    seed: int = 0  # of the batches and of dropout
+
+    def __post_init__(self) -> None:
+        _demand(self.steps >= 1, "steps must be at least 1", self.steps)
+        _demand(0 < self.learning_rate < math.inf, "learning_rate must be above 0", self.learning_rate)
+        up_to = f"warmup_steps must be from 0 to {self.steps} (steps)"
+        _demand(0 <= self.warmup_steps <= self.steps, up_to, self.warmup_steps)
+        _demand(self.schedule in ("cosine", "constant"), "schedule must be 'cosine' or 'constant'", self.schedule)
+        _demand(0 <= self.weight_decay < math.inf, "weight_decay must be at least 0", self.weight_decay)
+        _demand(self.clip_norm > 0, "clip_norm must be above 0", self.clip_norm)
+        _demand(self.evaluate_every >= 1, "evaluate_every must be at least 1 (step)", self.evaluate_every)
+
+    def differences(self, other: "TrainingConfig") -> list[str]:
+        """Where two runs differ, as sentences' ends: "steps 100 and 200"."""
+        pairs = [(field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        return [f"{name} {mine} and {theirs}" for name, mine, theirs in pairs if mine != theirs]
+
+
+def _demand(holds: bool, expected: str, came: object) -> None:
+    if not holds:
+        raise ValueError(f"{expected}, but it is {came!r}")

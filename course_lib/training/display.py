@@ -1,0 +1,95 @@
+"""A run as it goes: a live picture with a bar in a notebook, a plain line an evaluation in a terminal."""
+
+import base64
+import io
+import time
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from course_lib import plotting
+from course_lib.training.config import TrainingConfig
+from course_lib.training.history import History
+
+__all__ = ["learning_curves", "reporter"]
+
+SHARE = 0.03  # of the time that drawing may take
+POINTS = 100  # of the curve of training: each is the mean of equally many steps
+
+
+def reporter(config: TrainingConfig, show: bool) -> Callable[[History, bool], None]:
+    """What shows a run: report(history, final). In a notebook it leaves one picture, the same text beside it always."""
+    if not show:
+        return lambda history, final: None
+    return _NotebookReport(config) if _in_notebook() else _TerminalReport(config)
+
+
+def _in_notebook() -> bool:
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return hasattr(get_ipython(), "kernel")
+
+
+class _TerminalReport:
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config, self.said = config, 0
+
+    def __call__(self, history: History, final: bool) -> None:
+        done = len(history.losses)
+        if done == self.said or not (final or done % self.config.evaluate_every == 0):
+            return
+        line = f"step {done:,} of {self.config.steps:,} · training {np.mean(history.losses[self.said :]):.4f}"
+        line += f" · held-out {history.evaluations[done]:.4f}" if done in history.evaluations else ""
+        print(line, flush=True)
+        self.said = done
+
+
+class _NotebookReport:
+    def __init__(self, config: TrainingConfig) -> None:
+        from IPython.display import display
+
+        self.config, self.start, self.drawn_at, self.cost = config, time.monotonic(), time.monotonic(), 0.0
+        self.handle = display({"text/plain": _alternative(config)}, raw=True, display_id=True)
+
+    def __call__(self, history: History, final: bool) -> None:
+        now, done = time.monotonic(), len(history.losses)
+        if not done or (not final and now - self.drawn_at < max(1.0, self.cost / SHARE)):
+            return
+        picture, text = _png(history), _alternative(self.config)
+        if final:
+            text += f", stopped after step {done:,}" * (done < self.config.steps)
+            self.handle.update({"image/png": picture, "text/plain": text}, raw=True)
+        else:
+            left = (now - self.start) / done * (self.config.steps - done)
+            bar = f'<progress value="{done}" max="{self.config.steps}" style="width: 30em"></progress>'
+            line = f"step {done:,} of {self.config.steps:,}, about {left:.0f} s left"
+            image = f'<img alt="{text}" src="data:image/png;base64,{picture}">'
+            self.handle.update({"text/html": f"{bar} {line}<br>{image}", "text/plain": text}, raw=True)
+        self.drawn_at = time.monotonic()
+        self.cost = self.drawn_at - now
+
+
+def _alternative(config: TrainingConfig) -> str:
+    return f"learning curves: training and held-out loss (nats) over {config.steps:,} steps"
+
+
+def _png(history: History) -> str:
+    figure, picture = Figure(figsize=(7, 3.8), layout="constrained"), io.BytesIO()
+    learning_curves(history, ax=figure.add_subplot())
+    figure.savefig(picture, format="png", dpi=90, metadata={"Software": None})  # no version: it would differ
+    return base64.b64encode(picture.getvalue()).decode()
+
+
+def learning_curves(history: History, *, title: str = "Learning curves", ax: Axes | None = None) -> Axes:
+    """The losses of a run over its steps: training (means of equally many steps) and held-out."""
+
+    parts = np.array_split(np.array(history.losses), min(POINTS, len(history.losses)))
+    ends = np.cumsum([len(part) for part in parts])
+    lines = {"training": (ends, [part.mean() for part in parts])}
+    if history.evaluations:
+        lines["held-out"] = (list(history.evaluations), list(history.evaluations.values()))
+    return plotting.curves(lines, title=title, xlabel="step", ylabel="loss (nats)", ax=ax)

@@ -1,0 +1,103 @@
+"""What a run shows: lines in a terminal, one lasting picture in a notebook, and little time spent on either."""
+
+import json
+import time
+
+import nbformat
+import pytest
+import torch
+from nbclient import NotebookClient
+from test_training_loop import on_all, run
+
+from course_lib.notebooks import normalise
+from course_lib.training import History, TrainingConfig, display, learning_curves
+
+
+def test_a_terminal_gets_a_line_an_evaluation(capsys):
+    history = run(show=True, evaluate=on_all)
+    lines = capsys.readouterr().out.splitlines()
+    mean = sum(history.losses[6:12]) / 6
+    assert lines[1] == f"step 12 of 20 · training {mean:.4f} · held-out {history.evaluations[12]:.4f}"
+    assert [line.split(" of ")[0] for line in lines] == ["step 6", "step 12", "step 18", "step 20"]
+    run(show=True, steps=2)
+    assert "held-out" not in capsys.readouterr().out
+    run(show=False)
+    assert capsys.readouterr().out == ""
+
+
+CELL = """
+import os, signal, torch
+from torch.nn import functional as F
+from course_lib.training import TrainingConfig, random_rows, train
+x = torch.randn(50, 3)
+def loss(model, batch):
+    if os.environ.pop("PRESS", None): signal.raise_signal(signal.SIGINT)
+    return F.mse_loss(model(batch[0]), batch[1])
+def held_out(model): return loss(model, (x, x))
+config = TrainingConfig(steps=40, learning_rate=0.01, evaluate_every=10)
+history = train(torch.nn.Linear(3, 3), loss, random_rows(x, x, batch_size=5), config, evaluate=held_out)
+"""
+
+
+@pytest.mark.parametrize("press, end", [("", ""), ("1", ", stopped after step 1")])
+def test_a_notebook_keeps_one_picture_and_the_same_text(press, end):
+    cell = nbformat.v4.new_code_cell(f"import os; os.environ['PRESS'] = '{press}'\n" + CELL)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False).execute()
+    [output] = normalise(notebook).cells[0].outputs
+    assert output.output_type == "display_data" and set(output.data) == {"image/png", "text/plain"}
+    words = "learning curves: training and held-out loss (nats) over 40 steps"
+    assert output.data["text/plain"] == words + end
+    assert "widget" not in json.dumps(notebook.metadata)
+
+
+class Handle:
+    def __init__(self):
+        self.updates = []
+
+    def update(self, bundle, raw):
+        self.updates.append(bundle)
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    handle = Handle()
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: handle)
+    monkeypatch.setattr(display, "_in_notebook", lambda: True)
+    return handle
+
+
+def test_the_live_picture_comes_at_most_once_a_second_with_bar_and_time_left(notebook, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock) / 10)
+    report = display.reporter(TrainingConfig(steps=500, learning_rate=0.1), True)
+    history = History()
+    for _ in range(500):
+        history.losses.append(1.0)
+        report(history, False)
+    # Drawing takes 0.1 s by this clock: at a share of 3% the next one is at least 3.3 s later.
+    assert 10 <= len(notebook.updates) <= 15
+    first = notebook.updates[0]["text/html"]
+    assert '<progress value="' in first and 'max="500"' in first and "s left" in first
+
+
+def test_a_run_that_fails_leaves_its_picture(notebook):
+    def fails(generator):
+        fails.calls += 1
+        if fails.calls == 5:
+            raise MemoryError
+        return torch.zeros(1, 5), torch.zeros(1, dtype=torch.long)
+
+    fails.calls = 0
+    with pytest.raises(MemoryError):
+        run(batches=fails, show=True)
+    assert notebook.updates[-1]["text/plain"].endswith("stopped after step 4") and notebook.updates[-1]["image/png"]
+
+
+def test_learning_curves_show_means_of_training_and_every_evaluation():
+    ax = learning_curves(History(losses=[1.0, 3.0] * 150, evaluations={100: 2.5, 300: 2.0}))
+    training, held_out = ax.get_lines()
+    assert len(training.get_xdata()) == 100 and training.get_ydata() == pytest.approx([5 / 3, 7 / 3] * 50)
+    assert list(held_out.get_xdata()) == [100, 300] and list(held_out.get_ydata()) == [2.5, 2.0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss (nats)")
+    assert training.get_linestyle() != held_out.get_linestyle()
