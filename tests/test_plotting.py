@@ -13,6 +13,7 @@ PLOTS = {
     "bars": lambda **ax: plotting.bars(["a", "b"], [1.0, 2.0], title="t", xlabel="x", **ax),
     "intervals": lambda **ax: plotting.intervals({"a": Interval(1, 0, 2)}, title="t", xlabel="x", **ax),
     "arrows": lambda **ax: plotting.arrows({"u": (3, 4), "v": (4, 3)}, **LABELS, **ax),
+    "curves": lambda **ax: plotting.curves({"a": ([0, 1], [2, 3]), "b": ([0, 1], [4, 5])}, **LABELS, **ax),
     "words_on_map": lambda **ax: plotting.words_on_map({"g": ["a"], "h": ["b"]}, np.eye(2), **LABELS, **ax),
 }
 
@@ -38,6 +39,14 @@ def test_a_plot_draws_on_the_axes_it_is_given(plot):
     ax = plt.figure().add_subplot()
     assert plot(ax=ax) is ax
     assert len(plt.get_fignums()) == 1
+
+
+def test_curves_differ_in_colour_and_dash():
+    ax = PLOTS["curves"]()
+    first, second = ax.get_lines()
+    assert list(first.get_ydata()) == [2, 3] and list(second.get_ydata()) == [4, 5]
+    assert first.get_color() != second.get_color() and first.get_linestyle() != second.get_linestyle()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
 
 def test_bars_stand_in_order_with_their_values():

@@ -24,7 +24,8 @@ def random_rows(*tensors: Tensor, batch_size: int) -> Callable[[Generator], tupl
     """
     lengths = sorted({len(tensor) for tensor in tensors})
     if len(lengths) != 1 or lengths[0] == 0 or batch_size < 1:
-        raise ValueError(f"tensors of one length and a batch are needed, not lengths {lengths} and {batch_size}")
+        came = f"lengths {lengths} and batch_size {batch_size}"
+        raise ValueError(f"tensors of one length and a batch are needed, but here are {came}")
 
     def draw(generator: Generator) -> tuple[Tensor, ...]:
         rows = torch.randint(lengths[0], (batch_size,), generator=generator)
