@@ -6,14 +6,19 @@ import pytest
 
 from course_lib import results
 from course_lib.results import __main__ as command
-from course_lib.results import count_vectors
+from course_lib.results import count_vectors, ngrams
 
 CHEAP = {
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
         ["development"],
-    )
+    ),
+    "ngrams": (
+        lambda: ngrams.row(3, "Kneser-Ney"),
+        ["order", "smoothing", "weight"],
+        ["train", "validation"],
+    ),
 }
 
 
@@ -48,6 +53,12 @@ def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
     assert not pairs["development"] & pairs["test"]
     assert all(len(pairs[part]) == len(rows) for part, rows in parts.items())
     assert (len(pairs["development"]), len(pairs["test"])) == (71, 142)
+
+
+def test_only_the_ngrams_that_are_best_on_the_validation_plays_are_scored_on_the_test_plays():
+    rows = results.load("ngrams")["rows"]
+    [tested] = [row for row in rows if row["test"]]
+    assert tested == min(rows, key=lambda row: row["validation"][0])
 
 
 def test_unknown_names_are_answered(capsys):

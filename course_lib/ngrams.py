@@ -1,0 +1,250 @@
+"""N-gram models: the next token from the n - 1 tokens before it, by counting. Tokens are numbers, NumPy arrays.
+
+The n-grams of each length form a sorted table; a row's key is the row of its first n - 1 tokens in the table of shorter
+ones, times the vocabulary's size, plus its last token. So a long n-gram is found by one binary search a length, for all
+places of a text at once, and keys stay small. Row -1 stands for an n-gram never seen.
+
+Axes: T tokens of running text, V vocabulary, G n-grams of one length.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+__all__ = [
+    "Grams",
+    "NgramModel",
+    "add_k",
+    "count_ngrams",
+    "jelinek_mercer",
+    "kneser_ney",
+    "modified_kneser_ney",
+    "sample",
+]
+
+
+class Grams(NamedTuple):
+    """The different n-grams of one length in a text: keys in ascending order, how often each occurs, and suffixes.
+
+    A suffix is the row of an n-gram's last n - 1 tokens in the table of shorter ones.
+    """
+
+    vocab_size: int
+    keys: Int[np.ndarray, " G"]
+    counts: Int[np.ndarray, " G"]
+    suffixes: Int[np.ndarray, " G"]
+
+
+def count_ngrams(tokens: Int[np.ndarray, " T"], vocab_size: int, order: int) -> list[Grams]:
+    """The n-grams of every length from 1 to `order`; a slice, `count_ngrams(...)[:n]`, makes a model of a lower order.
+
+    Join several texts with a token that ends each: what follows it is then learned as a beginning. Raises ValueError
+    for an order below 1, a text shorter than that, or a token outside 0 ... vocab_size - 1.
+
+    >>> bigrams = count_ngrams(np.array([0, 1, 0, 1, 2]), vocab_size=3, order=2)[1]
+    >>> [(*divmod(int(key), 3), int(count)) for key, count in zip(bigrams.keys, bigrams.counts)]
+    [(0, 1, 2), (1, 0, 1), (1, 2, 1)]
+    """
+    if not 1 <= order <= len(tokens):
+        raise ValueError(f"order must be from 1 to the {len(tokens)} tokens of the text, but it is {order}")
+    _check_tokens(tokens, vocab_size)
+    grams = []
+    rows = np.zeros(len(tokens) + 1, dtype=np.int64)  # by the place where the gram starts; the empty gram is row 0
+    for length in range(order):
+        last = tokens[length:]
+        keys, first, inverse, counts = np.unique(rows[:-1] * vocab_size + last, True, True, True)
+        grams.append(Grams(vocab_size, keys, counts, rows[1:][first]))
+        rows = inverse
+    return grams
+
+
+@dataclass(frozen=True)
+class _Level:
+    """One length of context: p(token | context) = alpha(context token) + gamma(context) p(token | shorter context).
+
+    `alpha` and `gamma` end with what holds for row -1: 0 and 1.
+    """
+
+    vocab_size: int
+    keys: Int[np.ndarray, " G"]
+    alpha: Float[np.ndarray, " rows"]
+    gamma: Float[np.ndarray, " contexts"]
+
+    def find(self, contexts: Int[np.ndarray, " T"], tokens: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
+        """The rows of contexts (by their rows) with a token added, -1 where there is none."""
+        wanted = contexts * self.vocab_size + tokens
+        rows = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[rows] == wanted, rows, -1)
+
+
+class NgramModel:
+    """A ladder of contexts, from the longest down to the uniform 1 / V: each hands what it keeps free to the next.
+
+    Made by the functions below. The first tokens of a text have shorter contexts.
+    """
+
+    def __init__(self, vocab_size: int, levels: list[_Level]) -> None:
+        self.vocab_size, self.order, self._levels = vocab_size, len(levels), levels
+
+    def log_probabilities(self, tokens: Int[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """ln p(token | the tokens before it) for every token of a text, in nats; -inf where it is held impossible.
+
+        Raises ValueError for a token outside 0 ... vocab_size - 1.
+        """
+        _check_tokens(tokens, self.vocab_size)
+        p = np.full(len(tokens), 1 / self.vocab_size)
+        rows = np.zeros(len(tokens) + 1, dtype=np.int64)
+        for length, level in enumerate(self._levels[: len(tokens)]):
+            found = level.find(rows[:-1], tokens[length:])
+            p[length:] = level.alpha[found] + level.gamma[rows[:-1]] * p[length:]
+            rows = found
+        with np.errstate(divide="ignore"):
+            return np.log(p)
+
+    def distribution(self, context: Int[np.ndarray, " T"]) -> Float[np.ndarray, " V"]:
+        """The probabilities of all tokens after a context, of which the last order - 1 tokens count."""
+        _check_tokens(context, self.vocab_size)
+        context = context[max(0, len(context) - self.order + 1) :]
+        p = np.full(self.vocab_size, 1 / self.vocab_size)
+        rows = np.zeros(len(context) + 1, dtype=np.int64)
+        for length, level in enumerate(self._levels[: len(context) + 1]):
+            begin = rows[-1] * self.vocab_size
+            seen = slice(*np.searchsorted(level.keys, [begin, begin + self.vocab_size]))
+            p *= level.gamma[rows[-1]]
+            p[level.keys[seen] - begin] += level.alpha[:-1][seen]
+            rows = level.find(rows[:-1], context[length:])
+        return p
+
+
+def add_k(grams: list[Grams], k: float | int) -> NgramModel:
+    """p(w | context) = (count(context w) + k) / (count(context ·) + k V); a context never seen gives 1 / V.
+
+    k = 1 is Laplace's rule, k = 0 the relative frequencies. As a mixture: the relative frequency with weight
+    N / (N + k V), the uniform distribution with the rest. Raises ValueError for k below 0.
+    """
+    if k < 0:
+        raise ValueError(f"k must be at least 0, but it is {k}")
+    added, levels = k * grams[0].vocab_size, []
+    for n, table in enumerate(grams, start=1):
+        contexts, totals = _sums(grams, n, table.counts)
+        whole = np.maximum(totals + added, 1)  # below 1 only where there are no counts
+        alpha, gamma = table.counts / whole[contexts], added / whole
+        if n < len(grams):  # shorter contexts say nothing
+            alpha, gamma = np.zeros(len(alpha)), np.ones(len(gamma))
+        levels.append(_level(table, alpha, gamma, totals))
+    return NgramModel(grams[0].vocab_size, levels)
+
+
+def jelinek_mercer(grams: list[Grams], weight: float | int) -> NgramModel:
+    """p(w | context) = weight count(context w) / count(context ·) + (1 - weight) p(w | shorter context).
+
+    The same weight at every length, down to the uniform distribution: Jelinek and Mercer (1980), who fit the weights on
+    held-out text. Raises ValueError for a weight outside 0 ... 1.
+    """
+    if not 0 <= weight <= 1:
+        raise ValueError(f"weight must be from 0 to 1, but it is {weight}")
+    levels = []
+    for n, table in enumerate(grams, start=1):
+        contexts, totals = _sums(grams, n, table.counts)
+        alpha = weight * table.counts / totals[contexts]
+        levels.append(_level(table, alpha, np.full(len(totals), 1.0 - weight), totals))
+    return NgramModel(grams[0].vocab_size, levels)
+
+
+def kneser_ney(grams: list[Grams], discounts: Sequence[float | int] | None = None) -> NgramModel:
+    """Interpolated Kneser-Ney: each count less a discount D, and what that frees goes to the next shorter context.
+
+    p(w | context) = max(c(context w) - D, 0) / c(context ·) + D types(context ·) / c(context ·) p(w | shorter context).
+    c counts occurrences at the longest context, and below it how many different tokens stand before (context w): Kneser
+    and Ney (1995), interpolated as by Chen and Goodman (1999), down to the uniform distribution. Without `discounts`,
+    one for each length from 1 on, D = n1 / (n1 + 2 n2), where n1 n-grams have c = 1 and n2 have c = 2 (Ney, Essen and
+    Kneser, 1994), or 0.5 where n1 is 0. Raises ValueError for discounts of another number or outside 0 ... 1.
+    """
+    counts = _continuations(grams)
+    if discounts is None:
+        discounts = [_share(c) if (c == 1).any() else 0.5 for c in counts]
+    if len(discounts) != len(grams) or not all(0 <= d <= 1 for d in discounts):
+        raise ValueError(f"discounts must be {len(grams)} numbers from 0 to 1, but they are {discounts}")
+    return _discounted(grams, counts, [[0, d, d, d] for d in discounts])
+
+
+def modified_kneser_ney(grams: list[Grams]) -> NgramModel:
+    """Kneser-Ney with three discounts a length, for counts of 1, of 2, and of 3 and more: Chen and Goodman (1999).
+
+    D_c = c - (c + 1) Y n_(c+1) / n_c with Y = n1 / (n1 + 2 n2), kept from 0 to c, where n_c n-grams have count c; or
+    c / 2 where one of n1 ... n4 is 0.
+    """
+    counts, discounts = _continuations(grams), []
+    for c in counts:
+        n, estimates = [np.count_nonzero(c == times) for times in range(5)], [0.5, 1.0, 1.5]
+        if all(n[1:]):
+            estimates = [times - (times + 1) * _share(c) * n[times + 1] / n[times] for times in (1, 2, 3)]
+        discounts.append([0, *np.clip(estimates, 0, [1, 2, 3])])
+    return _discounted(grams, counts, discounts)
+
+
+def _continuations(grams: list[Grams]) -> list[np.ndarray]:
+    """What Kneser-Ney counts: how many different tokens stand before each n-gram; of the longest, its occurrences."""
+    before = [np.bincount(longer.suffixes, minlength=len(table.keys)) for table, longer in pairwise(grams)]
+    return [*before, grams[-1].counts]
+
+
+def _share(counts: np.ndarray) -> float:
+    once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
+    return once / (once + 2 * twice)
+
+
+def _discounted(grams: list[Grams], counts: list[np.ndarray], discounts: list[list[float | int]]) -> NgramModel:
+    """Each count less its discount (for counts of 0, 1, 2, and 3 and more), and the freed share to shorter contexts."""
+    levels = []
+    for n, (table, c, discount) in enumerate(zip(grams, counts, discounts, strict=True), start=1):
+        taken = np.array(discount)[np.minimum(c, 3)]
+        contexts, totals = _sums(grams, n, c)
+        whole = np.maximum(totals, 1)
+        freed = np.bincount(contexts, weights=taken, minlength=len(totals))
+        levels.append(_level(table, (c - taken) / whole[contexts], freed / whole, totals))
+    return NgramModel(grams[0].vocab_size, levels)
+
+
+def _sums(grams: list[Grams], n: int, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The row of each n-gram's context, and for each context the sum of its counts."""
+    contexts, size = grams[n - 1].keys // grams[0].vocab_size, len(grams[n - 2].keys) if n > 1 else 1
+    return contexts, np.bincount(contexts, weights=counts, minlength=size)
+
+
+def _level(table: Grams, alpha: np.ndarray, gamma: np.ndarray, totals: np.ndarray) -> _Level:
+    """A level whose contexts without counts, such as one that only ends the text, leave all to the shorter context."""
+    return _Level(table.vocab_size, table.keys, np.append(alpha, 0.0), np.append(np.where(totals > 0, gamma, 1.0), 1.0))
+
+
+def _check_tokens(tokens: np.ndarray, vocab_size: int) -> None:
+    if len(tokens) and not 0 <= tokens.min() <= tokens.max() < vocab_size:
+        raise ValueError(
+            f"tokens must be from 0 to {vocab_size - 1}, but they run from {tokens.min()} to {tokens.max()}"
+        )
+
+
+def sample(
+    model: NgramModel, prompt: Int[np.ndarray, " T"], length: int, temperature: float | int = 1.0, seed: int = 0
+) -> Int[np.ndarray, " length"]:
+    """`length` tokens after a prompt (which may be empty), each drawn from p^(1 / temperature), scaled to sum 1.
+
+    At temperature 1 from the model's own distribution; below, the likelier tokens gain; above, the others. Raises
+    ValueError for a temperature that is not above 0.
+
+    >>> always = add_k(count_ngrams(np.array([0, 1, 2, 0, 1, 2]), vocab_size=3, order=2), k=0)
+    >>> sample(always, np.array([1]), length=4).tolist()
+    [2, 0, 1, 2]
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, but it is {temperature}")
+    random, tokens = np.random.default_rng(seed), prompt.astype(np.int64)
+    for _ in range(length):
+        p = model.distribution(tokens)
+        scaled = (p / p.max()) ** (1 / temperature)
+        tokens = np.append(tokens, random.choice(model.vocab_size, p=scaled / scaled.sum()))
+    return tokens[len(prompt) :]
