@@ -3,14 +3,18 @@
 Each pair runs seven rounds, ours and theirs in turn. The medians are printed, and their ratio: above 1, ours is faster.
 """
 
+import os
+import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 
+import tokenizers
 import torch
 
 from course_lib import data, embeddings
+from course_lib.tokenizers import BPETokenizer
 
 
 def neighbours() -> Iterator[tuple[str, Callable, Callable]]:
@@ -45,7 +49,40 @@ def analogies() -> Iterator[tuple[str, Callable, Callable]]:
     yield "506 questions", lambda: embeddings.analogy(frequent, rows), theirs
 
 
-BENCHMARKS = {"neighbours": neighbours, "analogies": analogies}
+def tokenizer_training() -> Iterator[tuple[str, Callable, Callable]]:
+    """8,000 merges learned from all of Shakespeare, one thread each; the peer is Hugging Face's tokenizers."""
+    text = data.shakespeare()
+    yield "8,000 merges", lambda: BPETokenizer.train(text, vocab_size=8256), lambda: _peer_tokenizer(text, 8256)
+
+
+def tokenizer_encoding() -> Iterator[tuple[str, Callable, Callable]]:
+    """All of Shakespeare, speech by speech, with 8,000 merges, one thread each; the peer takes the batch at once."""
+    text = data.shakespeare()
+    ours, theirs = BPETokenizer.train(text, vocab_size=8256), _peer_tokenizer(text, 8256)
+    speeches = re.findall(r"(?s).+?(?:\n\n+|$)", text)
+    yield (
+        f"{len(text) / 1e6:.1f} MB",
+        lambda: [ours.encode(speech) for speech in speeches],
+        lambda: [encoding.ids for encoding in theirs.encode_batch_fast(speeches)],
+    )
+
+
+def _peer_tokenizer(text: str, vocab_size: int) -> tokenizers.Tokenizer:
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # ours has one thread as well
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([text], trainer)
+    return tokenizer
+
+
+BENCHMARKS = {
+    "neighbours": neighbours,
+    "analogies": analogies,
+    "tokenizer_training": tokenizer_training,
+    "tokenizer_encoding": tokenizer_encoding,
+}
 
 
 def main(names: list[str]) -> int:
