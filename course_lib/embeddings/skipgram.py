@@ -1,0 +1,211 @@
+"""Vectors learned by prediction: skip-gram with negative sampling (Mikolov et al., 2013b), in matrix products.
+
+A word's vector u is trained to tell the words c that stand near it in a text from words n drawn at random:
+
+    loss of a pair = -ln σ(u · c) - Σ ln σ(-u · n), in nats, over `negatives` words n
+
+Written so, a pair costs six short products, and a text makes six pairs a word. Here BLOCK words in a row share SHARED
+negatives and look at one stretch of text, so that all their scores are one matrix product (after Ji et al., 2016);
+weights keep the loss the same on average. A negative that is the very word to be predicted does not count, as in
+word2vec.
+
+Axes: N blocks, B words of a block, S words of the stretch it looks at and then its negatives, D width, V vocabulary.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+__all__ = ["SkipGramConfig", "SkipGramProgress", "keep_probability", "noise_distribution", "train_skipgram"]
+
+BLOCK, SHARED, BATCH = 32, 16, 64  # words of a block, negatives of a block, blocks at a time
+REACH = 2.0  # pairs' worth of gradient that one batch may add to a vector
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkipGramConfig:
+    """How to train; the defaults are word2vec's but for learning_rate (there 0.025, pair by pair)."""
+
+    d_embed: int = 100
+    window: int = (
+        5  # most words between a word and its pair, on either side; the reach of each word is drawn from 1 to it
+    )
+    negatives: int = 5  # for each pair
+    subsample: float | int = 1e-3  # words more frequent than about this share of the text are thinned; 0 keeps all
+    noise_power: float | int = 0.75  # negatives are drawn in proportion to count ** noise_power
+    learning_rate: float | int = 0.05  # falls linearly to 0
+    epochs: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("d_embed", "window", "negatives", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, but it is {getattr(self, name)}")
+        if self.subsample < 0 or self.learning_rate <= 0:
+            raise ValueError(
+                "subsample must not be negative and learning_rate must be above 0, but they are "
+                f"{self.subsample} and {self.learning_rate}"
+            )
+
+
+@dataclass(frozen=True)
+class SkipGramProgress:
+    """What `watch` is shown: the share of the training that is done, a pair's loss just then, the vectors so far."""
+
+    done: float
+    loss: float
+    vectors: Tensor
+
+
+def keep_probability(counts: Int[Tensor, " V"], subsample: float | int) -> Float[Tensor, " V"]:
+    """How likely an occurrence of each word is kept: min(1, √(s / f) + s / f), f being the word's share of the text.
+
+    The formula of the word2vec program; the paper (2013b, section 2.3) gives √(s / f). With s = 0 all are kept.
+
+    >>> keep_probability(torch.tensor([990, 10]), 0.01)
+    tensor([0.1106, 1.0000])
+    """
+    ratio = subsample * counts.sum() / counts.double()
+    return (ratio.sqrt() + ratio).clamp(max=1).float() if subsample else torch.ones(len(counts))
+
+
+def noise_distribution(counts: Int[Tensor, " V"], power: float | int) -> Float[Tensor, " V"]:
+    """How likely each word is drawn as a negative: in proportion to count ** power (2013b, section 2.2).
+
+    >>> noise_distribution(torch.tensor([16, 1]), 0.75)
+    tensor([0.8889, 0.1111])
+    """
+    weights = counts.double() ** power
+    return (weights / weights.sum()).float()
+
+
+def train_skipgram(
+    documents: Iterable[Sequence[int]],
+    vocab_size: int,
+    config: SkipGramConfig | None = None,
+    *,
+    watch: Callable[[SkipGramProgress], None] | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Float[Tensor, "V D"], Float[Tensor, "V D"]]:
+    """Train on documents of word numbers (unknown words left out): the words' vectors, and their vectors as contexts.
+
+    No pair crosses from one document to the next. `watch` is called about a hundred times. The stop button (Ctrl-C)
+    ends the training and keeps what was learned. The same seed gives the same vectors on the same kind of device.
+    Raises ValueError where there are not two words in a row or a number is outside 0 ... vocab_size - 1.
+    """
+    config = config or SkipGramConfig()
+    words, document = (part.to(device) for part in _flatten(documents, vocab_size))
+    counts = words.bincount(minlength=vocab_size)
+    keep, noise = keep_probability(counts, config.subsample), noise_distribution(counts, config.noise_power)
+    generator = Generator(device).manual_seed(config.seed)
+    vectors = (torch.rand(vocab_size, config.d_embed, generator=generator, device=device) - 0.5) / config.d_embed
+    contexts = torch.zeros_like(vectors)
+    total = config.epochs * float(keep[words].sum().clamp(min=1))
+    done, shown = 0, 0.0
+    try:
+        for stretch, pairs in _batches(words, document, keep, config, generator):
+            drawn = torch.multinomial(noise, SHARED * len(stretch), replacement=True, generator=generator)
+            rows, weights = _with_negatives(stretch, pairs, drawn.view(-1, SHARED), config.negatives)
+            rate = config.learning_rate * max(1 - done / total, 1e-4)
+            scores = _step(vectors, contexts, stretch[:, config.window : -config.window], rows, weights, rate)
+            done += BLOCK * len(stretch)
+            if watch and done / total >= shown:
+                shown = done / total + 0.01
+                watch(SkipGramProgress(min(done / total, 1.0), _loss(scores, weights), vectors))
+    except KeyboardInterrupt:
+        pass
+    return vectors, contexts
+
+
+def _flatten(documents: Iterable[Sequence[int]], vocab_size: int) -> tuple[Int[Tensor, " T"], Int[Tensor, " T"]]:
+    """All documents after one another, and the number of the document that each word is of."""
+    parts = [torch.as_tensor(document, dtype=torch.long) for document in documents]
+    lengths = torch.tensor([len(part) for part in parts], dtype=torch.long)
+    if not len(lengths) or lengths.max() < 2:
+        raise ValueError("expected a document of at least two words, but there is none")
+    words = torch.cat(parts)
+    if not 0 <= int(words.min()) <= int(words.max()) < vocab_size:
+        raise ValueError(
+            f"words must be numbers from 0 to {vocab_size - 1}, not from {int(words.min())} to {int(words.max())}"
+        )
+    return words, torch.repeat_interleave(torch.arange(len(parts)), lengths)
+
+
+def _batches(
+    words: Int[Tensor, " T"],
+    document: Int[Tensor, " T"],
+    keep: Float[Tensor, " V"],
+    config: SkipGramConfig,
+    generator: Generator,
+) -> Iterator[tuple[Int[Tensor, "N S"], Float[Tensor, "N B S"]]]:
+    """Stretches of the thinned text, and for each word of a block which words of its stretch it is to predict."""
+    window, device = config.window, words.device
+    place = torch.arange(BLOCK + 2 * window, device=device)
+    distance = (place - window - torch.arange(BLOCK, device=device)[:, None]).abs()  # (B, S)
+    for _ in range(config.epochs):
+        kept = torch.rand(len(words), generator=generator, device=device) < keep[words]
+        ends = (window, window + -int(kept.sum()) % BLOCK)
+        text = F.pad(words[kept], ends).unfold(0, len(place), BLOCK)
+        owner = F.pad(document[kept], ends, value=-1).unfold(0, len(place), BLOCK)
+        reach = torch.randint(1, window + 1, (len(text), BLOCK, 1), generator=generator, device=device)
+        for start in range(0, len(text), BATCH):
+            some = slice(start, start + BATCH)
+            mine = owner[some, window:-window, None]
+            pairs = (distance > 0) & (distance <= reach[some]) & (mine == owner[some, None]) & (mine >= 0)
+            yield text[some], pairs.float()
+
+
+def _with_negatives(
+    stretch: Int[Tensor, "N P"], pairs: Float[Tensor, "N B P"], drawn: Int[Tensor, "N K"], negatives: int
+) -> tuple[Int[Tensor, "N S"], Float[Tensor, "N B S"]]:
+    """The words that each block is scored against, and the weight of each score in the loss.
+
+    Each pair wants `negatives` words and K are drawn for it: each weighs negatives / K, for every pair of the word
+    except those whose context is the drawn word itself.
+    """
+    same = (stretch[:, :, None] == drawn[:, None]).float()  # (N, P, K)
+    weights = (pairs.sum(-1, keepdim=True) - pairs @ same) * (negatives / drawn.shape[1])
+    return torch.cat([stretch, drawn], 1), torch.cat([pairs, weights], 2)
+
+
+def _step(
+    vectors: Float[Tensor, "V D"],
+    contexts: Float[Tensor, "V D"],
+    block: Int[Tensor, "N B"],
+    rows: Int[Tensor, "N S"],
+    weights: Float[Tensor, "N B S"],
+    rate: float | int,
+) -> Float[Tensor, "N B S"]:
+    """One step against the gradient, in place; returns the scores before it.
+
+    A vector that takes part in many pairs of the batch would overshoot, as all its gradients are taken at the old
+    place: its rate is cut so that the weights of its pairs times the rate come to REACH at most.
+    """
+    u, c = vectors[block], contexts[rows]  # (N, B, D), (N, S, D)
+    scores = u @ c.mT
+    slope = weights * (_is_pair(scores) - scores.sigmoid())
+    for table, index, gradient, load in (
+        (vectors, block, slope @ c, weights.sum(2)),
+        (contexts, rows, slope.mT @ u, weights.sum(1)),
+    ):
+        index, load = index.flatten(), load.flatten()
+        loads = torch.zeros(len(table), device=table.device).index_add_(0, index, load)
+        rates = (REACH / loads).clamp_(max=rate)[index, None]
+        table.index_add_(0, index, gradient.flatten(0, 1).mul_(rates))
+    return scores
+
+
+def _is_pair(scores: Float[Tensor, "N B S"]) -> Float[Tensor, " S"]:
+    """1 for the words of the stretch, which the block is to find; 0 for the negatives, which it is to turn down."""
+    return (torch.arange(scores.shape[2], device=scores.device) < scores.shape[2] - SHARED).float()
+
+
+def _loss(scores: Float[Tensor, "N B S"], weights: Float[Tensor, "N B S"]) -> float:
+    """The mean loss of a pair with its negatives, in nats: (1 + negatives) ln 2 before training."""
+    is_pair = _is_pair(scores)
+    losses = F.softplus(scores * (1 - 2 * is_pair))
+    return ((weights * losses).sum() / (weights * is_pair).sum().clamp(min=1)).item()
