@@ -176,7 +176,7 @@ def zipf_exponent(answer: Any, seed: int) -> str:
         (lambda counts: -as_given(counts), "sort the counts, largest first, and turn the sign of the slope."),
         (rising, "your counts rise: rank 1 is the most frequent word, so sort from the largest."),
         (lambda counts: -rising(counts), "your counts rise: sort from the largest, then turn the sign of the slope."),
-        (fitted(np.array, np.array), "this is the slope without logarithms: take the log of the ranks and of the counts."),
+        (fitted(np.array, np.array), "this is without logarithms: take those of the ranks and of the counts."),
         (fitted(np.array), "take the logarithm of the ranks as well."),
         (fitted(y=np.array), "take the logarithm of the counts as well."),
         (fitted(x=np.log10), "one logarithm is natural and the other to base 10: use the same for both."),
@@ -243,7 +243,7 @@ def merge(answer: Any, seed: int) -> str:
         (lambda symbols, pair: [s for s in symbols if s not in pair], "the pair is gone: put its two symbols, joined."),
         (lambda symbols, pair: list(symbols), "nothing has changed: is the pair compared as a tuple of two symbols?"),
     ]  # fmt: skip
-    cases = [(list("that hat"), ("a", "t")), (list("aaa"), ("a", "a")), (["xa", "b", "a", "b"], ("a", "b"))]
+    cases = [(list("thatshat"), ("a", "t")), (list("aaa"), ("a", "a")), (["xa", "b", "a", "b"], ("a", "b"))]
     cases += [(["ab", "c", "a", "bc", "d"], ("a", "bc")), (["a", "ab", "a", "b", "b"], ("a", "b"))]
     draw = random.Random(seed)
     cases += [(draw.choices(["a", "b", "ab"], k=17), pair) for pair in (("a", "b"), ("ab", "a"), ("b", "b"))]

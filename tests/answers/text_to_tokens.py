@@ -214,7 +214,7 @@ WRONG = {
         (lambda c: slope(np.log(ranks(c)), np.log(c)), "sort the counts, largest first"),
         (lambda c: -slope(np.log(ranks(c)), np.log(np.sort(c))), "then turn the sign"),
         (lambda c: slope(np.log(ranks(c)), np.log(np.sort(c))), "your counts rise"),
-        (lambda c: slope(ranks(c), down(c)), "without logarithms"),
+        (lambda c: slope(ranks(c), down(c)), "this is without logarithms"),
         (lambda c: slope(ranks(c), np.log(down(c))), "logarithm of the ranks as well"),
         (lambda c: slope(np.log(ranks(c)), down(c)), "logarithm of the counts as well"),
         (lambda c: slope(np.log(ranks(c)), np.log10(down(c))), "use the same for both"),
