@@ -147,6 +147,11 @@ def test_reliability_equals_scikit_learn():
     assert ours[2].sum() == 203 and len(ours[2]) < 7
 
 
+def test_a_bin_holds_its_upper_edge():
+    assert [column.tolist() for column in reliability(np.array([0.5, 0.75]), np.array([1, 0]), 2)][2] == [1, 1]
+    assert reliability(np.array([0.5, 0.25]), np.array([1, 0]), 2)[2].tolist() == [2]
+
+
 def test_calibration_error_by_hand():
     confidence, correct = np.array([0.55, 0.65, 0.95, 0.95]), np.array([True, False, True, False])
     assert calibration_error(confidence, correct, n_bins=2) == pytest.approx(abs(0.5 - 0.775))

@@ -128,6 +128,15 @@ def test_modified_kneser_ney_by_hand():
     np.testing.assert_allclose(model.distribution(np.array([], int)), expected)
 
 
+def test_modified_discounts_are_kept_from_nothing_to_the_whole_count():
+    """n1 = n2 = n4 = 1 and n3 = 5, so that Y = 1/3 and D2 would be 2 - 5: it is 0."""
+    tokens = np.repeat(np.arange(8), [1, 2, 3, 3, 3, 3, 3, 4])
+    discounts = np.array([1 / 3, 0] + [3 - 4 / 3 / 5] * 6)
+    expected = (np.bincount(tokens) - discounts + discounts.sum() / 8) / 22
+    model = modified_kneser_ney(count_ngrams(tokens, 8, 1))
+    np.testing.assert_allclose(model.distribution(np.array([], int)), expected)
+
+
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 @settings(max_examples=30, deadline=None)
 @given(tokens=st.lists(st.integers(0, V - 1), min_size=4, max_size=30), text=st.lists(st.integers(0, V - 1)))
