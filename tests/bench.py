@@ -1,6 +1,7 @@
 """Ours beside the peer on the same work, by turns in one process: `python3 course.py bench [NAME]`.
 
-Each pair runs seven rounds, ours and theirs in turn. The medians are printed, and their ratio: above 1, ours is faster.
+Each pair runs seven rounds, ours and theirs in turn. Printed are each one's median and range in seconds, and the median
+and range of the rounds' ratios: above 1, ours is faster.
 """
 
 import os
@@ -8,8 +9,9 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+import gensim
 import tokenizers
 import torch
 
@@ -77,11 +79,33 @@ def _peer_tokenizer(text: str, vocab_size: int) -> tokenizers.Tokenizer:
     return tokenizer
 
 
+def skipgram() -> Iterator[tuple[str, Callable, Callable]]:
+    """One epoch over 1 million words of reviews, two threads each, the same settings; the peer is gensim's Word2Vec."""
+    torch.set_num_threads(2)
+    sentences, total = [], 0
+    for text, _ in data.movie_reviews("imdb")["train"]:
+        sentences.append(re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower()))
+        if (total := total + len(sentences[-1])) > 1_000_000:
+            break
+    settings = {"vector_size": 100, "window": 5, "negative": 5, "sample": 1e-3, "sg": 1, "epochs": 1, "min_count": 5}
+    theirs = gensim.models.Word2Vec(**settings, workers=2)
+    theirs.build_vocab(sentences)
+    numbers = theirs.wv.key_to_index
+    documents = [[numbers[word] for word in sentence if word in numbers] for sentence in sentences]
+    config = embeddings.SkipGramConfig(d_embed=100, window=5, negatives=5, subsample=1e-3, epochs=1)
+    yield (
+        f"{total / 1e6:.1f}M words",
+        lambda: embeddings.train_skipgram(documents, len(numbers), config),
+        lambda: theirs.train(sentences, total_examples=len(sentences), epochs=1),
+    )
+
+
 BENCHMARKS = {
     "neighbours": neighbours,
     "analogies": analogies,
     "tokenizer_training": tokenizer_training,
     "tokenizer_encoding": tokenizer_encoding,
+    "skipgram": skipgram,
 }
 
 
@@ -90,14 +114,19 @@ def main(names: list[str]) -> int:
     if unknown := set(names) - set(BENCHMARKS):
         print(f"no benchmark is called {sorted(unknown)[0]!r}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
-    print(f"{'work':32}{'ours':>10}{'peer':>10}   ratio")
+    print(f"{'work':34}{'ours, s':>22}{'peer, s':>22}{'ratio':>18}")
     for name in names or BENCHMARKS:
         for work, ours, theirs in BENCHMARKS[name]():
             ours(), theirs()  # warm up: caches and first calls are not the work
-            times = [(_seconds(ours), _seconds(theirs)) for _ in range(7)]
-            mine, peer = (statistics.median(column) for column in zip(*times, strict=True))
-            print(f"{f'{name}, {work}':32}{mine:>8.3f} s{peer:>8.3f} s   {peer / mine:.1f}x", flush=True)
+            mine, peer = zip(*((_seconds(ours), _seconds(theirs)) for _ in range(7)), strict=True)
+            ratios = [p / m for m, p in zip(mine, peer, strict=True)]
+            figures = f"{_spread(mine, 3):>22}{_spread(peer, 3):>22}{_spread(ratios, 1):>18}"
+            print(f"{f'{name}, {work}':34}{figures}", flush=True)
     return 0
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
 def _seconds(work: Callable) -> float:
