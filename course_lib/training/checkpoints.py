@@ -90,8 +90,9 @@ def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> Non
     partial = path.with_name(f".{path.name}.partial")
     # Copies, as safetensors refuses tensors that share memory (tied weights do).
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    safetensors.torch.save_file(copies, partial, metadata={"about": json.dumps(about)})
-    with partial.open("rb+") as file:
+    with partial.open("wb") as file:
+        file.write(safetensors.torch.save(copies, metadata={"about": json.dumps(about)}))
+        file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
 
