@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 __all__ = ["SkipGramConfig", "SkipGramProgress", "keep_probability", "noise_distribution", "train_skipgram"]
 
-BLOCK, SHARED, BATCH = 32, 16, 64  # words of a block, negatives of a block, blocks at a time
-REACH = 2.0  # pairs' worth of gradient that one batch may add to a vector
+BLOCK, SHARED, BATCH = 32, 32, 64  # words of a block, negatives of a block, blocks at a time
+REACH = 3.0  # pairs' worth of gradient, rate and weight in, that one batch may add to a vector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,7 @@ class SkipGramConfig:
     """How to train; the defaults are word2vec's but for learning_rate (there 0.025, pair by pair)."""
 
     d_embed: int = 100
-    window: int = (
-        5  # most words between a word and its pair, on either side; the reach of each word is drawn from 1 to it
-    )
+    window: int = 5  # words of either side at most: each word's reach is drawn from 1 to this
     negatives: int = 5  # for each pair
     subsample: float | int = 1e-3  # words more frequent than about this share of the text are thinned; 0 keeps all
     noise_power: float | int = 0.75  # negatives are drawn in proportion to count ** noise_power

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import numpy as np
 import scipy.sparse
 import torch
 
 from course_lib import data
 from course_lib.embeddings import cooccurrence, cosine_similarity, ppmi, svd_vectors
 from course_lib.metrics import bootstrap_interval, spearman
+from course_lib.results._judgements import judgements
 
 MIN_COUNT = 5
 WINDOWS = (1, 2, 4, 8, 16)
@@ -28,26 +28,13 @@ def corpus() -> tuple[list[str], torch.Tensor]:
     return words, torch.tensor([numbers.get(token, -1) for token in tokens])
 
 
-@cache
-def judgements(part: str) -> tuple[torch.Tensor, np.ndarray]:
-    """Pairs of rows and people's judgements of WordSim-353, where both words are known.
-
-    Every third pair is for choosing ("development"), the others for reporting ("test").
-    """
-    numbers = {word: number for number, word in enumerate(corpus()[0])}
-    # Two pairs stand in the file twice, one of them turned round: each is kept once.
-    scores = {tuple(sorted((a.lower(), b.lower()))): score for a, b, score in data.word_similarity("wordsim353")}
-    known = [(numbers[a], numbers[b], score) for (a, b), score in scores.items() if {a, b} <= numbers.keys()]
-    chosen = [pair for place, pair in enumerate(known) if (place % 3 == 0) == (part == "development")]
-    return torch.tensor([pair[:2] for pair in chosen]), np.array([pair[2] for pair in chosen])
-
-
 def row(window: int, weighting: str, width: int | None) -> dict[str, Any]:
     """One setting's rank correlation with people's judgements, on the pairs for choosing alone."""
     matrix = _matrix(window, weighting)
     vectors = torch.from_numpy(matrix.toarray()).float() if width is None else svd_vectors(matrix, width)
     result: dict[str, Any] = {"window": window, "weighting": weighting, "width": width or matrix.shape[1]}
-    pairs, people = judgements("development")
+    numbers = {word: number for number, word in enumerate(corpus()[0])}
+    pairs, people = judgements("wordsim353", numbers, "development")
     model = cosine_similarity(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).numpy()
     result["development"] = [round(end, 4) for end in bootstrap_interval(spearman, people, model)]
     return result
