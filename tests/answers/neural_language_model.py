@@ -30,6 +30,12 @@ def by_autograd(logits, targets):
     return z.grad
 
 
+def by_autograd_on_the_input(logits, targets):
+    logits.requires_grad_()
+    [gradient] = torch.autograd.grad(F.cross_entropy(logits, targets), [logits], create_graph=True)
+    return gradient
+
+
 def by_index(logits, targets):
     p = torch.softmax(logits, dim=1)
     p[range(len(targets)), targets] -= 1
@@ -194,7 +200,7 @@ def windows_apart(tokens, k):
 
 RIGHT = {
     "softmax": [softmax_by_rows, functools.partial(torch.softmax, dim=-1), lambda z: (z - z.logsumexp(-1, True)).exp()],
-    "cross_entropy_gradient": [by_autograd, by_index],
+    "cross_entropy_gradient": [by_autograd, by_autograd_on_the_input, by_index],
     "gradients": [forwards, by_tensor, lambda tape: tuple(forwards(tape))],
     "initial_weights": [
         lambda n, m: torch.empty(n, m).normal_(0, n**-0.5),
