@@ -7,6 +7,7 @@ import pytest
 from course_lib import results
 from course_lib.results import __main__ as command
 from course_lib.results import count_vectors, ngrams
+from course_lib.results._judgements import judgements
 
 CHEAP = {
     "count_vectors": (
@@ -48,7 +49,8 @@ def test_a_cheap_row_made_again_lies_in_its_interval(name):
 
 @pytest.mark.slow
 def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
-    parts = {part: count_vectors.judgements(part)[0].tolist() for part in ("development", "test")}
+    numbers = {word: number for number, word in enumerate(count_vectors.corpus()[0])}
+    parts = {part: judgements("wordsim353", numbers, part)[0].tolist() for part in ("development", "test")}
     pairs = {part: set(map(frozenset, rows)) for part, rows in parts.items()}
     assert not pairs["development"] & pairs["test"]
     assert all(len(pairs[part]) == len(rows) for part, rows in parts.items())
