@@ -124,17 +124,18 @@ def test_the_step_is_the_gradient_of_the_loss(small):
     assert skipgram._loss(scores, weights) == pytest.approx((total / pairs).item(), rel=1e-5)
 
 
-def test_a_crowded_vector_moves_by_its_mean_gradient_at_most_as_far_as_reach(small):
+def test_a_crowded_vector_moves_by_reach_times_its_mean_gradient(small):
     block, rows, weights, vectors, contexts = small
     u, c = vectors.clone().requires_grad_(), contexts.clone().requires_grad_()
     loss_pair_by_pair(block, rows, weights, u, c).backward()
-    loads = torch.zeros(17)
-    for n, b in itertools.product(*map(range, block.shape)):
-        loads[block[n, b]] += weights[n, b].sum()
+    crowd, context_crowd = torch.zeros(17), torch.zeros(17)
+    for n, b, s in itertools.product(*map(range, weights.shape)):
+        crowd[block[n, b]] += weights[n, b, s]
+        context_crowd[rows[n, s]] += weights[n, b, s]
     skipgram._step(vectors, contexts, block, rows, weights, rate=1.0)
-    assert loads[loads > 0].min() > skipgram.REACH
-    there = loads > 0
-    torch.testing.assert_close(vectors[there], (u.detach() - skipgram.REACH / loads[:, None] * u.grad)[there])
+    assert min(crowd.min(), context_crowd.min()) > skipgram.REACH
+    torch.testing.assert_close(vectors, u.detach() - skipgram.REACH / crowd[:, None] * u.grad)
+    torch.testing.assert_close(contexts, c.detach() - skipgram.REACH / context_crowd[:, None] * c.grad)
 
 
 def grammar(sentences=1500):
