@@ -6,7 +6,7 @@ import pytest
 
 from course_lib import results
 from course_lib.results import __main__ as command
-from course_lib.results import count_vectors, ngrams
+from course_lib.results import count_vectors, ngrams, word2vec
 from course_lib.results._judgements import judgements
 
 CHEAP = {
@@ -19,6 +19,11 @@ CHEAP = {
         lambda: ngrams.row(3, "Kneser-Ney"),
         ["order", "smoothing", "weight"],
         ["train", "validation"],
+    ),
+    "word2vec": (
+        lambda: word2vec.row("PPMI + SVD", 1),
+        ["system", "seed"],
+        ["wordsim353", "simlex999", "analogies"],
     ),
 }
 
