@@ -151,7 +151,12 @@ def encode_longest(word, merges):
 
 RIGHT = {
     "utf8": [utf8_by_cases, lambda n: chr(n).encode("utf-8")],
-    "words": [words_by_hand, WordTokenizer.words, findall(r"\w+(?:'\w+)*|[^\w\s]")],
+    "words": [
+        words_by_hand,
+        lambda text: (word for word in words_by_hand(text)),
+        WordTokenizer.words,
+        findall(r"\w+(?:'\w+)*|[^\w\s]"),
+    ],
     "unknown_rate": [rate, lambda a, b, n: 1 - sum(t in dict(Counter(a).most_common(n)) for t in b) / len(b)],
     "zipf_exponent": [lambda counts: -line(counts).slope, lambda c: slope(np.log10(ranks(c)), np.log10(down(c)))],
     "merge": [merge_stack, merge_while, lambda symbols, pair: tuple(merge_while(symbols, pair))],
@@ -221,7 +226,8 @@ WRONG = {
         (lambda c: slope(np.log(ranks(c) + 1), np.log(down(c))), "ranks begin at 1"),
         (lambda c: slope(np.log(down(c)), np.log(ranks(c))), "the axes are swapped"),
         (lambda c: np.polyfit(np.log(ranks(c)), np.log(down(c)), 1), "returns slope and intercept"),
-        (lambda c: float("nan"), "the logarithm of 0 is minus infinity"),
+        (lambda c: slope(np.log(ranks(c) - 1), np.log(down(c))), "the logarithm of 0 is minus infinity"),
+        (lambda c: c.sort(reverse=True) or slope(np.log(ranks(c)), np.log(c)), "changes its input in place"),
         (lambda c: np.log(max(c) / min(c)) / np.log(len(c)), "joins the first and the last point"),
     ],
     "merge": [
