@@ -55,10 +55,14 @@ def count_ngrams(tokens: Int[np.ndarray, " T"], vocab_size: int, order: int) -> 
     grams = []
     rows = np.zeros(len(tokens) + 1, dtype=np.int64)  # by the place where the gram starts; the empty gram is row 0
     for length in range(order):
-        last = tokens[length:]
-        keys, first, inverse, counts = np.unique(rows[:-1] * vocab_size + last, True, True, True)
-        grams.append(Grams(vocab_size, keys, counts, rows[1:][first]))
-        rows = inverse
+        keys = rows[:-1] * vocab_size + tokens[length:]
+        places = np.argsort(keys)  # from here on as np.unique, which takes more than twice as long
+        ordered = keys[places]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        counts = np.diff(starts, append=len(keys))
+        grams.append(Grams(vocab_size, ordered[starts], counts, rows[1:][places[starts]]))
+        rows = np.empty_like(keys)
+        rows[places] = np.repeat(np.arange(len(starts)), counts)
     return grams
 
 
@@ -82,10 +86,7 @@ class _Level:
 
 
 class NgramModel:
-    """A ladder of contexts, from the longest down to the uniform 1 / V: each hands what it keeps free to the next.
-
-    Made by the functions below. The first tokens of a text have shorter contexts.
-    """
+    """A ladder of contexts down to the uniform 1 / V, made by the functions below; first tokens have shorter ones."""
 
     def __init__(self, vocab_size: int, levels: list[_Level]) -> None:
         self.vocab_size, self.order, self._levels = vocab_size, len(levels), levels
@@ -223,9 +224,8 @@ def _level(table: Grams, alpha: np.ndarray, gamma: np.ndarray, totals: np.ndarra
 
 def _check_tokens(tokens: np.ndarray, vocab_size: int) -> None:
     if len(tokens) and not 0 <= tokens.min() <= tokens.max() < vocab_size:
-        raise ValueError(
-            f"tokens must be from 0 to {vocab_size - 1}, but they run from {tokens.min()} to {tokens.max()}"
-        )
+        found = f"{tokens.min()} to {tokens.max()}"
+        raise ValueError(f"tokens must be from 0 to {vocab_size - 1}, but they run from {found}")
 
 
 def sample(

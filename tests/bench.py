@@ -12,11 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import gensim
+import nltk.lm
+import numpy as np
 import tokenizers
 import torch
+from nltk.util import everygrams
 
 from course_lib import data, embeddings
-from course_lib.tokenizers import BPETokenizer
+from course_lib.ngrams import add_k, count_ngrams
+from course_lib.tokenizers import BPETokenizer, WordTokenizer
 
 
 def neighbours() -> Iterator[tuple[str, Callable, Callable]]:
@@ -100,12 +104,32 @@ def skipgram() -> Iterator[tuple[str, Callable, Callable]]:
     )
 
 
+def ngrams() -> Iterator[tuple[str, Callable, Callable]]:
+    """Counting 3-grams of words and scoring held-out plays with add-one; the peer is nltk.lm (plain Python)."""
+    words = {split: WordTokenizer.words(data.shakespeare(split)) for split in ("train", "validation")}
+    train, held_out = words["train"][:200_000], words["validation"][:20_000]
+    numbers = {word: number for number, word in enumerate([*dict.fromkeys(train), "<unk>"])}
+    x, y = (np.array([numbers.get(word, numbers["<unk>"]) for word in part]) for part in (train, held_out))
+
+    def theirs() -> float:
+        model = nltk.lm.Laplace(3)
+        model.fit([everygrams(train, max_len=3)], vocabulary_text=train)
+        return model.entropy(list(everygrams(held_out, 3, 3)))
+
+    yield (
+        "200,000 words, and 20,000 scored",
+        lambda: add_k(count_ngrams(x, len(numbers), 3), 1).log_probabilities(y),
+        theirs,
+    )
+
+
 BENCHMARKS = {
     "neighbours": neighbours,
     "analogies": analogies,
     "tokenizer_training": tokenizer_training,
     "tokenizer_encoding": tokenizer_encoding,
     "skipgram": skipgram,
+    "ngrams": ngrams,
 }
 
 
