@@ -27,6 +27,15 @@ def followers_with_zeros(tokens, context):
     return counts
 
 
+def without_overlap(tokens, context):
+    counts, place, n = Counter(), 0, len(context)
+    while place < len(tokens) - n:
+        found = tuple(tokens[place : place + n]) == context
+        counts.update([tokens[place + n]] * found)
+        place += max(1, n) if found else 1
+    return counts
+
+
 def before(tokens, context):
     n = len(context)
     return dict(Counter(tokens[i - 1] for i in range(1, len(tokens) - n + 1) if tuple(tokens[i : i + n]) == context))
@@ -115,7 +124,12 @@ WRONG = {
         (before, "before the context"),
         (lambda t, c: followers(t + t[: len(c)], c), "does not go round"),
         (lambda t, c: dict.fromkeys(followers(t, c), 1), "counted once only"),
-        (lambda t, c: {w: n / len(t) for w, n in followers(t, c).items()}, "these are shares"),
+        (lambda t, c: {w: n / sum(followers(t, c).values()) for w, n in followers(t, c).items()}, "these are shares"),
+        (lambda t, c: {w: n / len(t) for w, n in followers(t, c).items()}, "expected {"),
+        (lambda t, c: followers(t, c) if c else {}, "except for the empty context"),
+        (lambda t, c: followers(t, c, same=lambda part, context: set(part) == set(context)), "expected {"),
+        (without_overlap, "expected {"),
+        (lambda t, c: Counter(b for a, b in pairwise(t) if a == c[-1]), "IndexError"),
         (lambda t, c: list(followers(t, c).items()), "expected {"),
         (lambda t, c: followers(t, c[-1:]), "only the last token"),
         (lambda t, c: set(followers(t, c)), "expected {"),
@@ -134,6 +148,8 @@ WRONG = {
         (lambda p: math.prod(p) ** (-1 / len(p)), "rounds to 0"),
         (lambda p: math.exp(-sum(map(math.log, p)) / len(p)), "one impossible token makes it infinite"),
         (lambda p: math.exp(-sum(math.log(x) for x in p if x) / len(p)), "one impossible token"),
+        (lambda p: None if 0 in p else math.exp(-sum(map(math.log, p)) / len(p)), "one impossible token"),
+        (lambda p: math.exp(-sum(math.log(x + 1e-12) for x in p) / len(p)), "one impossible token"),
         (lambda p: torch.tensor(p), "a single number is expected"),
     ],
     "continuation": [
@@ -144,6 +160,11 @@ WRONG = {
         (lambda t, w: len(pairs_ending(t, w)) / len(set(t)), "the number of different words"),
         (lambda t, w: len(pairs_ending(t, w)) / (len(t) - 1), "the number of all pairs"),
         (lambda t, w: predecessors([*t, t[0]], w), "does not go round"),
+        (lambda t, w: predecessors(t[1:], w), "expected 0."),
+        (lambda t, w: predecessors(t[:-1], w), "expected 0."),
+        (lambda t, w: np.mean([pair.endswith(w) for pair in {a + b for a, b in pairwise(t)}]), "expected 0."),
+        (lambda t, w: len(pairs_ending(t, w)) / max(1, t.count(w)), "expected 0."),
+        (lambda t, w: np.mean([w in pair for pair in set(pairwise(t))]), "expected 0."),
     ],
     "discounted": [
         (lambda c, q, d: np.maximum(c - d, 0) / c.sum() + d * (c > 0).sum() / c.sum() * q, "never seen"),
@@ -158,6 +179,11 @@ WRONG = {
         ),
         (lambda c, q, d: step(c, q, d) * (c.sum() or 1), "divide by the total of the counts"),
         (lambda c, q, d: np.where(c > 0, step(c, 0 * q, d), step(c, q, d)) if c.sum() else q, "this is back-off"),
+        (lambda c, q, d: step(c, q, d) if c.any() else 0 * q, "never seen"),
+        (lambda c, q, d: step(c, q, d) if c.any() else np.full(len(q), 1 / len(q)), "never seen"),
+        (lambda c, q, d: step(c, q, d, freed=lambda c, d: d * len(set(c[c > 0]))), "two types, not one"),
+        (lambda c, q, d: step(c, q, d, kept=lambda c, d: np.maximum(c - d, 0).astype(int)), "cuts off decimals"),
+        (lambda c, q, d: step(c, q, d, freed=lambda c, d: d * (c > 1).sum()), "expected ["),
         (in_place, "changes its input in place"),
     ],
     "bits_per_character": [
@@ -182,6 +208,9 @@ WRONG = {
         (lambda p, t: softmax(np.log(p) * t), "the exponent is 1 / temperature"),
         (lambda p, t: p, "nothing changes"),
         (powers, "divide p by its maximum first"),
+        (lambda p, t: (p / p.max()) ** (1 / t), "the largest is 1 now"),
+        (lambda p, t: powers_by_maximum(p + 1e-9, t), "it must stay 0"),
+        (lambda p, t: powers(p, t) if t > 0.1 else 1.0 * (p == p.max()), "divide p by its maximum first"),
         (lambda p, t: powers_by_maximum(p + 1e-3, t) if 0 in p else powers(p, t), "it must stay 0"),
     ],
 }
