@@ -55,7 +55,7 @@ def test_a_finished_run_is_only_read(tmp_path):
         raise AssertionError("a finished run draws no batch")
 
     model, again = network(), network()
-    expected = run(model, checkpoint=tmp_path / "run")
+    expected = run(model, checkpoint=str(tmp_path / "run"))
     assert run(again, batches=no_batch, checkpoint=tmp_path / "run").losses == expected.losses
     assert torch.equal(model[0].weight, again[0].weight)
 

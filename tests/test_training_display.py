@@ -67,18 +67,27 @@ def notebook(monkeypatch):
     return handle
 
 
-def test_the_live_picture_comes_at_most_once_a_second_with_bar_and_time_left(notebook, monkeypatch):
-    clock = iter(range(1000))
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock) / 10)
+def test_the_bar_moves_once_a_second_and_the_picture_is_drawn_more_seldom(notebook, monkeypatch):
+    seconds, drawn = [0.0], []
+
+    def draw(history):
+        seconds[0] += 1.0 if not drawn else 0.2
+        drawn.append(len(history.losses))
+        return f"picture {len(drawn)}"
+
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(display, "_png", draw)
     report = display.reporter(TrainingConfig(steps=500, learning_rate=0.1), True)
     history = History()
-    for _ in range(500):
+    for _ in range(300):
+        seconds[0] += 0.125
         history.losses.append(1.0)
         report(history, False)
-    # Drawing takes 0.1 s by this clock: at a share of 3% the next one is at least 3.3 s later.
-    assert 10 <= len(notebook.updates) <= 15
+    # The first picture takes 1 s, at a share of 5% worth 20 s or 160 steps; the others 0.2 s, worth 4 s or 32 steps.
+    assert drawn == [8, 168, 200, 232, 265, 297] and 30 <= len(notebook.updates) <= 39
     first = notebook.updates[0]["text/html"]
-    assert '<progress value="' in first and 'max="500"' in first and "s left" in first
+    assert first.startswith('<progress value="8" max="500"') and "step 8 of 500, about 62 s left" in first
+    assert 'src="data:image/png;base64,picture 6"' in notebook.updates[-1]["text/html"]
 
 
 def test_a_run_that_fails_leaves_its_picture(notebook):

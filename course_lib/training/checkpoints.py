@@ -17,16 +17,17 @@ from course_lib.training.history import History
 __all__ = ["load_run", "load_weights", "save_run", "save_weights"]
 
 
-def save_weights(path: Path, model: nn.Module, about: dict[str, Any] | None = None) -> None:
+def save_weights(path: Path | str, model: nn.Module, about: dict[str, Any] | None = None) -> None:
     """Write a model's weights, and what `about` says of them (anything JSON can hold)."""
-    _write(path, model.state_dict(), about or {})
+    _write(Path(path), model.state_dict(), about or {})
 
 
-def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
+def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
     """Read weights into a model that has the same names and shapes, and return what the file says about them.
 
     Raises ValueError for a file of another model, which is left as it was, and for a damaged file.
     """
+    path = Path(path)
     tensors, about = _read(path)
     _demand_same_model(path, model, tensors)
     model.load_state_dict(tensors)

@@ -2,12 +2,13 @@
 
 import base64
 import io
+import math
 import time
 from collections.abc import Callable
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from course_lib import plotting
 from course_lib.training.config import TrainingConfig
@@ -15,7 +16,7 @@ from course_lib.training.history import History
 
 __all__ = ["learning_curves", "reporter"]
 
-SHARE = 0.03  # of the time that drawing may take
+SHARE = 0.05  # of the time that drawing may take
 POINTS = 100  # of the curve of training: each is the mean of equally many steps
 
 
@@ -52,25 +53,25 @@ class _NotebookReport:
     def __init__(self, config: TrainingConfig) -> None:
         from IPython.display import display
 
-        self.config, self.start, self.drawn_at, self.cost = config, time.monotonic(), time.monotonic(), 0.0
+        self.config, self.start, self.picture, self.cost = config, time.monotonic(), "", math.inf
+        self.shown_at = self.drawn_at = self.start
         self.handle = display({"text/plain": _alternative(config)}, raw=True, display_id=True)
 
     def __call__(self, history: History, final: bool) -> None:
-        now, done = time.monotonic(), len(history.losses)
-        if not done or (not final and now - self.drawn_at < max(1.0, self.cost / SHARE)):
-            return
-        picture, text = _png(history), _alternative(self.config)
-        if final:
+        now, done, text = time.monotonic(), len(history.losses), _alternative(self.config)
+        if done and final:
             text += f", stopped after step {done:,}" * (done < self.config.steps)
-            self.handle.update({"image/png": picture, "text/plain": text}, raw=True)
-        else:
+            self.handle.update({"image/png": _png(history), "text/plain": text}, raw=True)
+        elif done and now - self.shown_at >= 1:
+            if not self.picture or now - self.drawn_at >= self.cost / SHARE:
+                self.picture, self.drawn_at = _png(history), time.monotonic()
+                self.cost = min(self.cost, self.drawn_at - now)  # the first picture takes longer than all others
             left = (now - self.start) / done * (self.config.steps - done)
             bar = f'<progress value="{done}" max="{self.config.steps}" style="width: 30em"></progress>'
             line = f"step {done:,} of {self.config.steps:,}, about {left:.0f} s left"
-            image = f'<img alt="{text}" src="data:image/png;base64,{picture}">'
+            image = f'<img alt="{text}" src="data:image/png;base64,{self.picture}">'
             self.handle.update({"text/html": f"{bar} {line}<br>{image}", "text/plain": text}, raw=True)
-        self.drawn_at = time.monotonic()
-        self.cost = self.drawn_at - now
+            self.shown_at = time.monotonic()
 
 
 def _alternative(config: TrainingConfig) -> str:
@@ -78,9 +79,9 @@ def _alternative(config: TrainingConfig) -> str:
 
 
 def _png(history: History) -> str:
-    figure, picture = Figure(figsize=(7, 3.8), layout="constrained"), io.BytesIO()
-    learning_curves(history, ax=figure.add_subplot())
+    figure, picture = learning_curves(history).figure, io.BytesIO()
     figure.savefig(picture, format="png", dpi=90, metadata={"Software": None})  # no version: it would differ
+    plt.close(figure)
     return base64.b64encode(picture.getvalue()).decode()
 
 

@@ -28,7 +28,7 @@ def train(
     *,
     evaluate: Callable[[nn.Module], float | Tensor] | None = None,
     optimiser: Callable[[nn.Module, TrainingConfig], torch.optim.Optimizer] = adamw,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     show: bool = True,
 ) -> History:
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
@@ -40,10 +40,10 @@ def train(
     evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights.
     """
     optimise, generator, history = optimiser(model, config), Generator().manual_seed(config.seed), History()
-    report = reporter(config, show)
+    report, file = reporter(config, show), Path(checkpoint) if checkpoint else None
     with _own_randomness(model, config.seed), _stop_button() as pressed:
-        if checkpoint is not None and checkpoint.exists():
-            history = load_run(checkpoint, model, optimise, generator, config)
+        if file is not None and file.exists():
+            history = load_run(file, model, optimise, generator, config)
         try:
             model.train()
             while len(history.losses) < config.steps and not history.stopped:
@@ -53,8 +53,8 @@ def train(
                 if due and evaluate is not None:
                     _evaluate(model, evaluate, history)
                 history.stopped = bool(pressed)
-                if checkpoint is not None and (due or history.stopped):
-                    save_run(checkpoint, model, optimise, generator, config, history)
+                if file is not None and (due or history.stopped):
+                    save_run(file, model, optimise, generator, config, history)
                 report(history, False)
         finally:
             report(history, True)
