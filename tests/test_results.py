@@ -6,7 +6,7 @@ import pytest
 
 from course_lib import results
 from course_lib.results import __main__ as command
-from course_lib.results import count_vectors, ngrams, word2vec
+from course_lib.results import count_vectors, neural_language_model, ngrams, overfitting, word2vec
 from course_lib.results._judgements import judgements
 
 CHEAP = {
@@ -15,10 +15,20 @@ CHEAP = {
         ["window", "weighting", "width"],
         ["development"],
     ),
+    "neural_language_model": (
+        lambda: neural_language_model.row(1, 256, 6_000, 0),
+        ["context_length", "d_hidden", "steps", "seed"],
+        ["validation"],
+    ),
     "ngrams": (
         lambda: ngrams.row(3, "Kneser-Ney"),
         ["order", "smoothing", "weight"],
         ["train", "validation"],
+    ),
+    "overfitting": (
+        lambda: overfitting.row("width", 0),
+        ["treatment", "strength"],
+        ["loss", "accuracy"],
     ),
     "word2vec": (
         lambda: word2vec.row("PPMI + SVD", 1),
@@ -62,8 +72,9 @@ def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
     assert (len(pairs["development"]), len(pairs["test"])) == (71, 142)
 
 
-def test_only_the_ngrams_that_are_best_on_the_validation_plays_are_scored_on_the_test_plays():
-    rows = results.load("ngrams")["rows"]
+@pytest.mark.parametrize("name", ["ngrams", "neural_language_model"])
+def test_only_what_is_best_on_the_validation_plays_is_scored_on_the_test_plays(name):
+    rows = results.load(name)["rows"]
     [tested] = [row for row in rows if row["test"]]
     assert tested == min(rows, key=lambda row: row["validation"][0])
 
