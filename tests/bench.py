@@ -20,6 +20,7 @@ from nltk.util import everygrams
 
 from course_lib import data, embeddings
 from course_lib.ngrams import add_k, count_ngrams
+from course_lib.recurrent import GRU
 from course_lib.tokenizers import BPETokenizer, WordTokenizer
 
 
@@ -123,6 +124,21 @@ def ngrams() -> Iterator[tuple[str, Callable, Callable]]:
     )
 
 
+def recurrent() -> Iterator[tuple[str, Callable, Callable]]:
+    """Forward and backward over a batch of 32 texts of 128 steps; the peer is torch.nn.GRU with the same weights."""
+    torch.manual_seed(0)
+    theirs = torch.nn.GRU(256, 256, batch_first=True)
+    ours = GRU(256, 256)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(32, 128, 256, requires_grad=True)  # as behind an embedding, whose vectors need gradients too
+
+    def learn(layer: torch.nn.Module) -> None:
+        layer.zero_grad()
+        layer(x)[0].square().mean().backward()
+
+    yield "32 x 128 steps, d_hidden 256", lambda: learn(ours), lambda: learn(theirs)
+
+
 BENCHMARKS = {
     "neighbours": neighbours,
     "analogies": analogies,
@@ -130,6 +146,7 @@ BENCHMARKS = {
     "tokenizer_encoding": tokenizer_encoding,
     "skipgram": skipgram,
     "ngrams": ngrams,
+    "recurrent": recurrent,
 }
 
 
