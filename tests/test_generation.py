@@ -220,6 +220,18 @@ def test_draws_follow_the_distribution(settings, expected):
     torch.testing.assert_close(drawn.bincount(minlength=4) / 4000, torch.tensor(expected) * 1.0, atol=0.03, rtol=0)
 
 
+def test_half_precision_draws_as_full():
+    """The first token has probability 0.90193, which is 0.9023 in half precision: there top_p would drop the second."""
+
+    class Coarse(Script):
+        def step(self, tokens, state):
+            return torch.tensor([[2.21875, 0.0]] * len(tokens), dtype=torch.bfloat16), state
+
+    config = GenerationConfig(max_new_tokens=1, top_p=0.902)
+    drawn = torch.tensor(generate(Coarse(), [[0]] * 1000, config, Generator().manual_seed(0)))
+    assert 60 < drawn.sum() < 140
+
+
 def test_samples_never_fall_on_the_impossible_and_take_any_leading_axes():
     logits = torch.tensor([-INF, 0.0, -INF, 0.0, -INF])
     assert {*sample(logits.expand(3, 500, 5)).flatten().tolist()} == {1, 3}

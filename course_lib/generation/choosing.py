@@ -110,7 +110,7 @@ def choose(
     generator: Generator | Sequence[Generator] | None = None,
 ) -> Int[Tensor, " B"]:
     """The next token of each row as the config says; `seen` marks the tokens that the penalty is for."""
-    logits = penalise_repetition(logits, seen, config.repetition_penalty)
+    logits = penalise_repetition(logits.float(), seen, config.repetition_penalty)  # half precision sums too coarsely
     if config.temperature == 0:
         return greedy(logits)
     logits = (logits - logits.amax(dim=-1, keepdim=True)) / config.temperature  # at most 0: nothing overflows
