@@ -36,6 +36,18 @@ def by_autograd_on_the_input(logits, targets):
     return gradient
 
 
+def by_columns(logits, targets):
+    p = torch.softmax(logits, dim=1)
+    p[:, targets] -= 1
+    return p / len(targets)
+
+
+def with_half_the_mean(logits, targets):
+    p = torch.softmax(logits, dim=1) / len(targets)
+    p[range(len(targets)), targets] -= 1
+    return p
+
+
 def by_index(logits, targets):
     p = torch.softmax(logits, dim=1)
     p[range(len(targets)), targets] -= 1
@@ -100,6 +112,22 @@ def without_a_start(tape):
     for place in reversed(range(len(tape))):
         for source, slope in tape[place]:
             result[source] += result[place] * slope
+    return result
+
+
+def from_ones(tape):
+    result = [1.0] * len(tape)
+    for place in reversed(range(len(tape))):
+        for source, slope in tape[place]:
+            result[source] += result[place] * slope
+    return result
+
+
+def one_step_back(tape):
+    result = [0.0] * len(tape)
+    result[-1] = 1.0
+    for source, slope in tape[-1]:
+        result[source] += slope
     return result
 
 
@@ -169,6 +197,14 @@ def adam_with_mixed_betas(w, g, m, v, t, lr, beta1, beta2, eps):
     return w - lr * (m / (1 - beta1**t)) / (torch.sqrt(v / (1 - beta2**t)) + eps), m, v
 
 
+def adam_corrected_by(hat):
+    def step(w, g, m, v, t, lr, beta1, beta2, eps):
+        _, m, v = adam(w, g, m, v, t, lr, beta1, beta2, eps)
+        return w - lr * hat(m, beta1, t) / (hat(v, beta2, t).sqrt() + eps), m, v
+
+    return step
+
+
 def adam_uphill(w, g, m, v, *rest):
     new, m, v = adam(w, g, m, v, *rest)
     return 2 * w - new, m, v
@@ -193,6 +229,13 @@ def windows_with_target(tokens, k):
     return torch.stack([tokens[i : i + k + 1] for i in range(len(tokens) - k)]), tokens[k:]
 
 
+def windows_in_zeros(tokens, k):
+    contexts, targets = torch.zeros(len(tokens) - k, k), torch.zeros(len(tokens) - k)
+    for place in range(len(tokens) - k):
+        contexts[place], targets[place] = tokens[place : place + k], tokens[place + k]
+    return contexts, targets
+
+
 def windows_apart(tokens, k):
     contexts, targets = windows_by_loop(tokens, k)
     return contexts[::k], targets[::k]
@@ -201,7 +244,7 @@ def windows_apart(tokens, k):
 RIGHT = {
     "softmax": [softmax_by_rows, functools.partial(torch.softmax, dim=-1), lambda z: (z - z.logsumexp(-1, True)).exp()],
     "cross_entropy_gradient": [by_autograd, by_autograd_on_the_input, by_index],
-    "gradients": [forwards, by_tensor, lambda tape: tuple(forwards(tape))],
+    "gradients": [forwards, by_tensor, lambda tape: tuple(forwards(tape)), lambda tape: by_tensor(tape).numpy()],
     "initial_weights": [
         lambda n, m: torch.empty(n, m).normal_(0, n**-0.5),
         lambda n, m: (2 * torch.rand(n, m) - 1) * math.sqrt(3 / n),
@@ -224,6 +267,9 @@ WRONG = {
         (lambda z: z.sigmoid(), "this is the sigmoid"),
         (lambda z: z.log_softmax(-1), "leave the log away"),
         (lambda z: softmax_by_rows(z).tolist(), "a tensor is expected"),
+        (lambda z: torch.softmax(z, -1) * z.shape[-1], "not by its mean"),
+        (lambda z: (z - z.mean(-1, True)).exp() / (z - z.mean(-1, True)).exp().sum(-1, True), "far above the mean"),
+        (lambda z: (z - z.amin(-1, True)).exp() / (z - z.amin(-1, True)).exp().sum(-1, True), "not the least"),
         (lambda z: torch.softmax(-z, -1), "the sign is turned round"),
         (lambda z: torch.softmax(z - z.mean(), 0), "the first axis"),
     ],
@@ -240,12 +286,18 @@ WRONG = {
         (lambda z, y: -F.one_hot(y, z.shape[1]) / z.softmax(1) / len(y), "not the logits"),
         (lambda z, y: F.one_hot(y, z.shape[1]) * (z.softmax(1) - 1) / len(y), "a gradient too"),
         (lambda z, y: without_mean(z, y) / z.shape[1], "the examples are the rows"),
+        (lambda z, y: z.softmax(1) - F.one_hot(y, z.shape[1]) / len(y), "p as well"),
+        (with_half_the_mean, "y as well"),
+        (by_columns, "is y in every row"),
+        (lambda z, y: (z.softmax(1) - F.one_hot(y)) / len(y), "your code raised RuntimeError"),
         (own_input_changed, "changes its input in place"),
         (lambda z, y: (z.softmax(-1) - y) / len(y), "the number of a column"),
     ],
     "gradients": [
         (overwriting, "add, with `+=`"),
-        (from_the_front, "walk back from the end"),
+        (from_the_front, "walk back through all"),
+        (one_step_back, "only the last step"),
+        (from_ones, "only the last value begins at 1"),
         (without_a_start, "all stays 0"),
         (slopes_added, "the chain rule multiplies"),
         (slopes_alone, "the slopes are added up alone"),
@@ -264,6 +316,7 @@ WRONG = {
         (lambda n, m: torch.randn(n, m) / m**0.5, "a sum runs over fan_in"),
         (lambda n, m: torch.randn(m, n) / n**0.5, "the shape is turned round"),
         (lambda n, m: torch.randn(n, m) * (2 / n) ** 0.5, "meant for ReLU"),
+        (lambda n, m: torch.nn.init.kaiming_normal_(torch.empty(n, m)), "takes the columns for fan_in"),
         (lambda n, m: torch.nn.init.xavier_normal_(torch.empty(n, m)), "Glorot's"),
         (lambda n, m: (2 * torch.rand(n, m) - 1) / n**0.5, "uniform between -a and a"),
         (lambda n, m: (torch.rand(n, m) - 0.5) / n**0.5, "torch.rand has variance 1 / 12"),
@@ -281,6 +334,12 @@ WRONG = {
         (functools.partial(adam, later=-1), "no t - 1"),
         (adam_without_root, "the root is missing"),
         (adam_with_mixed_betas, "the betas weigh the wrong side"),
+        (adam_corrected_by(lambda mean, beta, t: mean / (1 - beta)), "right at t = 1 only"),
+        (adam_corrected_by(lambda mean, beta, t: mean / (1 - beta * t)), "to the power of t"),
+        (adam_corrected_by(lambda mean, beta, t: mean * (1 - beta**t)), "too small at first"),
+        (lambda *inputs: [adam(*inputs)[place] for place in (0, 2, 1)], "m and v are swapped"),
+        (lambda *inputs: torch.stack(adam(*inputs)), "not one that holds them"),
+        (lambda w, g, m, v, t, lr, b1, b2, eps: adam(w, g, m, v, t, lr, b1, b1, eps), "beta2"),
         (adam_uphill, "you walk uphill"),
         (adam_in_place, "changes its input in place"),
         (lambda *inputs: adam(*inputs)[0], "return three things"),
@@ -295,6 +354,12 @@ WRONG = {
         (functools.partial(windows_in_range, first=1), "the first context is missing"),
         (functools.partial(windows_in_range, shift=-1), "the context's last token"),
         (functools.partial(windows_in_range, last=1, shift=1), "one too far"),
+        (lambda t, k: (t.unfold(0, k, 1)[:-1], t[:-k]), "the context's first token"),
+        (lambda t, k: (t.unfold(0, k, 1)[1:], t[k:]), "ends with its own target"),
+        (lambda t, k: t.unfold(0, k + 1, 1), "return two tensors"),
+        (windows_in_zeros, "have become decimals"),
+        (lambda t, k: [(t[i : i + k], t[i + k]) for i in range(len(t) - k)], "a list of pairs"),
+        (lambda t, k: [part.tolist() for part in windows_by_loop(t, k)], "tensors are expected"),
         (windows_with_target, "that is cheating"),
         (lambda t, k: (t.unfold(0, k, 1), t[k:]), "nothing follows the last one"),
         (lambda t, k: (t.unfold(0, k, 1)[:-1], t.unfold(0, k, 1)[1:]), "not a whole window"),
@@ -304,6 +369,6 @@ WRONG = {
         (lambda t, k: (windows_by_loop(t, k)[0], t[k:, None]), "the targets are a column"),
         (lambda t, k: windows_by_loop(t, k)[0], "return two things"),
         (lambda t, k: windows_by_loop(t, k)[::-1], "swapped"),
-        (lambda t, k: tuple(part.float() for part in windows_by_loop(t, k)), "expected"),
+        (lambda t, k: tuple(part.float() for part in windows_by_loop(t, k)), "have become decimals"),
     ],
 }
