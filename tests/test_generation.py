@@ -170,6 +170,11 @@ def test_top_p_by_hand(p, kept):
     assert top_p(torch.stack([logits, logits]), p).tolist() == [expected] * 2
 
 
+def test_top_p_of_1_keeps_even_what_a_sum_of_1_leaves_no_room_for():
+    logits = torch.tensor([0.0, -30.0, -40.0])
+    assert logits.softmax(-1)[0] == 1 and torch.equal(top_p(logits, 1), logits)
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=20), st.floats(0.01, 0.99))
 def test_top_p_keeps_the_fewest_that_suffice(logits, p):
