@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.metrics import bits_per_character, bootstrap_interval
 from course_lib.mlp import MLPConfig, MLPLanguageModel
-from course_lib.results.ngrams import BLOCK, characters
+from course_lib.results._characters import bits, characters
 from course_lib.training import TrainingConfig, random_rows, train
 
 CONTEXTS = (1, 2, 3, 5, 8)
@@ -41,14 +40,6 @@ def losses(model: MLPLanguageModel, split: str) -> np.ndarray:
     return torch.cat(each).double().numpy()
 
 
-def score(model: MLPLanguageModel, split: str) -> list[float]:
-    """Bits per character with the ends of the 95% interval over blocks of the text."""
-    nats = losses(model, split)
-    starts = np.arange(0, len(nats), BLOCK)
-    interval = bootstrap_interval(bits_per_character, np.add.reduceat(nats, starts), np.diff(starts, append=len(nats)))
-    return [round(end, 4) for end in interval]
-
-
 @cache
 def trained(context_length: int, d_hidden: int, steps: int, seed: int) -> MLPLanguageModel:
     """A model of these sizes, trained from these initial weights on these batches."""
@@ -69,7 +60,7 @@ def row(context_length: int, d_hidden: int, steps: int, seed: int) -> dict[str, 
         "steps": steps,
         "seed": seed,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "validation": score(model, "validation"),
+        "validation": bits(losses(model, "validation")),
         "test": None,
     }
 
@@ -82,5 +73,5 @@ def rows() -> Iterator[dict[str, Any]]:
     made = [row(*setting) for setting in settings]
     best = min(made, key=lambda one: one["validation"][0])
     model = trained(*(best[name] for name in ("context_length", "d_hidden", "steps", "seed")))
-    best["test"] = score(model, "test")
+    best["test"] = bits(losses(model, "test"))
     yield from made

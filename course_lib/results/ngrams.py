@@ -4,22 +4,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import numpy as np
-
-from course_lib import data
-from course_lib.metrics import bits_per_character, bootstrap_interval
 from course_lib.ngrams import Grams, NgramModel, add_k, count_ngrams, jelinek_mercer, kneser_ney, modified_kneser_ney
+from course_lib.results._characters import BLOCK, bits, characters
 
 ORDERS = range(1, 10)
 WEIGHTS = (0.5, 0.7, 0.9)
-BLOCK = 2000  # characters: what the bootstrap draws, as neighbouring characters depend on one another
-
-
-@cache
-def characters(split: str) -> np.ndarray:
-    """A split's text as numbers of characters, those of the training text in their order."""
-    numbers = {character: number for number, character in enumerate(sorted(set(data.shakespeare("train"))))}
-    return np.array([numbers[character] for character in data.shakespeare(split)])
 
 
 @cache
@@ -40,14 +29,6 @@ def model(order: int, smoothing: str, weight: float | None) -> NgramModel:
     return smooth[smoothing](counts()[:order])
 
 
-def score(trained: NgramModel, text: np.ndarray) -> list[float]:
-    """Bits per character with the ends of the 95% interval over blocks of the text."""
-    nats = -trained.log_probabilities(text)
-    starts = np.arange(0, len(text), BLOCK)
-    interval = bootstrap_interval(bits_per_character, np.add.reduceat(nats, starts), np.diff(starts, append=len(text)))
-    return [round(end, 4) for end in interval]
-
-
 def row(order: int, smoothing: str, weight: float | None = None) -> dict[str, Any]:
     """One setting's bits per character on the validation plays, and on every twelfth block of the training plays."""
     trained, seen = model(order, smoothing, weight), characters("train")
@@ -55,8 +36,8 @@ def row(order: int, smoothing: str, weight: float | None = None) -> dict[str, An
     settings = {"order": order, "smoothing": smoothing, "weight": weight}
     return {
         **settings,
-        "train": score(trained, seen),
-        "validation": score(trained, characters("validation")),
+        "train": bits(-trained.log_probabilities(seen)),
+        "validation": bits(-trained.log_probabilities(characters("validation"))),
         "test": None,
     }
 
@@ -67,5 +48,6 @@ def rows() -> Iterator[dict[str, Any]]:
     settings += [("Kneser-Ney", None), ("modified Kneser-Ney", None)]
     made = [row(order, *setting) for setting in settings for order in ORDERS]
     best = min(made, key=lambda one: one["validation"][0])
-    best["test"] = score(model(*(best[name] for name in ("order", "smoothing", "weight"))), characters("test"))
+    chosen = model(*(best[name] for name in ("order", "smoothing", "weight")))
+    best["test"] = bits(-chosen.log_probabilities(characters("test")))
     yield from made
