@@ -89,6 +89,8 @@ def early_stop(answer: Any, seed: int) -> str:
         (lambda x, p: _kept(x, p, ties=True), "an equal loss is no improvement: a new best must be smaller, `<`."),
         (rises, "you compare with the loss just before: compare with the best so far."),
         (never_reset, "you count all evaluations without a new best: each new best sets the count back to 0."),
+        (lambda x, p: _kept(x, 1), "you stop at the first loss without a new best: wait for `patience` of them."),
+        (lambda x, p: len(x) - 1, "this is the last evaluation: the best so far is kept, and the run may end sooner."),
         (lambda x, p: x[_kept(x, p)], "this is the lowest loss: return its place in the list, counted from 0."),
         (lambda x, p: _kept(x, p) + 1, "places are counted from 0: yours is one too high."),
     ]  # fmt: skip
@@ -120,11 +122,14 @@ def dropout(answer: Any, seed: int) -> str:
         (dropped(lambda p, kept: 1, True), "you keep what should go (noise < p), and the scale 1 / (1 - p) fails."),
         (dropped(lambda p, kept: kept.numel() / kept.sum()), "you divide by the share that happened to stay: divide by "
          "1 - p, the share that stays on average."),
+        (lambda x, p, noise: x * (noise > p) / (1 - p), "a number whose noise equals p stays: below p means <."),
+        (lambda x, p, noise: (noise >= p) / (1 - p), "this is the mask, scaled: multiply x by it."),
+        (dropped(lambda p, kept: 1 + p), "you multiply by 1 + p: divide by 1 - p, the share that stays."),
         (lambda x, p, noise: x[noise >= p] / (1 - p), "dropped numbers must stay in their places, as 0."),
     ]  # fmt: skip
     x = torch.randn(5, 7, generator=_generator(seed)) + 3
     noise = torch.rand(5, 7, generator=_generator(seed + 1))
-    hand = (torch.tensor([1.0, 2.0, 3.0, 4.0]), 0.5, torch.tensor([0.9, 0.1, 0.6, 0.7]))
+    hand = (torch.tensor([1.0, 2.0, 3.0, 4.0]), 0.5, torch.tensor([0.9, 0.1, 0.5, 0.7]))
     cases = [hand, (x, 0.2, noise), (x, 0.8, noise), (x, 0.0, noise)]
     compare(answer, dropped(lambda p, kept: 1 / (1 - p)), cases, mistakes)
     return "the expected value of every number is what it was."
@@ -137,6 +142,7 @@ def first_step(answer: Any, seed: int) -> str:
     def adam(gradient: Tensor) -> Tensor:
         return gradient / (gradient.abs() + 1e-8)
 
+    small = "a gradient as small as 1e-8 moves a weight only half as far: divide by |gradient| + 1e-8."
     mistakes = [
         (lambda w, g, lr, d: w - lr * adam(g + d * w), "this is L2 within Adam, which divides the decay by its own "
          "size, too: take learning_rate * decay * weight away from the weight itself."),
@@ -152,12 +158,18 @@ def first_step(answer: Any, seed: int) -> str:
          "its square."),
         (lambda w, g, lr, d: w - lr * adam(g) - lr * d * w.sign(), "this takes the same from every weight, as L1 does: "
          "multiply by the weight."),
+        (lambda w, g, lr, d: -lr * adam(g) - lr * d * w, "this is the change: return the weights after it."),
+        (lambda w, g, lr, d: w - lr * g.sign() - lr * d * w, small),
+        (lambda w, g, lr, d: w - lr * g / (g.square() + 1e-8).sqrt() - lr * d * w, small),
+        (lambda w, g, lr, d: w - lr * g / (g.norm() + 1e-8) - lr * d * w, "you divide by the length of the whole "
+         "gradient: each weight's is divided by its own size, gradient.abs()."),
         (lambda w, g, lr, d: w - lr * g / g.abs() - lr * d * w, "a gradient of 0 gives 0 / 0, NaN: divide by "
          "|gradient| + 1e-8."),
     ]  # fmt: skip
     weight, gradient = torch.randn(2, 7, generator=_generator(seed)) * 3
     hand = (torch.tensor([1.0, -2.0]), torch.tensor([0.0, 0.5]), 0.1, 0.5)
     cases = [hand, (weight, gradient, 0.2, 0.3), (weight, gradient * 0, 0.3, 0.7), (weight, gradient, 0.2, 0.0)]
+    cases += [(weight, gradient * 1e-8, 0.4, 0.1)]
     compare(answer, lambda w, g, lr, d: w - lr * adam(g) - lr * d * w, cases, mistakes)
     return "a weight without a gradient shrinks by the share learning_rate · decay, and no more."
 
@@ -173,6 +185,7 @@ def best_temperature(answer: Any, seed: int) -> str:
         return F.cross_entropy(x / t, y)
 
     right = chosen(loss)
+    log_missing = "the softmax or its logarithm is missing: use F.cross_entropy."
     mistakes = [
         (lambda x, y, c: c.index(right(x, y, c)), "this is the place of the best candidate: return the candidate."),
         (lambda x, y, c: loss(x, y, right(x, y, c)).item(), "this is the lowest cross-entropy: return the candidate."),
@@ -182,8 +195,10 @@ def best_temperature(answer: Any, seed: int) -> str:
          "changes an answer: use the cross-entropy."),
         (chosen(lambda x, y, t: F.cross_entropy(x.softmax(1) / t, y)), "you divide the probabilities: divide the "
          "logits, before the softmax."),
-        (chosen(lambda x, y, t: -(x / t).gather(1, y[:, None]).mean()), "this is the mean logit of the right class: "
-         "the softmax is missing. Use F.cross_entropy."),
+        (chosen(lambda x, y, t: -(x / t).gather(1, y[:, None]).mean()), log_missing),
+        (chosen(lambda x, y, t: -(x / t).softmax(1).gather(1, y[:, None]).mean()), log_missing),
+        (chosen(lambda x, y, t: F.cross_entropy((x / t).softmax(1), y)), "F.cross_entropy takes the softmax itself: "
+         "give it the logits."),
     ]  # fmt: skip
     cases = []
     for number, factor in enumerate((3.0, 0.4, 1.0)):
@@ -195,47 +210,66 @@ def best_temperature(answer: Any, seed: int) -> str:
     return "above 1 the model was too sure of itself, below 1 too timid; its answers stay the same."
 
 
-def _over_bins(gap: Callable[..., Tensor], total: Callable[..., Tensor], top: bool = True) -> Callable[..., float]:
+def _over_bins(
+    gap: Callable[..., Tensor],
+    total: Callable[..., Tensor],
+    top: bool = True,
+    low: float | int = 0,
+    middle: bool = False,
+) -> Callable[..., float]:
+    """The error with another gap or sum, without the clamp, with bins from `low` up, or from the bins' middles."""
+
     def error(confidence: Tensor, correct: Tensor, n_bins: int) -> float:
-        bins = (confidence * n_bins).long()
+        bins = ((confidence - low) / (1 - low) * n_bins).long()
         bins = bins.clamp(max=n_bins - 1) if top else bins
-        parts = [bins == number for number in bins.unique()]
-        gaps = torch.stack([gap(confidence[part].mean(), correct[part].double().mean()) for part in parts])
-        return float(total(gaps.double(), torch.tensor([part.sum() for part in parts]) / len(bins)))
+        gaps, sizes = [], []
+        for number in bins.unique():
+            inside = bins == number
+            sure = (number + 0.5) / n_bins if middle else confidence[inside].mean()
+            gaps.append(gap(sure, correct[inside].double().mean()))
+            sizes.append(inside.sum())
+        return float(total(torch.stack(gaps).double(), torch.stack(sizes) / len(bins)))
 
     return error
+
+
+def _absolute(sure: Tensor, right: Tensor) -> Tensor:
+    return (right - sure).abs()
+
+
+def _mean(gaps: Tensor, shares: Tensor) -> Tensor:
+    return (gaps * shares).sum()
 
 
 @exercise
 def calibration_error(answer: Any, seed: int) -> str:
     """calibration_error(confidence, correct, n_bins): the mean gap of confidence and share correct, bin by bin."""
 
-    def absolute(sure: Tensor, right: Tensor) -> Tensor:
-        return (right - sure).abs()
-
-    def mean(gaps: Tensor, shares: Tensor) -> Tensor:
-        return (gaps * shares).sum()
-
     signed = "the absolute value is missing, so that bins above and below cancel out."
     mistakes = [
-        (_over_bins(absolute, lambda g, s: g.mean()), "every bin counts the same: weigh it by its share of items."),
-        (lambda c, r, n: _over_bins(absolute, lambda g, s: g.sum())(c, r, n) / n, "you divide by the number of bins: "
+        (_over_bins(_absolute, lambda g, s: g.mean()), "every bin counts the same: weigh it by its share of items."),
+        (lambda c, r, n: _over_bins(_absolute, lambda g, s: g.sum())(c, r, n) / n, "you divide by the number of bins: "
          "weigh each by its share of the items."),
-        (_over_bins(absolute, lambda g, s: g.sum()), "you add the gaps up: weigh each by its share of the items."),
-        (_over_bins(absolute, lambda g, s: g.max()), "this is the largest gap: the mean over all items is wanted."),
-        (_over_bins(lambda sure, right: right - sure, mean), signed),
-        (_over_bins(lambda sure, right: sure - right, mean), signed),
-        (_over_bins(lambda sure, right: (sure - right).square(), mean), "these are squares: take absolute gaps."),
+        (_over_bins(_absolute, lambda g, s: g.sum()), "you add the gaps up: weigh each by its share of the items."),
+        (lambda c, r, n: _over_bins(_absolute, _mean)(c, r, n) * len(c), "you weigh each bin by its number of items: "
+         "divide that by the number of all."),
+        (_over_bins(_absolute, lambda g, s: g.max()), "this is the largest gap: the mean over all items is wanted."),
+        (_over_bins(lambda sure, right: right - sure, _mean), signed),
+        (_over_bins(lambda sure, right: sure - right, _mean), signed),
+        (_over_bins(lambda sure, right: (sure - right).square(), _mean), "these are squares: take absolute gaps."),
         (lambda c, r, n: (r.double().mean() - c.mean()).abs(), "this compares the means of all items: use bins."),
         (lambda c, r, n: (r.double() - c).abs().mean(), "this is the gap item by item: average within bins first."),
-        (_over_bins(absolute, mean, top=False), "a confidence of exactly 1 has a bin of its own: the last is its bin."),
-        (lambda c, r, n: _over_bins(absolute, mean)(c[c < 1], r[c < 1], n) * (c < 1).double().mean(), "a confidence of "
-         "exactly 1 falls out of the last bin: let a bin hold its upper edge."),
+        (_over_bins(_absolute, _mean, middle=True), "take the mean confidence in a bin, not its middle."),
+        (_over_bins(_absolute, _mean, low=0.5), "you cut 0.5 to 1 into bins: cut from 0 to 1."),
+        (_over_bins(_absolute, _mean, top=False), "a confidence of exactly 1 has a bin of its own: it is in the last."),
+        (lambda c, r, n: _over_bins(_absolute, _mean)(c[c < 1], r[c < 1], n) * (c < 1).double().mean(), "a confidence "
+         "of exactly 1 falls out of the last bin: let a bin hold its upper edge."),
     ]  # fmt: skip
     cases = [(torch.tensor([0.9, 0.7, 0.85, 0.72]), torch.tensor([True, False, True, True]), 5)]
     for number, n_bins in ((0, 10), (1, 7)):
         confidence = 0.5 + 0.5 * torch.rand(97, generator=_generator(seed + number)).double()
-        correct = torch.rand(97, generator=_generator(seed + number + 50)) < confidence ** (0.4 if number else 2)
+        chance = 1.5 - 0.8 * confidence if number else confidence**2
+        correct = torch.rand(97, generator=_generator(seed + number + 50)) < chance
         confidence[:5], correct[:5] = 1.0, torch.tensor([True, True, False, True, False])
         cases.append((confidence, correct, n_bins))
     compare(answer, lambda c, r, n: metrics.calibration_error(c.double().numpy(), r.numpy(), n), cases, mistakes)

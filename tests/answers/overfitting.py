@@ -135,6 +135,24 @@ def calibration(weigh, top=True, gap=abs):
     return error
 
 
+def middle_of_bins(confidence, correct, n_bins):
+    bins = (confidence * n_bins).long().clamp(max=n_bins - 1)
+    error = 0.0
+    for number in bins.unique():
+        inside = bins == number
+        error += (correct[inside].float().mean() - (number + 0.5) / n_bins).abs() * inside.float().mean()
+    return error
+
+
+def upper_half(confidence, correct, n_bins):
+    bins = ((confidence - 0.5) * 2 * n_bins).long().clamp(max=n_bins - 1)
+    error = 0.0
+    for number in bins.unique():
+        inside = bins == number
+        error += (correct[inside].float().mean() - confidence[inside].mean()).abs() * inside.float().mean()
+    return error
+
+
 def weighed(total):
     return sum(gap * share for gap, share in total)
 
@@ -174,6 +192,8 @@ WRONG = {
         (lambda losses, patience: losses[stop_by_list(losses, patience)], "return its place"),
         (lambda losses, patience: stop_by_list(losses, patience) + 1, "one too high"),
         (lambda losses, patience: max(range(len(losses)), key=losses.__getitem__), "expected 2"),
+        (lambda losses, patience: stop_by_list(losses, 1), "wait for `patience` of them"),
+        (lambda losses, patience: len(losses) - 1, "this is the last evaluation"),
     ],
     "dropout": [
         (lambda x, p, noise: x * (noise >= p), "the scale is missing"),
@@ -184,6 +204,9 @@ WRONG = {
         (lambda x, p, noise: x * (noise < p) / p if p else x * 0, "p is the share that is dropped"),
         (lambda x, p, noise: x * (noise >= p) / (noise >= p).float().mean(), "happened to stay"),
         (lambda x, p, noise: x[noise >= p] / (1 - p), "must stay in their places"),
+        (lambda x, p, noise: torch.where(noise > p, x / (1 - p), 0.0), "equals p stays"),
+        (lambda x, p, noise: (noise >= p).float() / (1 - p), "this is the mask"),
+        (lambda x, p, noise: torch.where(noise < p, 0.0, x) * (1 + p), "by 1 + p"),
         (lambda x, p, noise: F.dropout(x, p), "expected ["),
         (drop_in_place, "changes its input in place"),
     ],
@@ -198,6 +221,10 @@ WRONG = {
         (lambda w, g, lr, d: w - lr * unit(g) - lr * d * w**2, "not to its square"),
         (lambda w, g, lr, d: w - lr * unit(g) - lr * d * w.sign(), "as L1 does"),
         (lambda w, g, lr, d: w - lr * g / g.abs() - lr * d * w, "0 / 0, NaN"),
+        (lambda w, g, lr, d: -lr * (unit(g) + d * w), "this is the change"),
+        (lambda w, g, lr, d: w - lr * (torch.sign(g) + d * w), "as small as 1e-8"),
+        (lambda w, g, lr, d: w - lr * g / torch.sqrt(g**2 + 1e-8) - lr * d * w, "as small as 1e-8"),
+        (lambda w, g, lr, d: w - lr * g / (torch.linalg.norm(g) + 1e-8) - lr * d * w, "of the whole gradient"),
     ],
     "best_temperature": [
         (lambda x, y, c: int(losses(x, y, c).argmin()), "this is the place"),
@@ -206,7 +233,15 @@ WRONG = {
         (lambda x, y, c: c[losses(x, y, c).argmax()], "the highest cross-entropy"),
         (lambda x, y, c: max(c, key=lambda t: ((x / t).argmax(1) == y).float().mean()), "accuracy cannot choose"),
         (lambda x, y, c: c[losses(x.softmax(1), y, c).argmin()], "you divide the probabilities"),
-        (lambda x, y, c: min(c, key=lambda t: -(x / t)[range(len(y)), y].mean()), "the softmax is missing"),
+        (lambda x, y, c: min(c, key=lambda t: -(x / t)[range(len(y)), y].mean()), "the softmax or its logarithm"),
+        (
+            lambda x, y, c: max(c, key=lambda t: (x / t).softmax(1)[range(len(y)), y].mean()),
+            "the softmax or its logarithm",
+        ),
+        (
+            lambda x, y, c: c[torch.stack([F.cross_entropy((x / t).softmax(1), y) for t in c]).argmin()],
+            "takes the softmax",
+        ),
     ],
     "calibration_error": [
         (calibration(lambda total: sum(gap for gap, _ in total) / len(total)), "every bin counts the same"),
@@ -219,5 +254,8 @@ WRONG = {
         (lambda c, r, n: (r.float() - c).abs().mean(), "item by item"),
         (lambda c, r, n: (c.mean() - r.float().mean()).item(), "the absolute value is missing"),
         (calibration(weighed, top=False), "falls out of the last bin"),
+        (lambda c, r, n: len(c) * calibration(weighed)(c, r, n), "divide that by the number of all"),
+        (middle_of_bins, "its middle"),
+        (upper_half, "from 0 to 1"),
     ],
 }
