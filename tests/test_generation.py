@@ -237,10 +237,12 @@ def test_half_precision_draws_as_full():
     assert 60 < drawn.sum() < 140
 
 
-def test_samples_never_fall_on_the_impossible_and_take_any_leading_axes():
+def test_samples_never_fall_on_the_impossible_and_take_any_leading_axes(monkeypatch):
     logits = torch.tensor([-INF, 0.0, -INF, 0.0, -INF])
     assert {*sample(logits.expand(3, 500, 5)).flatten().tolist()} == {1, 3}
     assert sample(logits, Generator().manual_seed(0)).shape == ()
+    monkeypatch.setattr(torch, "rand", lambda *shape, dtype, **_: torch.zeros(shape, dtype=dtype))
+    assert sample(logits) == 1, "a uniform number may be 0 exactly"
 
 
 class Bytes(Script):
