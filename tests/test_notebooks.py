@@ -104,7 +104,7 @@ def test_find(word):
 
 
 def test_find_names_the_notebooks_that_there_are():
-    with pytest.raises(ValueError, match="no notebook is called 'wordvectors'; there are 00_start_here, 02_word"):
+    with pytest.raises(ValueError, match="no notebook is called 'wordvectors'; there are 00_start_here, 01_text"):
         notebooks.find("wordvectors")
 
 
