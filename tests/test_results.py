@@ -6,7 +6,7 @@ import pytest
 
 from course_lib import results
 from course_lib.results import __main__ as command
-from course_lib.results import count_vectors, neural_language_model, ngrams, overfitting, word2vec
+from course_lib.results import count_vectors, memory, neural_language_model, ngrams, overfitting, word2vec
 from course_lib.results._judgements import judgements
 
 CHEAP = {
@@ -14,6 +14,11 @@ CHEAP = {
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
         ["development"],
+    ),
+    "memory": (
+        lambda: memory.row("RNN", 5, 0.001, 0),
+        ["system", "longest_gap", "learning_rate", "seed"],
+        ["accuracy"],
     ),
     "neural_language_model": (
         lambda: neural_language_model.row(1, 256, 6_000, 0),
