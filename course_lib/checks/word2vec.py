@@ -1,143 +1,69 @@
 """Checks of the notebook word2vec."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from course_lib.checks import Mistake, compare, exercise
+from course_lib.checks._word2vec import PAIRS, Wrong, all_pairs, formula, gradient_mistakes, loss_mistakes, pair_loss
 
 __all__ = ["cbow_loss", "gradients", "keep_probability", "loss", "noise", "pairs"]
-
-Words = list[str]
-Pairs = list[tuple[str, str]]
 
 
 def _random(seed: int, *shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def _pairs(tokens: Words, steps: Iterable[int], itself: bool = False, wrap: bool = False) -> Pairs:
-    """The pairs of each token with those so many steps away."""
-    length = len(tokens)
-    return [
-        (tokens[here], tokens[here + step])
-        for here in range(length)
-        for step in steps
-        if (step or itself) and (-length if wrap else 0) <= here + step < length
-    ]
-
-
 @exercise
 def pairs(answer: Any, seed: int) -> str:
     """pairs(tokens, window), in any order."""
     draw = random.Random(seed)
-    cases = [("a terrible film with a terrible script".split(), 2), (["only"], 3), ([], 2)]
-    cases += [([draw.choice("abcdefg") for _ in range(length)], window) for length, window in ((9, 1), (11, 3), (4, 5))]
-
-    def reference(tokens: Words, window: int) -> Pairs:
-        return _pairs(tokens, range(-window, window + 1))
-
-    def inner(tokens: Words, window: int) -> Pairs:
-        places = range(window, len(tokens) - window)
-        return [(tokens[here], tokens[here + step]) for here in places for step in range(-window, window + 1) if step]
-
-    mistakes: list[tuple[Callable[..., Any], str]] = [
-        (
-            lambda tokens, window: _pairs(tokens, range(-window, window + 1), itself=True),
-            "each word is paired with itself: leave out the place of the centre.",
-        ),
-        (
-            lambda tokens, window: [pair for pair in reference(tokens, window) if pair[0] != pair[1]],
-            "a word that stands twice in a window is its own context: compare the places, not the words.",
-        ),
-        (
-            lambda tokens, window: _pairs(tokens, range(-window, window)),
-            "the farthest contexts on the right are missing: the end of a range does not belong to it.",
-        ),
-        (
-            lambda tokens, window: _pairs(tokens, range(-window, window + 1), wrap=True),
-            "at the start of the text a place below 0 counts from the end in Python: begin at max(0, here - window).",
-        ),
-        (inner, "the first and the last words are never the centre: they have fewer contexts, but they have some."),
-        (lambda tokens, window: _pairs(tokens, range(1, window + 1)), "the contexts to the left are missing."),
-        (lambda tokens, window: _pairs(tokens, range(-window, 0)), "the contexts to the right are missing."),
-        (
-            lambda tokens, window: list(set(reference(tokens, window))),
-            "a pair that occurs twice must be in the list twice: use no set.",
-        ),
+    cases = [
+        ("a film a film".split(), 2),
+        ("a terrible film with a terrible script".split(), 2),
+        (["only"], 3),
+        ([], 2),
     ]
+    cases += [([draw.choice("abcdefg") for _ in range(length)], window) for length, window in ((9, 1), (11, 3), (4, 5))]
     if not callable(answer):
         raise Mistake("a function is expected here.")
-    compare(_sorted(answer), _sorted(reference), cases, [(_sorted(wrong), words) for wrong, words in mistakes])
+    compare(_sorted(answer), _sorted(all_pairs()), cases, [(_sorted(wrong), words) for wrong, words in PAIRS])
     return "22 pairs in the sentence of seven words: eleven neighbourhoods, each seen from both sides."
 
 
 def _sorted(function: Callable[..., Any]) -> Callable[..., Any]:
     """The pairs that a function gives, in one order, so that any order will do."""
 
-    def in_order(tokens: Words, window: int) -> Any:
+    def in_order(tokens: list[str], window: int) -> Any:
         given = function(tokens, window)
         if given is None or given is ...:
             return given
-        found = list(given)
+        if isinstance(given, set | frozenset | dict):
+            raise Mistake("a pair that occurs twice must be in the list twice: use no set.")
+        found = [tuple(pair) if isinstance(pair, tuple | list | np.ndarray) else pair for pair in given]
         for pair in found:
-            if not isinstance(pair, tuple | list) or list(map(type, pair)) != [str, str]:
+            if isinstance(pair, tuple) and [type(place) for place in pair] == [int, int]:
+                raise Mistake(f"these are places, {pair!r}: a pair holds the words that stand there.")
+            if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(word, str) for word in pair):
                 raise Mistake(f"a list of pairs (centre, context) is expected, but it holds {pair!r}.")
-        return sorted(tuple(pair) for pair in found)
+        return sorted(tuple(map(str, pair)) for pair in found)
 
     return in_order
 
 
-def _loss(u: Tensor, c: Tensor, negatives: Tensor) -> Tensor:
-    return -F.logsigmoid(u @ c) - F.logsigmoid(-(negatives @ u)).sum()
+TERRIBLE = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+EXTREME = torch.full((2,), 9.0), torch.full((2,), -9.0), torch.full((1, 2), 9.0)
 
 
 @exercise
 def loss(answer: Any, seed: int) -> str:
     """loss(u, c, negatives) of one pair, in nats."""
-    mistakes: list[tuple[Callable[..., Any], str]] = [
-        (
-            lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(n @ u).sum(),
-            "the negatives are rewarded for high scores: inside the sigmoid their scores get a minus.",
-        ),
-        (
-            lambda u, c, n: -_loss(u, c, n),
-            "this is the loss with the sign turned round: logarithms of probabilities are negative, hence the minus.",
-        ),
-        (
-            lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-(n @ u)).mean(),
-            "you average over the negatives: the loss adds them up.",
-        ),
-        (
-            lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-(n @ c)).sum(),
-            "the negatives are scored against c: score them against u.",
-        ),
-        (
-            lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-(n @ u).sum()),
-            "you add up the negatives' scores before the logarithm: each has a term of its own.",
-        ),
-        (lambda u, c, n: -F.logsigmoid(u @ c), "the negatives are missing."),
-        (
-            lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-(n @ u)),
-            "one number is expected: add the negatives' terms up.",
-        ),
-        (
-            lambda u, c, n: -(u @ c).sigmoid() - (-(n @ u)).sigmoid().sum(),
-            "the logarithms are missing: -ln σ(x), `F.logsigmoid`.",
-        ),
-        (
-            lambda u, c, n: _loss(u, c, n) / torch.tensor(2.0).log(),
-            "this is in bits (log base 2): nats use the natural logarithm.",
-        ),
-    ]
-    example = (torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
-    cases = [example, *(_case(seed + i, k, width) for i, (k, width) in enumerate([(5, 7), (3, 2), (1, 5)]))]
-    cases.append((torch.full((2,), 9.0), torch.full((2,), -9.0), torch.full((1, 2), 9.0)))
-    compare(_lenient(answer), _loss, cases, [(_lenient(wrong), words) for wrong, words in mistakes])
+    cases = [TERRIBLE, *(_case(seed + i, k, width) for i, (k, width) in enumerate([(5, 7), (3, 2), (1, 5)])), EXTREME]
+    compare(_lenient(answer), pair_loss, cases, loss_mistakes(lambda u: u))
     return "2.133 nats for the pair above, and 324 where scores are as wrong as -162 and 162."
 
 
@@ -146,61 +72,55 @@ def _case(seed: int, k: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _lenient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function whose result may be a plain number instead of a tensor, or a list instead of a tuple."""
+    """A function whose result may be a plain number or an array, and which may have used autograd."""
     if not callable(function):
         return function
 
     def result(*inputs: Tensor) -> Any:
         given = function(*inputs)
-        if isinstance(given, list):
-            return tuple(given)
-        return torch.tensor(given) if isinstance(given, float) else given
+        for one in inputs:
+            one.requires_grad_(False)
+        return _plain(given)
 
     return result
+
+
+def _plain(given: Any) -> Any:
+    if isinstance(given, list | tuple):
+        return tuple(map(_plain, given))
+    if isinstance(given, float | np.ndarray | np.generic):
+        return torch.as_tensor(given)
+    return given.detach() if isinstance(given, Tensor) else given
 
 
 @exercise
 def gradients(answer: Any, seed: int) -> str:
     """gradients(u, c, negatives): those of u, c and the negatives, by formula."""
+    cases = [TERRIBLE, *(_case(seed + i, k, width) for i, (k, width) in enumerate([(3, 5), (4, 2), (1, 7)]))]
+    lenient = _lenient(answer)
 
-    def formula(u: Tensor, c: Tensor, n: Tensor, truths: tuple[int, int] = (1, 0), sign: int = 1) -> tuple[Tensor, ...]:
-        error, errors = sign * ((u @ c).sigmoid() - truths[0]), sign * ((n @ u).sigmoid() - truths[1])
-        return error * c + errors @ n, error * u, errors[:, None] * u
+    def part_of(vectors: tuple[Tensor, ...], part: int) -> Any:
+        given = lenient(*vectors)
+        if given is None or given is ...:
+            return given
+        if not isinstance(given, tuple) or len(given) != 3:
+            raise Mistake("a tuple of three is expected: the gradients of u, of c and of the negatives.")
+        stacked = isinstance(given[part], tuple) and all(isinstance(row, Tensor) for row in given[part])
+        return torch.stack(given[part]) if stacked else given[part]
 
-    def reference(*inputs: Tensor) -> tuple[Tensor, ...]:
-        leaves = [given.clone().requires_grad_() for given in inputs]
-        return torch.autograd.grad(_loss(*leaves), leaves)
-
-    mistakes: list[tuple[Callable[..., Any], str]] = [
-        (
-            lambda u, c, n: formula(u, c, n, sign=-1),
-            "all signs are turned round: a gradient points uphill, belief minus truth; the step down subtracts it.",
-        ),
-        (
-            lambda u, c, n: formula(u, c, n, truths=(0, 0)),
-            "the true pair is treated as a negative: its error is σ(u · c) - 1.",
-        ),
-        (lambda u, c, n: formula(u, c, n, truths=(1, 1)), "the negatives are treated as true: their truth is 0."),
-        (
-            lambda u, c, n: (((u @ c).sigmoid() - 1) * c, *formula(u, c, n)[1:]),
-            "u's gradient lacks the negatives: they push u away.",
-        ),
-        (
-            lambda u, c, n: (formula(u, c, n)[0], ((u @ c).sigmoid() - 1) * c, formula(u, c, n)[2]),
-            "c's gradient is a multiple of u.",
-        ),
-        (
-            lambda u, c, n: (*formula(u, c, n)[:2], (n @ u).sigmoid()[:, None] * n),
-            "the negatives' gradients are multiples of u.",
-        ),
-        (
-            lambda u, c, n: (*formula(u, c, n)[:2], (n @ u).sigmoid().sum() * u),
-            "the last gradient has a row for each negative.",
-        ),
-    ]
-    cases = [_case(seed + i, k, width) for i, (k, width) in enumerate([(3, 5), (4, 2), (1, 7)])]
-    compare(_lenient(answer), reference, cases, mistakes)
-    return "autograd gives the same for all three, at random vectors."
+    for part, name in enumerate(("u", "c", "the negatives") if callable(answer) else ()):
+        try:
+            compare(
+                lambda *vectors, part=part: part_of(vectors, part),
+                lambda *vectors, part=part: formula(*vectors)[part],
+                cases,
+                gradient_mistakes(part),
+            )
+        except Mistake as mistake:
+            raise Mistake(f"the gradient of {name}: {mistake}") from None
+    if not callable(answer):
+        raise Mistake("a function is expected here.")
+    return "the formulas' values for *terrible*, and at random vectors."
 
 
 def _keep(counts: Tensor, s: float) -> Tensor:
@@ -211,7 +131,7 @@ def _keep(counts: Tensor, s: float) -> Tensor:
 @exercise
 def keep_probability(answer: Any, seed: int) -> str:
     """keep_probability(counts, s)."""
-    mistakes: list[tuple[Callable[..., Any], str]] = [
+    mistakes: Wrong = [
         (lambda counts, s: 1 - _keep(counts, s), "this is the probability of dropping a word: keep is 1 minus that."),
         (
             lambda counts, s: (s / (counts / counts.sum())).sqrt() + s / (counts / counts.sum()),
@@ -230,6 +150,27 @@ def keep_probability(answer: Any, seed: int) -> str:
             "the fraction is upside down: s / f keeps rare words, f / s would keep frequent ones.",
         ),
         (lambda counts, s: (s / (counts / counts.sum())).clamp(max=1), "the root is missing: √(s / f) + s / f."),
+        (
+            lambda counts, s: 1 - (s / (counts / counts.sum())).sqrt(),
+            "this is the paper's probability of dropping a word: the formula above gives that of keeping it.",
+        ),
+        (
+            lambda counts, s: (s * counts.sum() / counts + (s * counts.sum() / counts).sqrt()).clamp(min=1),
+            "min(1, x) is `clamp(max=1)`, not `clamp(min=1)`.",
+        ),
+        (
+            lambda counts, s: (2 * s / (counts / counts.sum())).sqrt().clamp(max=1),
+            "the root is taken of the sum: √(s / f) first, then + s / f.",
+        ),
+        (
+            lambda counts, s: (s / (counts / counts.sum())).sqrt().clamp(max=1) + s / (counts / counts.sum()),
+            "probabilities above 1 are left: clamp the sum, not the root alone.",
+        ),
+        (lambda counts, s: _keep(counts, 0.001), "s is always 0.001: use the argument `s`."),
+        (
+            lambda counts, s: _keep(counts, s) / _keep(counts, s).sum(),
+            "these sum to 1, but each word is kept or not for itself: do not divide by the sum.",
+        ),
     ]
     generator = torch.Generator().manual_seed(seed)
     cases = [(torch.tensor([990.0, 10.0]), 0.01)]
@@ -241,7 +182,7 @@ def keep_probability(answer: Any, seed: int) -> str:
 @exercise
 def noise(answer: Any, seed: int) -> str:
     """noise(counts, power)."""
-    mistakes: list[tuple[Callable[..., Any], str]] = [
+    mistakes: Wrong = [
         (lambda counts, power: counts**power, "they do not sum to 1: divide by the sum of the powers."),
         (
             lambda counts, power: (counts / counts.sum()) ** power,
@@ -256,6 +197,12 @@ def noise(answer: Any, seed: int) -> str:
             lambda counts, power: counts**0.75 / (counts**0.75).sum(),
             "the power is always 0.75: use the argument `power`.",
         ),
+        (lambda counts, power: counts.softmax(0), "this is the softmax: powers of the counts are asked for."),
+        (lambda counts, power: (counts**power).softmax(0), "no softmax on top: divide the powers by their sum."),
+        (lambda counts, power: counts * power / (counts * power).sum(), "`**` is the power; `*` only multiplies."),
+        (lambda counts, power: counts**power / (counts**power).max(), "divide by the sum of the powers, not the most."),
+        (lambda counts, power: counts**-power / (counts**-power).sum(), "upside down: rare words come most often."),
+        (lambda counts, power: torch.ones(len(counts)) / len(counts), "all words come as often: use their counts."),
     ]
     counts = torch.randint(1, 100, (7,), generator=torch.Generator().manual_seed(seed)).float()
     cases = [(torch.tensor([16.0, 1.0]), 0.75), (counts, 0.75), (counts, 0.0), (counts, 0.4)]
@@ -266,30 +213,26 @@ def noise(answer: Any, seed: int) -> str:
 @exercise
 def cbow_loss(answer: Any, seed: int) -> str:
     """cbow_loss(around, c, negatives): the loss of a word given the mean of the words around it."""
-    mistakes: list[tuple[Callable[..., Any], str]] = [
-        (lambda around, c, n: _loss(around.sum(0), c, n), "you add up the vectors around: CBOW takes their mean."),
+    mistakes: Wrong = [
+        (lambda around, c, n: pair_loss(around.sum(0), c, n), "you add up the vectors around: CBOW takes their mean."),
         (
-            lambda around, c, n: sum(_loss(u, c, n) for u in around),
+            lambda around, c, n: sum(pair_loss(u, c, n) for u in around),
             "this is skip-gram, a loss for each word around: CBOW takes the mean of the vectors first.",
         ),
         (
-            lambda around, c, n: sum(_loss(u, c, n) for u in around) / len(around),
+            lambda around, c, n: sum(pair_loss(u, c, n) for u in around) / len(around),
             "this is the mean of the losses: take the mean of the vectors first, then one loss.",
         ),
         (
-            lambda around, c, n: -F.logsigmoid(around.mean(0) @ c) - F.logsigmoid(n @ around.mean(0)).sum(),
-            "the negatives are rewarded for high scores: inside the sigmoid their scores get a minus.",
+            lambda around, c, n: pair_loss(around.mean().expand(len(c)), c, n),
+            "`mean()` averages all numbers into one: average over the words, `mean(dim=0)`.",
         ),
-        (
-            lambda around, c, n: -F.logsigmoid(around.mean(0) @ c) - F.logsigmoid(-(n @ around.mean(0))).mean(),
-            "you average over the negatives: the loss adds them up.",
-        ),
-        (lambda around, c, n: -F.logsigmoid(around.mean(0) @ c), "the negatives are missing."),
+        (lambda around, c, n: pair_loss(around[0], c, n), "only the first word around counts: take the mean of all."),
+        *loss_mistakes(lambda around: around.mean(0)),
     ]
-    sizes = [(4, 5, 7), (2, 3, 5), (1, 2, 3)]
-    cases = [
-        (_random(seed + i, m, d), _random(seed + 9, d), _random(seed + 19, k, d)) for i, (m, k, d) in enumerate(sizes)
-    ]
-    reference = lambda around, c, n: _loss(around.mean(0), c, n)  # noqa: E731
-    compare(_lenient(answer), reference, cases, mistakes)
+    cases = [(torch.tensor([[0.0, 2.0], [0.0, 1.0], [0.0, 0.0]]), *TERRIBLE[1:])]
+    for m, k, width in ((4, 5, 7), (2, 3, 5), (1, 2, 3)):
+        cases.append((_random(seed + m, m, width), _random(seed + 9, width), _random(seed + 19, k, width)))
+    cases.append((EXTREME[0].expand(2, 2).clone(), *EXTREME[1:]))
+    compare(_lenient(answer), lambda around, c, n: pair_loss(around.mean(0), c, n), cases, mistakes)
     return "one loss for the whole window, where skip-gram has one for each of its words."
