@@ -191,7 +191,7 @@ def with_radius(answer: Any, seed: int) -> str:
     ]
     turn = torch.tensor([[1.2, 0.0, 0.0], [0.0, 0.0, -2.0], [0.0, 2.0, 0.5]])
     mix = _random(seed, (3, 3))[0].triu(1) + torch.eye(3)
-    cases = [(mix @ turn @ torch.linalg.inv(mix), 0.9), (torch.tensor([[0.5, 1.0], [0.0, -3.0]]), 1.5)]
+    cases = [(mix @ turn @ torch.linalg.inv(mix), 0.9), (torch.diag(torch.tensor([-1.0, 0.5, -3.0])), 1.5)]
     cases += [(matrix, 1.1) for matrix in _random(seed, (7, 7), (5, 5))]
     compare(answer, by(now), cases, mistakes)
     return "the largest eigenvalue has the length asked for."
