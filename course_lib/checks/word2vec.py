@@ -120,7 +120,7 @@ def gradients(answer: Any, seed: int) -> str:
             raise Mistake(f"the gradient of {name}: {mistake}") from None
     if not callable(answer):
         raise Mistake("a function is expected here.")
-    return "the formulas' values for *terrible*, and at random vectors."
+    return "all three agree with the formulas, for the pair above and at random vectors."
 
 
 def _keep(counts: Tensor, s: float) -> Tensor:
