@@ -6,7 +6,15 @@ import pytest
 
 from course_lib import results
 from course_lib.results import __main__ as command
-from course_lib.results import count_vectors, memory, neural_language_model, ngrams, overfitting, word2vec
+from course_lib.results import (
+    count_vectors,
+    memory,
+    neural_language_model,
+    ngrams,
+    overfitting,
+    recurrent_models,
+    word2vec,
+)
 from course_lib.results._judgements import judgements
 
 CHEAP = {
@@ -34,6 +42,11 @@ CHEAP = {
         lambda: overfitting.row("width", 0),
         ["treatment", "strength"],
         ["loss", "accuracy"],
+    ),
+    "recurrent_models": (
+        lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),
+        ["system", "steps", "seed"],
+        ["validation"],
     ),
     "word2vec": (
         lambda: word2vec.row("PPMI + SVD", 1),
@@ -77,7 +90,7 @@ def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
     assert (len(pairs["development"]), len(pairs["test"])) == (71, 142)
 
 
-@pytest.mark.parametrize("name", ["ngrams", "neural_language_model"])
+@pytest.mark.parametrize("name", ["ngrams", "neural_language_model", "recurrent_models"])
 def test_only_what_is_best_on_the_validation_plays_is_scored_on_the_test_plays(name):
     rows = results.load(name)["rows"]
     [tested] = [row for row in rows if row["test"]]
