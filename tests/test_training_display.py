@@ -3,6 +3,7 @@
 import json
 import time
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import torch
@@ -110,3 +111,4 @@ def test_learning_curves_show_means_of_training_and_every_evaluation():
     assert list(held_out.get_xdata()) == [100, 300] and list(held_out.get_ydata()) == [2.5, 2.0]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss (nats)")
     assert training.get_linestyle() != held_out.get_linestyle()
+    plt.close(ax.figure)
