@@ -7,6 +7,7 @@ import pytest
 from course_lib import results
 from course_lib.results import __main__ as command
 from course_lib.results import (
+    _training,
     count_vectors,
     memory,
     neural_language_model,
@@ -16,6 +17,7 @@ from course_lib.results import (
     word2vec,
 )
 from course_lib.results._judgements import judgements
+from course_lib.training import History
 
 CHEAP = {
     "count_vectors": (
@@ -95,6 +97,15 @@ def test_only_what_is_best_on_the_validation_plays_is_scored_on_the_test_plays(n
     rows = results.load(name)["rows"]
     [tested] = [row for row in rows if row["test"]]
     assert tested == min(rows, key=lambda row: row["validation"][0])
+
+
+def test_a_training_that_was_stopped_is_no_result(monkeypatch):
+    history = History(losses=[1.0])
+    monkeypatch.setattr(_training, "train", lambda *arguments, **named: history)
+    assert _training.train_whole() is history
+    history.stopped = True
+    with pytest.raises(KeyboardInterrupt):
+        _training.train_whole()
 
 
 def test_unknown_names_are_answered(capsys):

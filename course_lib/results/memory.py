@@ -15,7 +15,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.metrics import bootstrap_interval
-from course_lib.training import TrainingConfig, train
+from course_lib.results._training import train_whole
+from course_lib.training import TrainingConfig
 
 SYMBOLS = 8
 # PyTorch's layers: ours give the same numbers, and take longer. The widths make the numbers of weights alike.
@@ -69,7 +70,7 @@ def trained(system: str, longest_gap: int, learning_rate: float, seed: int) -> R
         return sequences(gap, BATCH_SIZE, generator)
 
     config = TrainingConfig(steps=STEPS, learning_rate=learning_rate, warmup_steps=STEPS // 20, seed=seed)
-    train(model, loss, draw, config, show=False)
+    train_whole(model, loss, draw, config)
     return model
 
 

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.results._characters import bits, characters
-from course_lib.training import TrainingConfig, random_rows, train
+from course_lib.results._training import train_whole
+from course_lib.training import TrainingConfig, random_rows
 
 CONTEXTS = (1, 2, 3, 5, 8)
 WIDTHS = (64, 256, 512)
@@ -47,7 +48,7 @@ def trained(context_length: int, d_hidden: int, steps: int, seed: int) -> MLPLan
         torch.manual_seed(seed)
         model = MLPLanguageModel(MLPConfig(vocab_size=80, context_length=context_length, d_hidden=d_hidden))
     config = TrainingConfig(steps=steps, learning_rate=5e-3, warmup_steps=steps // 20, seed=seed)
-    train(model, mean_loss, random_rows(*pairs("train", context_length), batch_size=BATCH_SIZE), config, show=False)
+    train_whole(model, mean_loss, random_rows(*pairs("train", context_length), batch_size=BATCH_SIZE), config)
     return model
 
 

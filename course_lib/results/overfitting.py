@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.results._review_vectors import reviews, vectors
-from course_lib.training import TrainingConfig, random_rows, train
+from course_lib.results._training import train_whole
+from course_lib.training import TrainingConfig, random_rows
 
 SEEDS = range(8)
 UNTREATED: dict[str, Any] = {
@@ -98,7 +99,7 @@ def run(seed: int, **changes: float | int) -> tuple[float, float]:
         seed=seed,
     )
     draw = random_rows(means(kept), verdicts[labelled].repeat(copies), batch_size=32)
-    history = train(model, penalised, draw, config, evaluate=_loss(*stopping), show=False)
+    history = train_whole(model, penalised, draw, config, evaluate=_loss(*stopping))
     if chosen["stopped"]:
         model.load_state_dict(history.best_weights)
     with torch.no_grad():

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.recurrent import GRU, LSTM, RNN, RecurrentLM, RecurrentLMConfig
-from course_lib.results import FOLDER, neural_language_model
+from course_lib.results import neural_language_model
 from course_lib.results._characters import bits, characters
-from course_lib.training import TrainingConfig, random_rows, random_windows, train
+from course_lib.results._training import train_whole
+from course_lib.training import TrainingConfig, random_rows, random_windows
 
 LAYERS = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
 # Of each system: a width that makes about 250,000 weights; the steps that one core takes in 75 seconds; and, of the
@@ -71,27 +72,12 @@ def work(system: str) -> tuple[Callable, Callable]:
 
 @cache
 def trained(system: str, d_hidden: int, steps: int, learning_rate: float, seed: int) -> tuple[nn.Module, float]:
-    """A network after its training, and how long that takes one core, in minutes of processor time.
-
-    An interrupted training goes on, when called again, from a checkpoint in data/results/runs.
-    """
-    model, (loss, batches), drawn = build(system, d_hidden, seed), work(system), 0
-
-    def counted(generator: torch.Generator) -> tuple[Tensor, ...]:
-        nonlocal drawn
-        drawn += 1
-        return batches(generator)
-
-    config = TrainingConfig(
-        steps=steps, learning_rate=learning_rate, warmup_steps=steps // 20, evaluate_every=250, seed=seed
-    )
-    checkpoint = FOLDER / "runs" / f"{system}-{d_hidden}-{steps}-{learning_rate}-{seed}.safetensors"
-    checkpoint.parent.mkdir(exist_ok=True)
+    """A network after its training, and how long that took one core, in minutes of processor time."""
+    model, (loss, batches) = build(system, d_hidden, seed), work(system)
+    config = TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 20, seed=seed)
     start = time.process_time()
-    train(model, loss, counted, config, checkpoint=checkpoint, show=False)
-    minutes = (time.process_time() - start) / drawn * steps / 60
-    checkpoint.unlink()
-    return model, minutes
+    train_whole(model, loss, batches, config)
+    return model, (time.process_time() - start) / 60
 
 
 def row(system: str, d_hidden: int, steps: int, learning_rate: float, seed: int) -> dict[str, Any]:
