@@ -3,7 +3,6 @@
 It writes data/checkpoints/review_vectors.safetensors, in a minute or two on two cores.
 """
 
-import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -13,17 +12,13 @@ from torch import Tensor, nn
 
 from course_lib import PROJECT, data
 from course_lib.embeddings import SkipGramConfig, train_skipgram
+from course_lib.results._words import words_of
 from course_lib.training import load_weights, save_weights
 
 __all__ = ["make", "reviews", "vectors"]
 
 FILE = PROJECT / "data" / "checkpoints" / "review_vectors.safetensors"
 WORDS, WIDTH = 10_000, 100
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a review: lower case, letters and inner apostrophes."""
-    return re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())
 
 
 def make() -> Path:

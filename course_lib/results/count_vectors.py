@@ -1,6 +1,5 @@
 """How the choices of a count model change its score: the window, the weighting, the width of the vectors."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -13,6 +12,7 @@ from course_lib import data
 from course_lib.embeddings import cooccurrence, cosine_similarity, ppmi, svd_vectors
 from course_lib.metrics import bootstrap_interval, spearman
 from course_lib.results._judgements import judgements
+from course_lib.results._words import words_of
 
 MIN_COUNT = 5
 WINDOWS = (1, 2, 4, 8, 16)
@@ -22,7 +22,7 @@ WIDTHS = (50, 100, 200)
 @cache
 def corpus() -> tuple[list[str], torch.Tensor]:
     """The words that the Wikipedia articles hold at least MIN_COUNT times, and the text as their numbers, else -1."""
-    tokens = [token for text in data.wikipedia().values() for token in re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())]
+    tokens = [token for text in data.wikipedia().values() for token in words_of(text)]
     words = [word for word, count in Counter(tokens).most_common() if count >= MIN_COUNT]
     numbers = {word: number for number, word in enumerate(words)}
     return words, torch.tensor([numbers.get(token, -1) for token in tokens])

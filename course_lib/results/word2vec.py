@@ -1,6 +1,5 @@
 """Skip-gram on six million words of movie reviews beside gensim's, beside counting, and with its parts switched off."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -23,6 +22,7 @@ from course_lib.embeddings import (
 )
 from course_lib.metrics import bootstrap_interval, spearman
 from course_lib.results._judgements import judgements
+from course_lib.results._words import words_of
 
 MIN_COUNT = 5
 EPOCHS = 3
@@ -35,7 +35,7 @@ OFF = {"no subsampling": {"subsample": 0}, "power 0": {"noise_power": 0}, "power
 def corpus() -> tuple[list[str], list[list[int]]]:
     """The words that the reviews hold at least MIN_COUNT times, most frequent first; each review as their numbers."""
     splits = (split for source in ("imdb", "rotten_tomatoes") for split in data.movie_reviews(source).values())
-    texts = [re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower()) for split in splits for text, _ in split]
+    texts = [words_of(text) for split in splits for text, _ in split]
     counts = Counter(word for text in texts for word in text)
     words = [word for word, count in counts.most_common() if count >= MIN_COUNT]
     numbers = {word: number for number, word in enumerate(words)}
