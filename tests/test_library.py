@@ -32,7 +32,7 @@ def test_doctests(name):
 def test_doctests_are_found():
     finder = doctest.DocTestFinder(exclude_empty=True)
     found = [test.name for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples]
-    known = {"course_lib.embeddings.counts.ppmi", "course_lib.runtime.expect", "course_lib.metrics.spearman"}
+    known = {"course_lib.embeddings.counts.ppmi", "course_lib.runtime.expect", "course_lib.metrics.intervals.spearman"}
     assert known <= set(found)
 
 
