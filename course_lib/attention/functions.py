@@ -1,0 +1,91 @@
+"""Attention as functions: scores of queries and keys, and the mean of values that these weigh.
+
+Axes: B any axes before the last two (batch, heads), T query position, S key position, D width of queries and keys, E
+width of values, A width of the additive score's hidden layer.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["additive_scores", "attend", "dot_product_scores", "fused", "scaled_dot_product_attention"]
+
+
+def dot_product_scores(q: Float[Tensor, "*B T D"], k: Float[Tensor, "*#B S D"]) -> Float[Tensor, "*B T S"]:
+    """How well each query fits each key: q·k / √D (Vaswani et al., 2017, equation 1).
+
+    For independent components of variance 1, q·k has the variance D; the division makes it 1 again.
+    """
+    return q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+
+
+def additive_scores(
+    q: Float[Tensor, "*B T A"], k: Float[Tensor, "*B S A"], v: Float[Tensor, " A"]
+) -> Float[Tensor, "*B T S"]:
+    """How well each query fits each key: v·tanh(q + k), for q and k projected to one width.
+
+    Bahdanau, Cho and Bengio (2015, appendix A.1.2). Unlike a dot product it takes T x S x A numbers at a time.
+    """
+    return torch.tanh(q[..., :, None, :] + k[..., None, :, :]) @ v
+
+
+def attend(
+    scores: Float[Tensor, "*B T S"], v: Float[Tensor, "*#B S E"], mask: Bool[Tensor, "..."] | None = None
+) -> tuple[Float[Tensor, "*B T E"], Float[Tensor, "*B T S"]]:
+    """The mean of the values under weights softmax(scores), and the weights, which sum to 1 over the keys.
+
+    Where the mask is False the weight is 0; a query that may look nowhere gets zeros.
+
+    >>> mean, weights = attend(torch.tensor([[0.0, 0.0, 5.0]]), torch.eye(3), torch.tensor([[True, True, False]]))
+    >>> mean, weights
+    (tensor([[0.5000, 0.5000, 0.0000]]), tensor([[0.5000, 0.5000, 0.0000]]))
+    """
+    if mask is None:
+        weights = scores.softmax(dim=-1)
+    else:
+        _check_mask(mask, scores.shape)
+        # The least number instead of -inf: a row without any key then stays finite, and so does its gradient.
+        weights = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(dim=-1).masked_fill(~mask, 0)
+    return weights @ v, weights
+
+
+def scaled_dot_product_attention(
+    q: Float[Tensor, "*B T D"],
+    k: Float[Tensor, "*#B S D"],
+    v: Float[Tensor, "*#B S E"],
+    mask: Bool[Tensor, "..."] | None = None,
+) -> tuple[Float[Tensor, "*B T E"], Float[Tensor, "*B T S"]]:
+    """softmax(q kᵀ / √D) v, and the weights: Vaswani et al. (2017, equation 1).
+
+    The mask broadcasts to the scores' shape; True = may attend. Raises ValueError where it does not fit.
+
+    >>> q, k, v = torch.zeros(1, 2), torch.ones(3, 2), torch.tensor([[1.0], [2.0], [6.0]])
+    >>> scaled_dot_product_attention(q, k, v)
+    (tensor([[3.]]), tensor([[0.3333, 0.3333, 0.3333]]))
+    """
+    return attend(dot_product_scores(q, k), v, mask)
+
+
+def fused(
+    q: Float[Tensor, "B H T D"],
+    k: Float[Tensor, "B H S D"],
+    v: Float[Tensor, "B H S D"],
+    mask: Bool[Tensor, "..."] | None,
+) -> Float[Tensor, "B H T D"]:
+    """scaled_dot_product_attention by PyTorch's kernel, which never holds all T x S weights (Dao et al., 2022)."""
+    if mask is not None:
+        _check_mask(mask, (*q.shape[:3], k.shape[2]))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def _check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
+    if mask.dtype != torch.bool:
+        raise ValueError(f"a mask must be boolean, True = may attend, but its dtype is {mask.dtype}")
+    fits = mask.ndim <= len(shape) and all(
+        own in (1, wanted) for own, wanted in zip(reversed(mask.shape), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise ValueError(f"a mask must broadcast to {tuple(shape)}, but its shape is {tuple(mask.shape)}")

@@ -1,0 +1,86 @@
+"""Multi-head attention: several lookups side by side, each in a part of the width.
+
+Axes: B batch, T query position, S key position, H heads, D per-head width, C d_model = H D.
+"""
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_lib.attention.functions import fused, scaled_dot_product_attention
+from course_lib.attention.recording import Recorded
+from course_lib.positions import rotate
+
+__all__ = ["KeysValues", "MultiHeadAttention"]
+
+KeysValues = tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]
+
+
+class MultiHeadAttention(Recorded):
+    """Concat(head_1 ... head_H) W_O with head_i = attention(x W_Q, source W_K, source W_V).
+
+    Vaswani et al. (2017), section 3.2.2. The three projections lie in one matrix, queries first, as in
+    torch.nn.MultiheadAttention. With `rotary`, queries and keys are turned by their positions. Uses PyTorch's fused
+    kernel, but for weights that are recorded. Raises ValueError where n_heads does not divide d_model.
+
+    >>> import torch
+    >>> MultiHeadAttention(6, 2)(torch.zeros(1, 3, 6), torch.zeros(1, 5, 6)).shape
+    torch.Size([1, 3, 6])
+    """
+
+    def __init__(self, d_model: int, n_heads: int, *, rotary: bool = False) -> None:
+        super().__init__()
+        if n_heads < 1 or d_model % n_heads:
+            raise ValueError(f"n_heads must divide d_model, but they are {n_heads} and {d_model}")
+        self.d_model, self.n_heads, self.rotary = d_model, n_heads, rotary
+        self.projection = nn.Linear(d_model, 3 * d_model)
+        self.output = nn.Linear(d_model, d_model)
+        nn.init.xavier_uniform_(self.projection.weight)
+        for linear in (self.projection, self.output):
+            nn.init.zeros_(linear.bias)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T C"],
+        source: Float[Tensor, "B S C"] | None = None,
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "B T C"]:
+        """Each position of x looks at those of the source that the mask lets it see; without source, at x itself."""
+        if source is None:
+            q, k, v = self._heads(F.linear(x, self.projection.weight, self.projection.bias), 3)
+            return self._attend(self._turned(q), self._turned(k), v, mask)
+        return self.lookup(x, self.keys_values(source), mask)
+
+    def keys_values(self, source: Float[Tensor, "B S C"], start: int = 0) -> KeysValues:
+        """What `lookup` looks at, to be kept; `start` is the position of the first (it matters to rotary)."""
+        weight, bias = self.projection.weight[self.d_model :], self.projection.bias[self.d_model :]
+        k, v = self._heads(F.linear(source, weight, bias), 2)
+        return self._turned(k, start), v
+
+    def lookup(
+        self,
+        x: Float[Tensor, "B T C"],
+        keys_values: KeysValues,
+        mask: Bool[Tensor, "..."] | None = None,
+        start: int = 0,
+    ) -> Float[Tensor, "B T C"]:
+        """As forward, over keys and values that were computed before; `start` is the first query's position."""
+        weight, bias = self.projection.weight[: self.d_model], self.projection.bias[: self.d_model]
+        (q,) = self._heads(F.linear(x, weight, bias), 1)
+        return self._attend(self._turned(q, start), *keys_values, mask)
+
+    def _heads(self, projected: Tensor, parts: int) -> tuple[Tensor, ...]:
+        """(B, T, parts C) as `parts` tensors (B, H, T, D)."""
+        batch, length, _ = projected.shape
+        return projected.view(batch, length, parts, self.n_heads, -1).permute(2, 0, 3, 1, 4).unbind()
+
+    def _turned(self, x: Tensor, start: int = 0) -> Tensor:
+        return rotate(x, start) if self.rotary else x
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        if self.record is None:
+            heads = fused(q, k, v, mask)
+        else:
+            heads, weights = scaled_dot_product_attention(q, k, v, mask)
+            self.record.append(weights.detach())
+        return self.output(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, C)

@@ -1,0 +1,90 @@
+"""Where a token stands: sinusoidal and learned vectors that are added to it, and rotary turns of queries and keys.
+
+Axes: B any axes before the last two, T position, C d_model, D per-head width (both even).
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["LearnedPositions", "SinusoidalPositions", "rotary_angles", "rotate", "sinusoidal"]
+
+
+def sinusoidal(length: int, d_model: int, start: int = 0, base: float | int = 10_000) -> Float[Tensor, "T C"]:
+    """A vector for each position p: component 2i is sin(p / base^(2i / C)), component 2i + 1 its cosine.
+
+    Vaswani et al. (2017), section 3.5. Two positions' dot product depends on their distance alone. Raises ValueError
+    for an odd d_model.
+
+    >>> sinusoidal(2, 4)
+    tensor([[0.0000, 1.0000, 0.0000, 1.0000],
+            [0.8415, 0.5403, 0.0100, 0.9999]])
+    """
+    angles = _angles(length, d_model, start, base)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).float()
+
+
+def rotary_angles(length: int, d_head: int, start: int = 0, base: float | int = 10_000) -> Float[Tensor, "T D//2"]:
+    """By how much pair i of the components is turned at each position p: p / base^(2i / D), in radians."""
+    return _angles(length, d_head, start, base).float()
+
+
+def rotate(x: Float[Tensor, "*B T D"], start: int = 0, base: float | int = 10_000) -> Float[Tensor, "*B T D"]:
+    """Queries or keys, each pair of components turned by its angle, so that q·k depends on the distance of the two.
+
+    Su et al. (2021), section 3.2. A pair is components i and i + D/2, as in Transformers' Llama; the paper takes
+    neighbours, which differs in the components' order alone. `start` is the position of the first.
+
+    >>> turned = rotate(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+    >>> turned
+    tensor([[1.0000, 0.0000],
+            [0.5403, 0.8415]])
+    """
+    angles = rotary_angles(x.shape[-2], x.shape[-1], start, base).to(x.device)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+def _angles(length: int, width: int, start: int, base: float | int) -> Tensor:
+    """Position over wavelength for each pair of components, (length, width / 2), in double precision."""
+    if width % 2:
+        raise ValueError(f"positions go by pairs of components: the width must be even, but it is {width}")
+    frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+    return torch.arange(start, start + length, dtype=torch.float64)[:, None] * frequencies
+
+
+class SinusoidalPositions(nn.Module):
+    """Adds `sinusoidal` vectors: nothing is learned, and any length has one.
+
+    >>> SinusoidalPositions(4)(torch.zeros(1, 2, 4)).shape
+    torch.Size([1, 2, 4])
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.d_model = d_model
+
+    def forward(self, x: Float[Tensor, "B T C"], start: int = 0) -> Float[Tensor, "B T C"]:
+        return x + sinusoidal(x.shape[1], self.d_model, start).to(x)
+
+
+class LearnedPositions(nn.Module):
+    """Adds a vector that is learned for each position: Gehring et al. (2017), section 3.1; BERT, GPT-2.
+
+    Raises ValueError for a position that has none.
+
+    >>> LearnedPositions(3, 4)(torch.zeros(1, 5, 4))
+    Traceback (most recent call last):
+    ValueError: there are 3 learned positions, but the text goes on to position 5
+    """
+
+    def __init__(self, context_length: int, d_model: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.randn(context_length, d_model) * 0.02)
+
+    def forward(self, x: Float[Tensor, "B T C"], start: int = 0) -> Float[Tensor, "B T C"]:
+        end = start + x.shape[1]
+        if end > len(self.vectors):
+            raise ValueError(f"there are {len(self.vectors)} learned positions, but the text goes on to position {end}")
+        return x + self.vectors[start:end]

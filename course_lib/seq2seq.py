@@ -1,0 +1,139 @@
+"""The recurrent encoder-decoder, with attention and without: a GRU reads the source, another writes the target.
+
+Axes: B batch, T target position, S source position, C d_hidden, V vocabulary. Token 0 is padding, in every text.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from course_lib.attention import AdditiveAttention, MultiplicativeAttention, padding_mask
+from course_lib.recurrent import GRU
+
+__all__ = ["Encoder", "Seq2Seq", "Seq2SeqConfig"]
+
+ATTENTION = ("none", "additive", "multiplicative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seq2SeqConfig:
+    """The sizes of a Seq2Seq. Raises ValueError for a size below 1 or an unknown kind of attention."""
+
+    vocab_size: int  # different tokens, of source and target together; token 0 is padding
+    d_embed: int = 128  # numbers in a token's vector
+    d_hidden: int = 256  # numbers in the decoder's state, and in the encoder's, half of them a direction
+    dropout: float | int = 0.1  # share of numbers zeroed in training: of the embeddings and before the logits
+    attention: str = "additive"  # "additive" (Bahdanau), "multiplicative" (Luong), or "none": the last state alone
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "d_embed", "d_hidden"):
+            _demand(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
+        _demand(self.d_hidden % 2 == 0, "d_hidden must be even: half of it for each direction", self.d_hidden)
+        _demand(0 <= self.dropout < 1, "dropout must be at least 0 and below 1", self.dropout)
+        _demand(self.attention in ATTENTION, f"attention must be one of {', '.join(ATTENTION)}", self.attention)
+
+
+class Encoder(nn.Module):
+    """Two GRUs read the source, one from each end; at each token stand both states: Bahdanau et al. (2015), 3.2."""
+
+    def __init__(self, d_in: int, d_hidden: int) -> None:
+        super().__init__()
+        self.forwards, self.backwards = GRU(d_in, d_hidden // 2), GRU(d_in, d_hidden // 2)
+
+    def forward(
+        self, x: Float[Tensor, "B S I"], lengths: Int[Tensor, " B"]
+    ) -> tuple[Float[Tensor, "B S C"], Float[Tensor, "B C"]]:
+        """What stands at each token, and the two last states: one has read the last token last, the other the first."""
+        turned = _turned(lengths, x.shape[1])[..., None]
+        there, last = self.forwards(x, lengths=lengths)
+        back, first = self.backwards(x.gather(1, turned.expand_as(x)), lengths=lengths)
+        back = back.gather(1, turned.expand_as(back))
+        return torch.cat([there, back], dim=-1), torch.cat([last[0], first[0]], dim=-1)
+
+
+class State(NamedTuple):
+    """What decoding needs between two steps: the source, which of it is real, and the decoder's GRU."""
+
+    memory: Float[Tensor, "B S C"]
+    mask: Bool[Tensor, "B 1 1 S"]
+    summary: Float[Tensor, "B C"]
+    hidden: Float[Tensor, "1 B C"]
+
+
+class Seq2Seq(nn.Module):
+    """A GRU encoder-decoder: the logits of each target token, given the source and the tokens before it.
+
+    The decoder's GRU starts from the source's summary and reads the target; each of its states s gets a context c,
+    attention's mean over the source or, without attention, the summary again (Cho et al., 2014, section 2.2), and the
+    logits come from tanh(W [s; c]): Luong, Pham and Manning (2015, section 3). Bahdanau et al. (2015) ask with the
+    state before, s_t-1, and feed c into the GRU, which forbids to train all positions at once. Sutskever, Vinyals and
+    Le (2014) have no attention.
+
+    >>> model = Seq2Seq(Seq2SeqConfig(vocab_size=11, d_embed=3, d_hidden=4))
+    >>> model(torch.tensor([[1, 2, 3], [5, 0, 0]]), torch.tensor([[1, 4], [1, 6]])).shape
+    torch.Size([2, 2, 11])
+    """
+
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__()
+        self.config, width = config, config.d_hidden
+        self.embedding = nn.Embedding(config.vocab_size, config.d_embed)
+        self.dropout = nn.Dropout(config.dropout)
+        self.encoder = Encoder(config.d_embed, width)
+        self.bridge = nn.Linear(width, width)
+        self.decoder = GRU(config.d_embed, width)
+        self.attention = _attention(config)
+        self.combine = nn.Linear(2 * width, config.d_embed)
+        self.output = nn.Linear(config.d_embed, config.vocab_size)
+
+    def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        state = self.start(source, (source != 0).sum(dim=1))
+        return self.write(target, state)[0]
+
+    def write(self, target: Int[Tensor, "B T"], state: State) -> tuple[Float[Tensor, "B T V"], State]:
+        """The logits of what follows each target token from a state on, and the state after them."""
+        outputs, hidden = self.decoder(self.dropout(self.embedding(target)), state.hidden)
+        if self.attention is None:
+            context = state.summary[:, None].expand_as(outputs)
+        else:
+            context = self.attention(outputs, state.memory, state.mask)
+        combined = torch.tanh(self.combine(torch.cat([outputs, context], dim=-1)))
+        return self.output(self.dropout(combined)), state._replace(hidden=hidden)
+
+    def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
+        """The state before the first step: the source, read once. What follows `lengths` tokens is padding."""
+        memory, summary = self.encoder(self.dropout(self.embedding(source)), lengths)
+        return State(memory, padding_mask(lengths, source.shape[1]), summary, torch.tanh(self.bridge(summary))[None])
+
+    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+        """The logits of what follows one more token a row, and the state after it."""
+        logits, state = self.write(tokens[:, None], state)
+        return logits[:, 0], state
+
+    def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
+        """The state of the rows given, in their order; a row may come more than once."""
+        return State(state.memory[rows], state.mask[rows], state.summary[rows], state.hidden[:, rows])
+
+
+def _attention(config: Seq2SeqConfig) -> AdditiveAttention | MultiplicativeAttention | None:
+    if config.attention == "none":
+        return None
+    width = config.d_hidden
+    if config.attention == "additive":
+        return AdditiveAttention(width, width, width)
+    return MultiplicativeAttention(width, width)
+
+
+def _turned(lengths: Tensor, longest: int) -> Tensor:
+    """For each row the places of its tokens from the last to the first, those of padding as they are: (B, S)."""
+    places = torch.arange(longest, device=lengths.device)
+    backwards = lengths[:, None] - 1 - places
+    return torch.where(backwards >= 0, backwards, places)
+
+
+def _demand(holds: bool, expected: str, came: object) -> None:
+    if not holds:
+        raise ValueError(f"{expected}, but it is {came!r}")
