@@ -29,13 +29,15 @@ def bootstrap_interval(
     confidence: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
+    batch: int | None = None,
 ) -> Interval:
     """The percentile bootstrap interval of a statistic of paired samples (Efron, 1979), through scipy.stats.bootstrap.
 
     `samples` are of one length and resampled together; `statistic` works over the last axis, so that it sees all
-    resamples at once. For the difference of two models on the same items (a paired bootstrap), give both models'
-    outputs and return the difference of their scores: where its interval is without 0, one model is better.
-    Raises ValueError for samples of unequal length or of fewer than two items.
+    resamples at once, or `batch` of them where all would not fit in memory. For the difference of two models on the
+    same items (a paired bootstrap), give both models' outputs and return the difference of their scores: where its
+    interval is without 0, one model is better. Raises ValueError for samples of unequal length or of fewer than two
+    items.
     """
     lengths = {len(sample) for sample in samples}
     if len(lengths) != 1 or min(lengths) < 2:
@@ -46,6 +48,7 @@ def bootstrap_interval(
         paired=True,
         vectorized=True,
         n_resamples=n_resamples,
+        batch=batch,
         confidence_level=confidence,
         method="percentile",
         rng=np.random.default_rng(seed),
