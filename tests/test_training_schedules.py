@@ -78,6 +78,7 @@ def test_decoupled_decay_by_hand():
         ({"warmup_steps": 38}, r"warmup_steps must be from 0 to 37 \(steps\), but it is 38"),
         ({"schedule": "linear"}, "schedule must be 'cosine' or 'constant', but it is 'linear'"),
         ({"weight_decay": -0.1}, "weight_decay must be at least 0"),
+        ({"beta2": 1.0}, "beta2 must be at least 0 and below 1, but it is 1.0"),
         ({"clip_norm": 0}, "clip_norm must be above 0"),
         ({"evaluate_every": 0}, "evaluate_every must be at least 1"),
     ],

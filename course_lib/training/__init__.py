@@ -1,11 +1,11 @@
 """Training: a loop that can be read in one sitting, and what it needs.
 
-`train` runs it, `TrainingConfig` says how; `random_windows` and `random_rows` draw batches; `save_weights` and
-`load_weights` keep what was learned.
+`train` runs it, `TrainingConfig` says how; `random_windows` and `random_rows` draw batches; `save_weights`,
+`load_weights` and `read_about` keep what was learned.
 """
 
 from course_lib.training.batches import random_rows, random_windows, windows
-from course_lib.training.checkpoints import load_weights, save_weights
+from course_lib.training.checkpoints import load_weights, read_about, save_weights
 from course_lib.training.config import TrainingConfig
 from course_lib.training.display import learning_curves
 from course_lib.training.history import History
@@ -22,6 +22,7 @@ __all__ = [
     "load_weights",
     "random_rows",
     "random_windows",
+    "read_about",
     "save_weights",
     "train",
     "windows",

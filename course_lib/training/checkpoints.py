@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from course_lib.training.config import TrainingConfig
 from course_lib.training.history import History
 
-__all__ = ["load_run", "load_weights", "save_run", "save_weights"]
+__all__ = ["load_run", "load_weights", "read_about", "save_run", "save_weights"]
 
 
 def save_weights(path: Path | str, model: nn.Module, about: dict[str, Any] | None = None) -> None:
@@ -32,6 +32,11 @@ def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
     _demand_same_model(path, model, tensors)
     model.load_state_dict(tensors)
     return about
+
+
+def read_about(path: Path | str) -> dict[str, Any]:
+    """What the file of `save_weights` says about its weights: enough, perhaps, to build the model that they fit."""
+    return _read(Path(path))[1]
 
 
 def save_run(

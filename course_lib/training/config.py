@@ -22,6 +22,7 @@ class TrainingConfig:
     warmup_steps: int = 0  # steps over which the learning rate rises
     schedule: str = "cosine"  # after the warmup: "cosine" falls towards 0 until the last step, "constant" stays
     weight_decay: float | int = 0.0  # decoupled: a step takes learning rate x weight_decay of every matrix away
+    beta2: float = 0.999  # how much of AdamW's mean of squared gradients a step keeps
     clip_norm: float | int = 1.0  # the largest Euclidean norm of the gradient; math.inf clips nothing
     evaluate_every: int = 100  # steps between two evaluations (and two checkpoints); the last step is always evaluated
     seed: int = 0  # of the batches and of dropout
@@ -33,6 +34,7 @@ class TrainingConfig:
         _demand(0 <= self.warmup_steps <= self.steps, up_to, self.warmup_steps)
         _demand(self.schedule in ("cosine", "constant"), "schedule must be 'cosine' or 'constant'", self.schedule)
         _demand(0 <= self.weight_decay < math.inf, "weight_decay must be at least 0", self.weight_decay)
+        _demand(0 <= self.beta2 < 1, "beta2 must be at least 0 and below 1", self.beta2)
         _demand(self.clip_norm > 0, "clip_norm must be above 0", self.clip_norm)
         _demand(self.evaluate_every >= 1, "evaluate_every must be at least 1 (step)", self.evaluate_every)
 

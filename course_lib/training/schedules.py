@@ -36,7 +36,8 @@ def adamw(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate)
+    betas = (0.9, config.beta2)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, betas=betas)
 
 
 @torch.no_grad()
