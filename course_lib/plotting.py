@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.metrics import Interval
 
-__all__ = ["COLOURS", "arrows", "bars", "curves", "intervals", "words_on_map"]
+__all__ = ["COLOURS", "arrows", "attention_map", "bars", "curves", "heatmap", "intervals", "visible", "words_on_map"]
 
 # Okabe and Ito (2008), in an order of falling darkness.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
@@ -109,3 +109,64 @@ def words_on_map(
     ax.margins(0.12)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return ax
+
+
+@_styled
+def heatmap(
+    values: ArrayLike,
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    bar: str | None = None,
+    low: float | int | None = None,
+    high: float | int | None = None,
+    ax: Axes,
+) -> Axes:
+    """A matrix as colours, the first row on top, the more the darker; values that fall on both sides of 0 get two hues.
+
+    `bar` labels a colour bar; `low` and `high` are the ends of its scale. Where there are few, the
+    values stand in their cells too.
+    """
+    matrix = np.asarray(values, dtype=float)
+    both = low is None and high is None and matrix.min() < 0 < matrix.max()
+    reach = np.abs(matrix).max()
+    low, high = (-reach, reach) if both else (low, high)
+    drawn = ax.imshow(matrix, cmap="PuOr" if both else "Blues", vmin=low, vmax=high, interpolation="nearest")
+    if max(matrix.shape) <= 8:
+        for (row, column), value in np.ndenumerate(matrix):
+            dark = abs(drawn.norm(value) - 0.5) > 0.3 if both else drawn.norm(value) > 0.6
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "black")
+    if bar is not None:
+        ax.figure.colorbar(drawn, ax=ax, label=bar)
+    ax.spines[:].set(visible=True, color="0.8")
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return ax
+
+
+def attention_map(
+    weights: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str,
+    xlabel: str = "key",
+    ylabel: str = "query",
+    bar: str | None = "weight",
+    ax: Axes | None = None,
+) -> Axes:
+    """Attention weights from 0 (white) to 1 (dark): a row for each query token, a column for each key token."""
+    matrix = np.asarray(weights)
+    if matrix.shape != (len(rows), len(columns)):
+        expected = f"({len(rows)}, {len(columns)}), queries by keys"
+        raise ValueError(f"these tokens need weights of shape {expected}, but the shape is {matrix.shape}")
+    ax = heatmap(matrix, title=title, xlabel=xlabel, ylabel=ylabel, bar=bar, low=0, high=1, ax=ax)
+    ax.set_xticks(range(len(columns)), map(visible, columns), rotation=90, fontsize=9, parse_math=False)
+    ax.set_yticks(range(len(rows)), map(visible, rows), fontsize=9, parse_math=False)
+    ax.tick_params(length=0)
+    return ax
+
+
+def visible(token: str) -> str:
+    """A token with its blanks and line breaks shown: '·' and '↵'."""
+    return token.replace(" ", "·").replace("\n", "↵")

@@ -4,21 +4,31 @@ import base64
 import difflib
 import html
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import torch
 from gensim.models import KeyedVectors
-from ipywidgets import IntSlider, Layout, Text
+from ipywidgets import Dropdown, IntSlider, Layout, Text
+from jaxtyping import Float
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from course_lib import plotting
 from course_lib.embeddings import analogy, nearest_neighbours, normalise
 
-__all__ = ["Panel", "analogy_panel", "map_panel", "neighbours_panel", "row_of"]
+__all__ = [
+    "AttentionMap",
+    "Panel",
+    "analogy_panel",
+    "attention_panel",
+    "map_panel",
+    "neighbours_panel",
+    "row_of",
+]
 
 
 class Panel(ipywidgets.VBox):
@@ -145,6 +155,62 @@ def map_panel(vectors: KeyedVectors, words: str) -> Panel:
         return plotting.words_on_map(groups, (u * s)[:, :2].numpy(), title="Words on a plane", ax=wide, **labels)
 
     return Panel(draw, words=_entry(words, width="50em"))
+
+
+class AttentionMap(NamedTuple):
+    """The weights of one attention on one text, and the tokens of its queries (rows) and keys (columns)."""
+
+    weights: Float[Tensor, "H T S"]
+    rows: Sequence[str]
+    columns: Sequence[str]
+
+
+def attention_panel(look: Callable[[str], dict[str, AttentionMap]], sentence: str) -> Panel:
+    """Where a model looks in the sentence that you type: `look` gives the maps of its layers by name.
+
+    A head, or all of them side by side; where no layer has more than one, there is nothing to choose. The text says for
+    each query which key gets most.
+    """
+    seen = look(sentence)
+    most = max(len(layer.weights) for layer in seen.values())
+
+    def draw(sentence: str, layer: str, head: int | str = 0) -> Any:
+        found = look(sentence)[layer]
+        heads = range(len(found.weights)) if head == "all" else [head]
+        if heads[-1] >= len(found.weights):
+            raise ValueError(f"{layer} has the heads 0 to {len(found.weights) - 1}: there is no head {head}")
+        for each in heads:
+            print(f"head {each}: " * (most > 1) + _most_weight(found, each))
+        return _maps(found, layer, heads, numbered=most > 1)
+
+    controls = {"sentence": _entry(sentence, width="50em"), "layer": Dropdown(options=list(seen))}
+    if most > 1:
+        controls["head"] = Dropdown(options=["all", *range(most)])
+    return Panel(draw, **controls)
+
+
+def _most_weight(found: AttentionMap, head: int) -> str:
+    """For each query the key with most weight: 'query → key 0.62'; nothing for a query that looks nowhere."""
+    best = found.weights[head].max(dim=-1)
+    return ", ".join(
+        f"{plotting.visible(query)} → {plotting.visible(found.columns[key])} {weight:.2f}"
+        for query, weight, key in zip(found.rows, best.values.tolist(), best.indices.tolist(), strict=True)
+        if weight > 0
+    )
+
+
+def _maps(found: AttentionMap, layer: str, heads: Sequence[int], numbered: bool) -> Figure:
+    across = min(len(heads), 2)
+    down = -(-len(heads) // across)
+    cell = 0.3 if len(heads) == 1 else 0.22
+    width, height = (max(cell * len(tokens) + 1.3, 3) for tokens in (found.columns, found.rows))
+    figure = plt.figure(figsize=(across * width + 0.8, down * (height + 0.4)), layout="constrained")
+    for place, head in enumerate(heads, 1):
+        ax = figure.add_subplot(down, across, place)
+        title = f"{layer}, head {head}" if numbered else layer
+        plotting.attention_map(found.weights[head], found.rows, found.columns, title=title, bar=None, ax=ax)
+    figure.colorbar(ax.images[0], ax=figure.axes, label="weight")
+    return figure
 
 
 def _entry(value: str, width: str = "20em") -> Text:

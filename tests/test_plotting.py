@@ -13,6 +13,8 @@ PLOTS = {
     "bars": lambda **ax: plotting.bars(["a", "b"], [1.0, 2.0], title="t", xlabel="x", **ax),
     "intervals": lambda **ax: plotting.intervals({"a": Interval(1, 0, 2)}, title="t", xlabel="x", **ax),
     "arrows": lambda **ax: plotting.arrows({"u": (3, 4), "v": (4, 3)}, **LABELS, **ax),
+    "attention_map": lambda **ax: plotting.attention_map(np.eye(2), "ab", "cd", title="t", xlabel="x", **ax),
+    "heatmap": lambda **ax: plotting.heatmap([[1, 2], [3, 4]], **LABELS, **ax),
     "curves": lambda **ax: plotting.curves({"a": ([0, 1], [2, 3]), "b": ([0, 1], [4, 5])}, **LABELS, **ax),
     "words_on_map": lambda **ax: plotting.words_on_map({"g": ["a"], "h": ["b"]}, np.eye(2), **LABELS, **ax),
 }
@@ -53,3 +55,40 @@ def test_bars_stand_in_order_with_their_values():
     ax = PLOTS["bars"]()
     assert [patch.get_width() for patch in ax.patches] == [1, 2]
     assert ax.yaxis_inverted() and [text.get_text() for text in ax.texts] == ["1.00", "2.00"]
+
+
+def labels(axis):
+    return [text.get_text() for text in axis.get_ticklabels()]
+
+
+def test_an_attention_map_has_queries_down_and_keys_across():
+    weights = np.array([[0.1, 0.2, 0.7], [1, 0, 0]])
+    ax = plotting.attention_map(weights, ["a", " b"], ["$x$", " y", "z\n"], title="t")
+    (image,) = ax.images
+    assert np.array_equal(image.get_array(), weights) and image.get_clim() == (0, 1)
+    assert labels(ax.yaxis) == ["a", "·b"] and labels(ax.xaxis) == ["$x$", "·y", "z↵"]
+    assert not any(text.get_parse_math() for text in ax.get_xticklabels()), "a dollar sign is no formula"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("key", "query")
+    assert [text.get_text() for text in ax.texts] == ["0.10", "0.20", "0.70", "1.00", "0.00", "0.00"]
+    assert [other.get_ylabel() for other in ax.figure.axes if other is not ax] == ["weight"]
+    ax = plotting.attention_map(weights, "ab", "xyz", title="t", xlabel="source", ylabel="target", bar=None)
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.figure.axes) == ("source", "target", [ax])
+
+
+def test_an_attention_map_refuses_weights_of_other_tokens():
+    with pytest.raises(ValueError, match=r"weights of shape \(2, 3\), queries by keys, but the shape is \(3, 2\)"):
+        plotting.attention_map(np.ones((3, 2)), "ab", "xyz", title="t")
+
+
+def test_a_heatmap_has_zero_in_the_middle_where_values_have_both_signs():
+    (image,) = plotting.heatmap([[-1, 3]], **LABELS).images
+    assert image.get_clim() == (-3, 3) and image.get_cmap().name == "PuOr"
+    (image,) = plotting.heatmap([[1, 3]], **LABELS).images
+    assert image.get_clim() == (1, 3) and image.get_cmap().name == "Blues"
+    (image,) = plotting.heatmap([[-1, 3]], **LABELS, low=-2, high=4).images
+    assert image.get_clim() == (-2, 4)
+
+
+def test_a_large_heatmap_has_no_numbers():
+    assert not plotting.heatmap(np.ones((2, 9)), **LABELS).texts
+    assert len(plotting.heatmap(np.ones((2, 8)), **LABELS).texts) == 16

@@ -6,10 +6,19 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from gensim.models import KeyedVectors
 
 from course_lib import plotting
-from course_lib.widgets import Panel, analogy_panel, map_panel, neighbours_panel, row_of
+from course_lib.widgets import (
+    AttentionMap,
+    Panel,
+    analogy_panel,
+    attention_panel,
+    map_panel,
+    neighbours_panel,
+    row_of,
+)
 
 
 @pytest.fixture
@@ -104,3 +113,56 @@ def test_map_panel(vectors):
     assert "at least four different words" in shown(panel)[1]
     panel.children[0].value = "king queen nobody"
     assert "nobody" in shown(panel)[1]
+
+
+FIRST = torch.tensor([[[0.25, 0.75], [1, 0]], [[0, 1], [0, 0]], [[0.5, 0.5], [0.6, 0.4]]])
+
+
+def looks(sentence):
+    if not sentence:
+        raise ValueError("type a sentence")
+    tokens = sentence.split("|")
+    return {"first": AttentionMap(FIRST, tokens, tokens), "last": AttentionMap(FIRST[:1], tokens, tokens[::-1])}
+
+
+def test_attention_panel_shows_a_head_or_all():
+    panel = attention_panel(looks, "to| be")
+    everything, _, text = shown(panel)
+    assert text.splitlines() == [
+        "sentence = to| be, layer = first, head = all",
+        "head 0: to → ·be 0.75, ·be → to 1.00",
+        "head 1: to → ·be 1.00",
+        "head 2: to → to 0.50, ·be → to 0.60",
+    ]
+    sentence, layer, head, _ = panel.children
+    head.value = 2
+    picture, _, text = shown(panel)
+    assert picture != everything
+    assert text.splitlines()[1:] == ["head 2: to → to 0.50, ·be → to 0.60"]
+    layer.value = "last"
+    assert shown(panel)[2].splitlines()[1] == "last has the heads 0 to 0: there is no head 2"
+    head.value = 0
+    assert shown(panel)[2].splitlines()[1:] == ["head 0: to → to 0.75, ·be → ·be 1.00"]
+    sentence.value = ""
+    assert "type a sentence" in shown(panel)[2]
+    sentence.value = "or|not"
+    assert "head 0: or → or 0.75" in shown(panel)[2]
+
+
+def test_attention_panel_of_one_head_offers_no_choice_of_heads():
+    panel = attention_panel(lambda sentence: {"last": looks(sentence)["last"]}, "to| be")
+    assert len(panel.children) == 3
+    assert shown(panel)[2].splitlines() == ["sentence = to| be, layer = last", "to → to 0.75, ·be → ·be 1.00"]
+
+
+def test_attention_panel_draws_each_head_with_one_scale(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("course_lib.widgets._png", lambda figure: drawn.append(figure) or b"\x89PNG")
+    panel = attention_panel(looks, "to| be")
+    titles = [ax.get_title(loc="left") for ax in drawn[-1].axes if ax.images]
+    assert titles == ["first, head 0", "first, head 1", "first, head 2"]
+    for ax, weights in zip(drawn[-1].axes, FIRST, strict=False):
+        assert np.allclose(ax.images[0].get_array(), weights) and ax.images[0].get_clim() == (0, 1)
+    panel.children[1].value, panel.children[2].value = "last", 0
+    (ax,) = [ax for ax in drawn[-1].axes if ax.get_xlabel()]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["·be", "to"]
