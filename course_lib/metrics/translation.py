@@ -96,8 +96,8 @@ def chrf_counts(hypothesis: str, reference: str) -> Int[np.ndarray, "3 6"]:
 def chrf(counts: Int[np.ndarray, "*B N 3 6"]) -> Float[np.ndarray, "*B"] | np.floating:
     """Corpus chrF2, 0 to 100: precision and recall of character n-grams, recall weighing twice as much.
 
-    100 (1 + 2²) p r / (2² p + r), p and r the means over the n-gram lengths that both sides have: Popović (2015, section
-    2; 2016 for the 2). A word with one wrong letter counts in part; for BLEU it is wrong.
+    100 (1 + 2²) p r / (2² p + r), p and r the means over the n-gram lengths that both sides have: Popović (2015,
+    section 2; 2016 for the 2). A word with one wrong letter counts in part; for BLEU it is wrong.
 
     >>> round(float(chrf(np.array([chrf_counts("loue", "love"), chrf_counts("hath", "hath")]))), 2)
     63.54
