@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from course_lib import PROJECT
+from course_lib.generation import BeamConfig, BeamDecoder, beam_search
 from course_lib.tokenizers import BPETokenizer, Tokenizer
 from course_lib.training import load_weights, read_about, save_weights
 from course_lib.transformer import Transformer, TransformerConfig
@@ -120,14 +121,12 @@ def mean_loss(model: nn.Module, pairs: Pairs, batch_size: int = 256) -> float:
 
 
 def translate(
-    model: "BeamDecoder", tokenizer: Tokenizer, texts: Sequence[str], *, n_beams: int = 1, batch_size: int = 256
+    model: BeamDecoder, tokenizer: Tokenizer, texts: Sequence[str], *, n_beams: int = 1, batch_size: int = 256
 ) -> list[str]:
     """What the model writes for each text: the best of its beams (one beam is greedy), at most twice as long.
 
     Texts of like length go together, so that little is padding.
     """
-    from course_lib.generation import BeamConfig, beam_search  # until it exists
-
     sources = [tokenizer.encode(text) for text in texts]
     order = sorted(range(len(texts)), key=lambda place: len(sources[place]))
     written: dict[int, str] = {}
