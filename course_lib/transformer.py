@@ -46,6 +46,7 @@ class TransformerConfig:
 
 
 Sublayer = Callable[[Tensor], Tensor]
+Past = tuple[Float[Tensor, "B H _ D"], Float[Tensor, "B H _ D"]]  # keys and values of what was written so far
 
 
 class PreNorm(nn.Module):
@@ -116,8 +117,8 @@ class DecoderBlock(nn.Module):
         return around_feed_forward(x, self.feed_forward)
 
     def step(
-        self, x: Float[Tensor, "B 1 C"], past: KeysValues | None, memory: KeysValues, memory_mask: Tensor
-    ) -> tuple[Float[Tensor, "B 1 C"], KeysValues]:
+        self, x: Float[Tensor, "B 1 C"], past: Past | None, memory: KeysValues, memory_mask: Tensor
+    ) -> tuple[Float[Tensor, "B 1 C"], Past]:
         """forward at the next position alone; `past` holds the keys and values of those before it."""
         around_attention, around_cross, around_feed_forward = self.residuals
         start = 0 if past is None else past[0].shape[2]
@@ -138,14 +139,15 @@ class State(NamedTuple):
 
     mask: Bool[Tensor, "B 1 1 S"]
     memory: tuple[KeysValues, ...]
-    past: tuple[KeysValues | None, ...]
+    past: tuple[Past | None, ...]
 
 
 class Transformer(nn.Module):
     """Vaswani et al. (2017): the logits of each target token, given the source and the tokens before it.
 
     One matrix embeds source and target and gives the logits (section 3.4). Initialisation: embeddings normal with
-    standard deviation d_model^-1/2, so that after the factor √d_model they have variance 1; other weights Xavier's.
+    standard deviation d_model^-1/2, so that after the factor √d_model they have variance 1; else as PyTorch's layers
+    begin (torch.nn.Transformer draws all matrices after Xavier).
 
     >>> model = Transformer(TransformerConfig(vocab_size=11, d_model=6, n_heads=2, d_ff=5))
     >>> model(torch.tensor([[1, 2, 3]]), torch.tensor([[1, 4]])).shape
