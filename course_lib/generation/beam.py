@@ -1,0 +1,174 @@
+"""Beam search: the likeliest answers found by keeping several beginnings alive at each step.
+
+Axes: B sources still being searched, K beams of each, N = B K rows of the model's batch, V vocabulary.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from course_lib.generation.decoding import Decoder, _evaluating, _padded
+
+__all__ = ["BeamConfig", "BeamDecoder", "Beams", "Hypothesis", "beam_search", "beam_steps"]
+
+
+@runtime_checkable
+class BeamDecoder(Decoder, Protocol):
+    """What beam search asks of a model: a Decoder that can also take rows out of its state."""
+
+    def reorder(self, state: Any, rows: Int[Tensor, " N"]) -> Any:
+        """The state of these rows, in this order; a row may come twice (a beam that splits) or not at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeamConfig:
+    """How wide and how far to search. Raises ValueError for a value out of range."""
+
+    begin_token: int  # opens the answer; the source goes whole to the model's start
+    end_token: int  # ends the answer and is not part of it
+    n_beams: int = 4
+    max_new_tokens: int = 100  # the end token among them
+    length_penalty: float | int = 1.0  # alpha: 0 compares plain log probabilities, which favours short answers
+
+    def __post_init__(self) -> None:
+        for name, least in (("begin_token", 0), ("end_token", 0), ("n_beams", 1), ("max_new_tokens", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, but it is {getattr(self, name)}")
+        if not 0 <= self.length_penalty < math.inf:
+            raise ValueError(f"length_penalty must be at least 0 and finite, but it is {self.length_penalty}")
+
+    def score(self, log_probability: float, length: int) -> float:
+        """ln p / length^alpha, the end token counted in the length: per token where alpha is 1.
+
+        As in Transformers. Wu et al. (2016, section 7) divide by ((5 + length) / 6)^alpha instead.
+        """
+        return log_probability / length**self.length_penalty
+
+
+class Hypothesis(NamedTuple):
+    """An answer or its beginning, without the end token; its score; ln p of its tokens and of its end."""
+
+    tokens: list[int]
+    score: float
+    log_probability: float
+
+
+class Beams(NamedTuple):
+    """Where the search of one source stands, both lists best first; it is over when nothing is live."""
+
+    live: list[Hypothesis]
+    finished: list[Hypothesis]
+
+
+def beam_search(model: BeamDecoder, sources: Sequence[Sequence[int]], config: BeamConfig) -> list[list[Hypothesis]]:
+    """The best finished answers to each source that the search finds, best first, at most n_beams of them.
+
+    One beam is greedy search, whatever the penalty. Sources of unequal length may share a batch: each gets what it gets
+    alone. The model is used in evaluation mode. Raises ValueError for a source without tokens, or where the logits are
+    no distribution.
+
+    >>> class Fork:  # 2 is likelier than 3 at first, but what follows it is uncertain, and what follows 3 is not
+    ...     p = torch.tensor([[0, 0.4, 0.2, 0.4], [0, 0, 0.55, 0.45], [0.4, 0.2, 0.2, 0.2], [0.9, 0.1, 0, 0]])
+    ...     def start(self, source, lengths): return None
+    ...     def step(self, tokens, state): return self.p[tokens].log(), None
+    ...     def reorder(self, state, rows): return None
+    >>> config = BeamConfig(n_beams=2, begin_token=1, end_token=0, length_penalty=0)
+    >>> [(tokens, round(math.exp(log_p), 3)) for tokens, score, log_p in beam_search(Fork(), [[1]], config)[0]]
+    [([3], 0.405), ([2], 0.22)]
+    """
+    beams: list[Beams] = []
+    for beams in beam_steps(model, sources, config):  # noqa: B007
+        pass
+    return [one.finished for one in beams]
+
+
+@torch.no_grad()
+def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: BeamConfig) -> Iterator[list[Beams]]:
+    """The search as it goes: the beams of every source after each step, until all are over.
+
+    At each step every live beam is continued with every token, and of all continuations of a source the likeliest 2 K
+    are looked at: at most K of them end, so that K are left to live. One that ends is finished if it is among the first
+    K. After max_new_tokens the live ones count as finished, without an end.
+    """
+    rows = [list(source) for source in sources]
+    if not rows or not all(rows):
+        raise ValueError(f"each source needs at least one token, but their lengths are {[len(row) for row in rows]}")
+    beams, searched = [Beams([Hypothesis([], 0.0, 0.0)], []) for _ in rows], list(range(len(rows)))
+    parents = [place for place in searched for _ in range(config.n_beams)]
+    with _evaluating(model) as device:
+        state = model.start(*_padded(rows, device))
+        for length in range(1, config.max_new_tokens + 1):
+            state = model.reorder(state, torch.tensor(parents, device=device))
+            tokens, log_p = _inputs([beams[source] for source in searched], config)
+            logits, state = model.step(tokens.to(device), state)
+            values, places = _likeliest(logits, log_p.to(device), 2 * config.n_beams)
+            parents, still = [], []
+            for row, source in enumerate(searched):
+                chosen = [divmod(place, logits.shape[-1]) for place in places[row]]
+                beams[source], origins = _advance(beams[source], values[row], chosen, length, config)
+                if origins:
+                    still.append(source)
+                    origins += origins[:1] * (config.n_beams - len(origins))
+                    parents += [row * config.n_beams + origin for origin in origins]
+            yield list(beams)
+            searched = still
+            if not searched:
+                return
+
+
+def _inputs(beams: list[Beams], config: BeamConfig) -> tuple[Int[Tensor, " N"], Float[Tensor, "B K"]]:
+    """The last token and ln p of each live beam, K rows a source: where fewer are live, the others have ln p = -inf."""
+    tokens, log_p = [], []
+    for live, _ in beams:
+        missing = config.n_beams - len(live)
+        tokens += [*(beam.tokens[-1] if beam.tokens else config.begin_token for beam in live)]
+        tokens += [config.begin_token] * missing
+        log_p.append([beam.log_probability for beam in live] + [-math.inf] * missing)
+    return torch.tensor(tokens), torch.tensor(log_p)
+
+
+def _likeliest(
+    logits: Float[Tensor, "N V"], log_p: Float[Tensor, "B K"], n: int
+) -> tuple[list[list[float]], list[list[int]]]:
+    """Each source's n likeliest continuations: ln p, and the place, beam * V + token; of equals, the first."""
+    each = logits.float().log_softmax(dim=-1)  # half precision sums too coarsely
+    totals = (log_p[:, :, None] + each.view(*log_p.shape, -1)).flatten(1)  # (B, K V)
+    if totals.isnan().any():
+        raise ValueError("logits must make a distribution, but a row holds NaN, +inf, or nothing but -inf")
+    values, places = totals.topk(min(n + 1, totals.shape[-1]))
+    if (values[:, 1:] == values[:, :-1]).any():  # topk takes equals in any order
+        values, places = totals.sort(dim=-1, descending=True, stable=True)
+    return values[:, :n].tolist(), places[:, :n].tolist()
+
+
+def _advance(
+    beams: Beams, log_p: list[float], chosen: list[tuple[int, int]], length: int, config: BeamConfig
+) -> tuple[Beams, list[int]]:
+    """The beams of one source after a step, from the likeliest continuations (beam, token); and the live ones' origins.
+
+    The search is over once no live beam can come to score above the K-th finished. That is safe: ln p only falls, so a
+    beam ends at its present ln p at best, and as ln p <= 0 and alpha >= 0, the greatest length is the most favourable.
+    """
+    live, origins, finished = [], [], list(beams.finished)
+    for rank, (total, (beam, token)) in enumerate(zip(log_p, chosen, strict=True)):
+        if total == -math.inf:
+            break
+        tokens, score = beams.live[beam].tokens, config.score(total, length)
+        if token == config.end_token:
+            finished += [Hypothesis(tokens, score, total)] if rank < config.n_beams else []
+        elif len(live) < config.n_beams:
+            live.append(Hypothesis([*tokens, token], score, total))
+            origins.append(beam)
+    if length == config.max_new_tokens:
+        finished, live = finished + live, []
+    finished = sorted(finished, key=lambda one: one.score, reverse=True)[: config.n_beams]
+    if live and len(finished) == config.n_beams:
+        attainable = config.score(live[0].log_probability, config.max_new_tokens)
+        if config.n_beams == 1 or attainable <= finished[-1].score:  # one beam stops at its first end: greedy search
+            live = []
+    return Beams(live, finished), origins if live else []
