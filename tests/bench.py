@@ -4,11 +4,13 @@ Each pair runs seven rounds, ours and theirs in turn. Printed are each one's med
 and range of the rounds' ratios: above 1, ours is faster.
 """
 
+import copy
 import os
 import re
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import gensim
@@ -19,9 +21,12 @@ import torch
 from nltk.util import everygrams
 
 from course_lib import data, embeddings
+from course_lib.attention import causal_mask
 from course_lib.ngrams import add_k, count_ngrams
 from course_lib.recurrent import GRU
 from course_lib.tokenizers import BPETokenizer, WordTokenizer
+from course_lib.transformer import Transformer, TransformerConfig
+from course_lib.translation import Pairs, pair_batches, tokenized, train_tokenizer, translation_loss
 
 
 def neighbours() -> Iterator[tuple[str, Callable, Callable]]:
@@ -139,6 +144,50 @@ def recurrent() -> Iterator[tuple[str, Callable, Callable]]:
     yield "32 x 128 steps, d_hidden 256", lambda: learn(ours), lambda: learn(theirs)
 
 
+def transformer_step() -> Iterator[tuple[str, Callable, Callable]]:
+    """A step of training on a batch of the Folio task, the first weights the same; the peer is torch.nn.Transformer."""
+    pairs = data.folio_pairs()["train"][:5000]
+    tokenizer = train_tokenizer(pairs, 2000)
+    config = TransformerConfig(vocab_size=tokenizer.vocab_size, dropout=0)
+    for batch_tokens in (1024, 8192):
+        draw = pair_batches(tokenized(tokenizer, pairs), batch_tokens=batch_tokens)
+        batch = draw(torch.Generator().manual_seed(0))
+        torch.manual_seed(0)
+        ours = Transformer(config)
+        yield f"{batch_tokens:,} tokens", _training_step(ours, batch), _training_step(_PeerTransformer(ours), batch)
+
+
+class _PeerTransformer(torch.nn.Module):
+    """The same model from nn.Transformer, with our embeddings and positions; its blocks draw their own weights."""
+
+    def __init__(self, ours: Transformer) -> None:
+        super().__init__()
+        config = ours.config
+        self.vectors, self.positions = copy.deepcopy(ours.embedding), ours.positions
+        self.scale = config.d_model**0.5
+        sizes = {"d_model": config.d_model, "nhead": config.n_heads, "dim_feedforward": config.d_ff}
+        layers = {"num_encoder_layers": config.n_encoder_layers, "num_decoder_layers": config.n_decoder_layers}
+        with warnings.catch_warnings(action="ignore"):  # of a path for inference that norm_first rules out
+            self.blocks = torch.nn.Transformer(**sizes, **layers, dropout=0.0, norm_first=True, batch_first=True)
+
+    def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        x, y = (self.positions(self.vectors(tokens) * self.scale) for tokens in (source, target))
+        padding, later = source == 0, ~causal_mask(target.shape[1])
+        out = self.blocks(x, y, tgt_mask=later, src_key_padding_mask=padding, memory_key_padding_mask=padding)
+        return torch.nn.functional.linear(out, self.vectors.weight)
+
+
+def _training_step(model: torch.nn.Module, batch: Pairs) -> Callable[[], None]:
+    loss, optimise = translation_loss(), torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimise.zero_grad()
+        loss(model, batch).backward()
+        optimise.step()
+
+    return step
+
+
 BENCHMARKS = {
     "neighbours": neighbours,
     "analogies": analogies,
@@ -147,6 +196,7 @@ BENCHMARKS = {
     "skipgram": skipgram,
     "ngrams": ngrams,
     "recurrent": recurrent,
+    "transformer_step": transformer_step,
 }
 
 
