@@ -1,7 +1,9 @@
 """Where a token stands: sinusoidal and learned vectors that are added to it, and rotary turns of queries and keys.
 
-Axes: B any axes before the last two, T position, C d_model, D per-head width (both even).
+Axes: B any axes before the last two, T position, C d_model, D per-head width (both even), P pairs.
 """
+
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -24,7 +26,7 @@ def sinusoidal(length: int, d_model: int, start: int = 0, base: float | int = 10
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).float()
 
 
-def rotary_angles(length: int, d_head: int, start: int = 0, base: float | int = 10_000) -> Float[Tensor, "T D//2"]:
+def rotary_angles(length: int, d_head: int, start: int = 0, base: float | int = 10_000) -> Float[Tensor, "T P"]:
     """By how much pair i of the components is turned at each position p: p / base^(2i / D), in radians."""
     return _angles(length, d_head, start, base).float()
 
@@ -40,10 +42,16 @@ def rotate(x: Float[Tensor, "*B T D"], start: int = 0, base: float | int = 10_00
     tensor([[1.0000, 0.0000],
             [0.5403, 0.8415]])
     """
-    angles = rotary_angles(x.shape[-2], x.shape[-1], start, base).to(x.device)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    cos, sin = (table.to(x) for table in _turns(x.shape[-2], x.shape[-1], start, base))
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+@lru_cache(maxsize=256)  # every layer of every step asks for the same ones
+@torch.inference_mode(False)  # else what generation has kept could not be trained through
+def _turns(length: int, d_head: int, start: int, base: float | int) -> tuple[Tensor, Tensor]:
+    angles = rotary_angles(length, d_head, start, base)
+    return angles.cos(), angles.sin()
 
 
 def _angles(length: int, width: int, start: int, base: float | int) -> Tensor:

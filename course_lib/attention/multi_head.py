@@ -21,7 +21,8 @@ class MultiHeadAttention(Recorded):
 
     Vaswani et al. (2017), section 3.2.2. The three projections lie in one matrix, queries first, as in
     torch.nn.MultiheadAttention. With `rotary`, queries and keys are turned by their positions. Uses PyTorch's fused
-    kernel, but for weights that are recorded. Raises ValueError where n_heads does not divide d_model.
+    kernel, but for weights that are recorded. Raises ValueError where n_heads does not divide d_model, or rotary has
+    no pairs to turn.
 
     >>> import torch
     >>> MultiHeadAttention(6, 2)(torch.zeros(1, 3, 6), torch.zeros(1, 5, 6)).shape
@@ -32,6 +33,10 @@ class MultiHeadAttention(Recorded):
         super().__init__()
         if n_heads < 1 or d_model % n_heads:
             raise ValueError(f"n_heads must divide d_model, but they are {n_heads} and {d_model}")
+        if rotary and d_model // n_heads % 2:
+            raise ValueError(
+                f"rotary turns pairs of components: a head's width must be even, but it is {d_model // n_heads}"
+            )
         self.d_model, self.n_heads, self.rotary = d_model, n_heads, rotary
         self.projection = nn.Linear(d_model, 3 * d_model)
         self.output = nn.Linear(d_model, d_model)
