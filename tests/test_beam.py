@@ -161,6 +161,13 @@ def test_the_search_goes_on_while_a_live_beam_can_still_win():
     assert len(shortest.batches) == 5, "0.4 · 0.7⁴ is less than the second answer's 0.4 · 0.25"
 
 
+def test_beams_that_end_together_leave_others_to_live():
+    """In the second step the two likeliest continuations both end; a longer answer is likelier a token."""
+    table = [[1, 0, 0, 0, 0], [0, 0, 0.5, 0.5, 0], *[[0.6, 0, 0, 0, 0.4]] * 2, [0.01, 0, 0, 0, 0.99]]
+    found = beam_search(Table(*table), [[1]], _config(n_beams=2, max_new_tokens=7))[0]
+    assert [one.tokens for one in found] == [[2] + [4] * 6, [3] + [4] * 6]
+
+
 @pytest.mark.parametrize("alpha", [0, 0.6])
 def test_stopping_early_loses_nothing(alpha, monkeypatch):
     model, config, score = Recurrent(), _config(n_beams=3, max_new_tokens=23, length_penalty=alpha), BeamConfig.score
