@@ -61,6 +61,7 @@ class Recurrent(nn.Module):
 
     def step(self, tokens, state):
         self.batches.append(len(tokens))
+        assert not torch.is_grad_enabled(), "no graph may grow with the state"
         state = self.cell(self.dropout(self.embed(tokens)), state)
         return self.head(state), state
 
