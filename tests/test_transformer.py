@@ -10,8 +10,16 @@ from torch.nn import functional as F
 
 from course_lib.attention import causal_mask, recorded
 from course_lib.positions import sinusoidal
-from course_lib.transformer import DecoderBlock, EncoderBlock, FeedForward, Transformer, TransformerConfig
-from course_lib.translation import BEGIN, END, Pairs, translation_loss
+from course_lib.transformer import (
+    DecoderBlock,
+    EncoderBlock,
+    FeedForward,
+    PostNorm,
+    PreNorm,
+    Transformer,
+    TransformerConfig,
+)
+from course_lib.translation import BEGIN, Pairs, translation_loss
 
 B, S, T, C, HEADS, D_FF, V = 3, 7, 5, 12, 2, 11, 13
 SIZES = {"vocab_size": V, "context_length": 17, "d_model": C, "n_heads": HEADS, "d_ff": D_FF, "dropout": 0}
@@ -313,8 +321,22 @@ def test_dropout_in_training_only():
     torch.manual_seed(0)
     first, second = model(*texts), model(*texts)
     assert not torch.allclose(first, second)
-    counted = sum(isinstance(module, nn.Dropout) and module.p == 0.4 for module in model.modules())
-    assert counted == 1 + 2 * 2 + 2 * 3, "the embeddings, and each sublayer's output"
+    ones = torch.ones(2, 3, dtype=torch.long)
+    left = model.embed(ones) / model.eval().embed(ones)
+    assert 0.2 < (left == 0).double().mean() < 0.6, "of the embeddings"
+    torch.testing.assert_close(left[left != 0], torch.full_like(left[left != 0], 1 / 0.6))
+    for block in [*model.encoder, *model.decoder]:
+        assert all(residual.dropout.p == 0.4 for residual in block.residuals)
+
+
+@pytest.mark.parametrize("kind", [PreNorm, PostNorm])
+def test_dropout_takes_from_what_a_sublayer_adds(kind):
+    residual, x = kind(C, 0.5), torch.randn(B, T, C)
+    residual.norm = nn.Identity()
+    added = residual(x, lambda x: torch.full_like(x, 3.0)) - x
+    dropped = (added.abs() < 1e-5).double().mean()
+    assert 0.3 < dropped < 0.7
+    torch.testing.assert_close(added[added.abs() > 1e-5], torch.full_like(added[added.abs() > 1e-5], 6.0))
 
 
 def test_attention_is_recorded_by_name():
@@ -367,7 +389,3 @@ def test_more_positions_than_were_learned():
     model = _model(positions="learned", context_length=6)
     with pytest.raises(ValueError, match="there are 6 learned positions"):
         model(*_texts())
-
-
-def test_begin_and_end_are_no_padding():
-    assert 0 not in (BEGIN, END)
