@@ -12,7 +12,7 @@ from course_lib.attention import causal_mask, padding_mask
 from course_lib.checks import Mistake, compare, exercise
 from course_lib.checks._attention import ROTATE, SINUSOIDAL, Wrong
 
-__all__ = ["attention", "batch_mask", "rotate", "sinusoidal", "split_heads", "window_mask"]
+__all__ = ["batch_mask", "rotate", "sinusoidal", "soft_lookup", "split_heads", "window_mask"]
 
 
 def _random(seed: int, *shape: int) -> Tensor:
@@ -20,8 +20,8 @@ def _random(seed: int, *shape: int) -> Tensor:
 
 
 @exercise
-def attention(answer: Any, seed: int) -> str:
-    """attention(q, k, v): softmax(q kᵀ / √d) v, with any axes before the last two."""
+def soft_lookup(answer: Any, seed: int) -> str:
+    """soft_lookup(q, k, v): softmax(q kᵀ / √d) v, with any axes before the last two."""
 
     def attend(
         scale: Callable[..., float] = lambda q, k, v: q.shape[-1] ** 0.5, dim: int = -1

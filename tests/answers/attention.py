@@ -102,7 +102,7 @@ def neighbours(x):
 
 
 RIGHT = {
-    "attention": [
+    "soft_lookup": [
         attend,
         by_loops,
         F.scaled_dot_product_attention,
@@ -124,7 +124,7 @@ RIGHT = {
     "rotate": [by_complex_numbers, as_llama, lambda x: library_rotate(x.double())],
 }
 WRONG = {
-    "attention": [
+    "soft_lookup": [
         (lambda q, k, v: attend(q, k, v, scale=1), "the scores are not scaled"),
         (lambda q, k, v: attend(q, k, v, scale=q.shape[-1]), "you divide by d itself"),
         (lambda q, k, v: attend(q, k, v, scale=1 / math.sqrt(q.shape[-1])), "you multiply by √d"),
