@@ -165,11 +165,11 @@ class AttentionMap(NamedTuple):
     columns: Sequence[str]
 
 
-def attention_panel(look: Callable[[str], dict[str, AttentionMap]], sentence: str) -> Panel:
+def attention_panel(look: Callable[[str], dict[str, AttentionMap]], sentence: str, layer: str | None = None) -> Panel:
     """Where a model looks in the sentence that you type: `look` gives the maps of its layers by name.
 
     A head, or all of them side by side; where no layer has more than one, there is nothing to choose. The text says for
-    each query which key gets most.
+    each query which key gets most. `layer` is shown first; without it, the first one.
     """
     seen = look(sentence)
     most = max(len(layer.weights) for layer in seen.values())
@@ -183,7 +183,10 @@ def attention_panel(look: Callable[[str], dict[str, AttentionMap]], sentence: st
             print(f"head {each}: " * (most > 1) + _most_weight(found, each))
         return _maps(found, layer, heads, numbered=most > 1)
 
-    controls = {"sentence": _entry(sentence, width="50em"), "layer": Dropdown(options=list(seen))}
+    controls = {
+        "sentence": _entry(sentence, width="50em"),
+        "layer": Dropdown(options=list(seen), value=layer or next(iter(seen))),
+    }
     if most > 1:
         controls["head"] = Dropdown(options=["all", *range(most)])
     return Panel(draw, **controls)
@@ -209,7 +212,7 @@ def _maps(found: AttentionMap, layer: str, heads: Sequence[int], numbered: bool)
         ax = figure.add_subplot(down, across, place)
         title = f"{layer}, head {head}" if numbered else layer
         plotting.attention_map(found.weights[head], found.rows, found.columns, title=title, bar=None, ax=ax)
-    figure.colorbar(ax.images[0], ax=figure.axes, label="weight")
+    figure.colorbar(ax.images[0], ax=figure.axes, label="weight", shrink=0.6, aspect=40)
     return figure
 
 

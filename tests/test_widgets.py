@@ -152,6 +152,7 @@ def test_attention_panel_shows_a_head_or_all():
 def test_attention_panel_of_one_head_offers_no_choice_of_heads():
     panel = attention_panel(lambda sentence: {"last": looks(sentence)["last"]}, "to| be")
     assert len(panel.children) == 3
+    assert shown(attention_panel(looks, "to| be", layer="last"))[2].startswith("sentence = to| be, layer = last, head")
     assert shown(panel)[2].splitlines() == ["sentence = to| be, layer = last", "to → to 0.75, ·be → ·be 1.00"]
 
 
