@@ -18,10 +18,12 @@ import nltk.lm
 import numpy as np
 import tokenizers
 import torch
+import transformers
 from nltk.util import everygrams
 
 from course_lib import data, embeddings
 from course_lib.attention import causal_mask
+from course_lib.gpt import GPT, GPTConfig
 from course_lib.ngrams import add_k, count_ngrams
 from course_lib.recurrent import GRU
 from course_lib.tokenizers import BPETokenizer, WordTokenizer
@@ -188,6 +190,35 @@ def _training_step(model: torch.nn.Module, batch: Pairs) -> Callable[[], None]:
     return step
 
 
+def gpt_step() -> Iterator[tuple[str, Callable, Callable]]:
+    """A training step of GPT, all rows of a batch; the peer is Transformers' GPT2LMHeadModel, the same in all else."""
+    for n_layers, n_heads, d_model, length, rows in ((4, 4, 128, 64, 12), (6, 6, 384, 256, 16)):
+        sizes = {"n_layer": n_layers, "n_head": n_heads, "n_embd": d_model, "n_positions": length, "vocab_size": 97}
+        off = {"embd_pdrop": 0, "attn_pdrop": 0, "resid_pdrop": 0, "use_cache": False}
+        ids = {"bos_token_id": None, "eos_token_id": None}
+        config = GPTConfig(vocab_size=97, context_length=length, d_model=d_model, n_layers=n_layers, n_heads=n_heads)
+        ours = GPT(config)
+        theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **off, **ids)).train()
+        tokens = torch.randint(97, (rows, length + 1), generator=torch.Generator().manual_seed(0))
+        yield (
+            f"{n_layers} x {d_model}, {rows} x {length} tokens",
+            _language_model_step(ours, ours, tokens),
+            _language_model_step(theirs, lambda inputs, model=theirs: model(inputs).logits, tokens),
+        )
+
+
+def _language_model_step(model: torch.nn.Module, logits: Callable, tokens: torch.Tensor) -> Callable[[], None]:
+    optimise = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].flatten()
+
+    def step() -> None:
+        optimise.zero_grad()
+        torch.nn.functional.cross_entropy(logits(inputs).flatten(0, 1), targets).backward()
+        optimise.step()
+
+    return step
+
+
 BENCHMARKS = {
     "neighbours": neighbours,
     "analogies": analogies,
@@ -197,6 +228,7 @@ BENCHMARKS = {
     "ngrams": ngrams,
     "recurrent": recurrent,
     "transformer_step": transformer_step,
+    "gpt_step": gpt_step,
 }
 
 

@@ -1,0 +1,406 @@
+"""GPT and ModernGPT against Transformers' on the same weights: logits and gradients; causality, the cache, learning."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+import transformers
+from torch import Generator, nn
+from torch.nn import functional as F
+
+from course_lib.attention import recorded
+from course_lib.attention.grouped import GroupedQueryAttention, turn, turns
+from course_lib.generation import Decoder, GenerationConfig, generate
+from course_lib.gpt import GPT, PRESETS, GPTConfig, ModernGPT, ModernGPTConfig, build, preset
+from course_lib.positions import rotate
+
+B, T, V, CONTEXT = 3, 7, 13, 37
+OLD = GPTConfig(vocab_size=V, context_length=CONTEXT, d_model=15, n_layers=3, n_heads=5)
+NEW = ModernGPTConfig(
+    vocab_size=V, context_length=CONTEXT, d_model=24, n_layers=3, n_heads=6, n_kv_heads=2, d_ff=11, rotary_base=101
+)
+SIZES = ("vocab_size", "context_length", "d_model", "n_layers", "n_heads")
+every_model = pytest.mark.parametrize("config", [OLD, NEW], ids=["GPT", "ModernGPT"])
+
+
+def _model(config, **changes):
+    """Weights so large that every token counts, gains and biases away from 1 and 0, where one is not noticed."""
+    torch.manual_seed(3)
+    model = build(dataclasses.replace(config, **changes)).double()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, mean=0.3 if parameter.ndim == 1 else 0, std=0.3)
+    return model
+
+
+def _tokens(length=T, seed=1):
+    return torch.randint(V, (B, length), generator=Generator().manual_seed(seed))
+
+
+def _gpt2(ours):
+    """Transformers' class with our weights, and the name and form of each: its matrices are (inputs, outputs)."""
+    c = ours.config
+    sizes = {"vocab_size": V, "n_positions": CONTEXT, "n_embd": c.d_model, "n_layer": c.n_layers, "n_head": c.n_heads}
+    off = {"embd_pdrop": 0, "attn_pdrop": 0, "resid_pdrop": 0, "bos_token_id": 0, "eos_token_id": 0}
+    theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **off)).double()
+    names = {"wte.weight": ["embedding.weight"], "wpe.weight": ["positions.weight"]}
+    parts = {"ln_1": "norm1", "ln_2": "norm2", "attn.c_attn": "attention.projection", "attn.c_proj": "attention.output"}
+    parts |= {"mlp.c_fc": "feed_forward.hidden", "mlp.c_proj": "feed_forward.output"}
+    for kind in ("weight", "bias"):
+        names[f"ln_f.{kind}"] = [f"norm.{kind}"]
+        for n in range(c.n_layers):
+            names |= {f"h.{n}.{there}.{kind}": [f"blocks.{n}.{here}.{kind}"] for there, here in parts.items()}
+    return theirs, {f"transformer.{there}": here for there, here in names.items()}, ".c_"
+
+
+def _llama(ours):
+    """Transformers' class with our weights; two of our matrices are five of theirs."""
+    c = ours.config
+    sizes = {"hidden_size": c.d_model, "intermediate_size": c.d_ff, "num_hidden_layers": c.n_layers}
+    sizes |= {"num_attention_heads": c.n_heads, "num_key_value_heads": c.n_kv_heads, "tie_word_embeddings": c.tied}
+    sizes |= {"max_position_embeddings": CONTEXT, "rms_norm_eps": c.norm_eps, "vocab_size": V}
+    rotary = {"rope_type": "default", "rope_theta": c.rotary_base}
+    config = transformers.LlamaConfig(**sizes, head_dim=c.d_model // c.n_heads, rope_parameters=rotary)
+    theirs = transformers.LlamaForCausalLM(config).double()
+    names = {"model.embed_tokens": ["embedding"], "model.norm": ["norm"]}
+    if not c.tied:
+        names["lm_head"] = ["output"]
+    width, group = c.d_model, c.d_model // c.n_heads * c.n_kv_heads
+    for n in range(c.n_layers):
+        here, there = f"blocks.{n}", f"model.layers.{n}"
+        names[f"{there}.input_layernorm"], names[f"{there}.post_attention_layernorm"] = (
+            [f"{here}.norm1"],
+            [f"{here}.norm2"],
+        )
+        for name, rows in (("q", (0, width)), ("k", (width, width + group)), ("v", (width + group, width + 2 * group))):
+            names[f"{there}.self_attn.{name}_proj"] = [f"{here}.attention.projection", rows]
+        names[f"{there}.self_attn.o_proj"] = [f"{here}.attention.output"]
+        names[f"{there}.mlp.gate_proj"] = [f"{here}.feed_forward.hidden", (0, c.d_ff)]
+        names[f"{there}.mlp.up_proj"] = [f"{here}.feed_forward.hidden", (c.d_ff, 2 * c.d_ff)]
+        names[f"{there}.mlp.down_proj"] = [f"{here}.feed_forward.output"]
+    return theirs, {f"{t}.weight": [f"{h[0]}.weight", *h[1:]] for t, h in names.items()}, None
+
+
+def _theirs(tensor, name, rows, turned):
+    """Our weight or gradient as it stands there."""
+    tensor = tensor if rows is None else tensor[slice(*rows)]
+    return tensor.T if turned and turned in name and tensor.ndim == 2 else tensor
+
+
+def _same(ours, peer, tolerance):
+    """Logits and the gradient of each weight."""
+    theirs, names, turned = peer
+    parameters = dict(theirs.named_parameters())
+    assert set(parameters) == set(names)
+    assert {here[0] for here in names.values()} == {name for name, _ in ours.named_parameters()}
+    places = [(there, here[0], here[1] if here[1:] else None) for there, here in names.items()]
+    with torch.no_grad():
+        for there, here, rows in places:
+            parameters[there].copy_(_theirs(ours.get_parameter(here), there, rows, turned))
+    mine, peers = ours(_tokens()), theirs(_tokens()).logits
+    torch.testing.assert_close(mine, peers, **tolerance)
+    for logits in (mine, peers):
+        F.cross_entropy(logits[:, :-1].flatten(0, 1), _tokens()[:, 1:].flatten()).backward()
+    for there, here, rows in places:
+        gradient = _theirs(ours.get_parameter(here).grad, there, rows, turned)
+        assert gradient.any()
+        torch.testing.assert_close(gradient, parameters[there].grad, **tolerance, msg=lambda m, n=here: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("n_heads", [1, 5])
+def test_gpt_equals_transformers_gpt2_in_logits_and_gradients(n_heads):
+    ours = _model(OLD, n_heads=n_heads)
+    _same(ours, _gpt2(ours), {"rtol": 1e-9, "atol": 1e-11})
+
+
+@pytest.mark.parametrize("n_kv_heads", [1, 2, 6])
+@pytest.mark.parametrize("tied", [True, False])
+def test_modern_gpt_equals_transformers_llama_in_logits_and_gradients(n_kv_heads, tied):
+    ours = _model(NEW, n_kv_heads=n_kv_heads, tied=tied, norm_eps=0.01)
+    _same(ours, _llama(ours), {"rtol": 1e-5, "atol": 1e-6})  # their angles are in single precision, as ours
+
+
+@pytest.mark.parametrize("name, count", [("gpt2", 124_439_808), ("smollm2", 134_515_008)])
+def test_number_of_parameters(name, count):
+    with torch.device("meta"):
+        model = build(preset(name))
+    assert sum(parameter.numel() for parameter in model.parameters()) == count
+    kept = model.state_dict()
+    assert sum(tensor.numel() for tensor in kept.values()) == count, "no tensor but the weights, none of them twice"
+    assert all(parameter.is_meta for parameter in model.parameters()), "nothing was made on another device"
+
+
+def test_weights_can_be_put_into_a_model_without_any():
+    """As one loads a large one: nothing but the weights needs memory."""
+    for config in (OLD, NEW):
+        full = _model(config)
+        with torch.device("meta"):
+            empty = build(config)
+        empty.load_state_dict(full.state_dict(), assign=True)
+        torch.testing.assert_close(empty(_tokens()), full(_tokens()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_build_the_class_of_their_config(name):
+    with torch.device("meta"):
+        model = build(preset(name, vocab_size=101))
+    assert isinstance(model, GPT if isinstance(PRESETS[name], GPTConfig) else ModernGPT)
+    assert model.embedding.weight.shape == (101, PRESETS[name].d_model)
+    assert model.config == dataclasses.replace(PRESETS[name], vocab_size=101)
+
+
+def test_an_unknown_preset_is_answered_with_those_there_are():
+    names = "tiny, small, gpt2, modern_tiny, modern_small, smollm2"
+    with pytest.raises(ValueError, match=f"a preset is one of {names}, but here it is 'gpt3'"):
+        preset("gpt3")
+    with pytest.raises(TypeError, match="width"):
+        preset("tiny", width=3)
+
+
+def test_the_real_models_sizes():
+    assert dataclasses.astuple(preset("gpt2")) == (50257, 1024, 768, 12, 12, 0.0)
+    assert dataclasses.astuple(preset("smollm2")) == (49152, 8192, 576, 30, 9, 3, 1536, 100_000, 1e-5, True)
+
+
+@every_model
+def test_a_later_token_changes_nothing_earlier_and_all_that_follows(config):
+    model, tokens = _model(config), _tokens()
+    before = model(tokens)
+    for place in range(T):
+        other = tokens.clone()
+        other[:, place] = (other[:, place] + 1) % V
+        after = model(other)
+        torch.testing.assert_close(before[:, :place], after[:, :place], rtol=0, atol=0)
+        assert (before[:, place:] != after[:, place:]).any(-1).all()
+
+
+@every_model
+def test_order_matters(config):
+    model, tokens = _model(config), torch.tensor([[1, 2, 3, 4], [2, 1, 3, 4]])
+    first, second = model(tokens)[:, -1]
+    assert (first - second).abs().max() > 1e-3
+
+
+@every_model
+@pytest.mark.parametrize("lengths", [[5, 5, 5], [1, 5, 3], [0, 4, 5], [0, 2, 2], [0, 0, 0]])
+def test_steps_give_the_logits_of_the_whole(config, lengths):
+    """Through all the context, so that the cache grows; a row of length n reads what it would read alone."""
+    model, tokens = _model(config), _tokens(CONTEXT)
+    whole, lengths = model(tokens), torch.tensor(lengths)
+    state = model.start(tokens[:, :5].clone(), lengths)
+    rooms, rows = {state.cache.shape[-2]}, torch.arange(B)
+    for step in range(CONTEXT - int(lengths.max())):
+        each, state = model.step(tokens[rows, lengths + step], state)
+        torch.testing.assert_close(each, whole[rows, lengths + step])
+        rooms.add(state.cache.shape[-2])
+    assert rooms == {16, 32, 37}
+    with pytest.raises(ValueError, match="a text may have 37 tokens"):
+        model.step(tokens[:, 0], state)
+
+
+@every_model
+def test_prompts_without_anything_before_their_last_token(config):
+    model, tokens = _model(config), _tokens()
+    state = model.start(tokens[:, :0], torch.zeros(B, dtype=torch.long))
+    torch.testing.assert_close(model.step(tokens[:, 0], state)[0], model(tokens)[:, 0])
+
+
+@every_model
+def test_what_pads_a_prompt_does_not_matter(config):
+    model, tokens, lengths = _model(config), _tokens(), torch.tensor([2, 5, 0])
+    other = torch.where(torch.arange(T) < lengths[:, None], tokens, (tokens + 1) % V)
+    results = [model.step(tokens[:, 6], model.start(prompt, lengths))[0] for prompt in (tokens, other)]
+    torch.testing.assert_close(*results, rtol=0, atol=0)
+
+
+@every_model
+@pytest.mark.parametrize("lengths", [[4, 4, 4], [2, 0, 4]])
+@pytest.mark.parametrize("written", [0, 2])
+def test_reordered_rows_go_on_as_their_own(config, lengths, written):
+    model, tokens, lengths = _model(config), _tokens(), torch.tensor(lengths)
+    whole, state, every = model(tokens), model.start(tokens, lengths), torch.arange(B)
+    for step in range(written):
+        _, state = model.step(tokens[every, lengths + step], state)
+    rows, at = torch.tensor([2, 0, 0, 1, 2]), lengths + written
+    copied = model.reorder(state, rows)
+    disturbed, _ = model.step(torch.zeros(5, dtype=torch.long), model.reorder(state, rows))
+    kept, _ = model.step(tokens[every, at], state)
+    moved, _ = model.step(tokens[rows, at[rows]], copied)
+    torch.testing.assert_close(kept, whole[every, at])
+    torch.testing.assert_close(moved, whole[rows, at[rows]])
+    assert not torch.allclose(disturbed, moved)
+
+
+@every_model
+def test_keys_and_values_are_written_in_place(config):
+    model, tokens = _model(config), _tokens()
+    state = model.start(tokens[:, :3], torch.tensor([3, 3, 3]))
+    _, after = model.step(tokens[:, 3], state)
+    assert after.cache is state.cache and not after.cache.requires_grad
+    heads = getattr(config, "n_kv_heads", config.n_heads)
+    assert after.cache.shape == (3, 2, B, heads, 16, config.d_model // config.n_heads)
+
+
+@every_model
+def test_a_batch_of_unequal_prompts_answers_as_each_alone(config):
+    model, prompts = _model(config), [[1, 2, 3, 4, 5], [6], [7, 8, 0]]
+    assert isinstance(model, Decoder)
+    settings = GenerationConfig(max_new_tokens=29)
+    generators = [[Generator().manual_seed(seed) for seed in range(B)] for _ in range(2)]
+    together = generate(model, prompts, settings, generators[0])
+    alone = [generate(model, [p], settings, g)[0] for p, g in zip(prompts, generators[1], strict=True)]
+    assert together == alone and len({*map(tuple, together)}) == B
+
+
+@every_model
+def test_half_precision_throughout(config):
+    model = _model(config).to(torch.bfloat16)
+    tokens, lengths = _tokens(), torch.tensor([3, 5, 0])
+    state = model.start(tokens, lengths)
+    logits, state = model.step(tokens[torch.arange(B), lengths], state)
+    assert logits.dtype == state.cache.dtype == torch.bfloat16
+    expected = _model(config)(tokens)[torch.arange(B), lengths]
+    assert (logits - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@every_model
+def test_attention_is_recorded_by_name_and_changes_nothing(config):
+    model, tokens = _model(config), _tokens()
+    with recorded(model) as maps:
+        logits = model(tokens)
+        state = model.start(tokens, torch.tensor([3, 1, 0]))
+        model.step(tokens[:, 0], state)
+    torch.testing.assert_close(logits, model(tokens))
+    assert list(maps) == [f"blocks.{n}.attention" for n in range(3)]
+    for whole, start, step in maps.values():
+        assert whole.shape == (B, config.n_heads, T, T) and start.shape == (B, config.n_heads, 3, 3)
+        assert step.shape == (B, config.n_heads, 1, 4)
+        assert not whole.triu(1).any() and not step[1, ..., :2].any() and not step[2, ..., :3].any()
+        for weights in (whole, step):
+            torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_turns_are_those_of_rotate(start):
+    x = torch.randn(2, 3, T, 10, generator=Generator().manual_seed(0))
+    torch.testing.assert_close(turn(x, turns(torch.arange(start, start + T), 10, 101)), rotate(x, start, 101))
+    each = turns(torch.tensor([[start], [start + 3]])[:, None], 10, 101)  # a position for each row
+    moved = turn(x[:, :, :1], each)
+    for row, place in enumerate((start, start + 3)):
+        torch.testing.assert_close(moved[row], rotate(x[row, :, :1], place, 101))
+
+
+def test_heads_of_a_group_look_at_the_same_keys():
+    """Grouped attention is multi-head attention whose heads of keys and values come several times."""
+    torch.manual_seed(0)
+    grouped, many = GroupedQueryAttention(20, 10, 2), GroupedQueryAttention(20, 10, 10)
+    q, k, v = grouped.projection.weight.split([20, 4, 4])
+    repeated = [part.view(2, 2, 20).repeat_interleave(5, dim=0).flatten(0, 1) for part in (k, v)]
+    many.load_state_dict({"projection.weight": torch.cat([q, *repeated]), "output.weight": grouped.output.weight})
+    x = torch.randn(B, T, 20)
+    torch.testing.assert_close(grouped(x), many(x))
+
+
+@every_model
+def test_one_matrix_embeds_and_gives_the_logits(config):
+    model, tokens = _model(config), _tokens(3)
+    assert sum(V in parameter.shape for parameter in model.parameters()) == 1
+    model(tokens).square().sum().backward()
+    assert model.embedding.weight.grad.any(dim=1).all(), "as an output, every row has a gradient"
+
+
+def test_or_two_of_them():
+    model = _model(NEW, tied=False)
+    assert sum(V in parameter.shape for parameter in model.parameters()) == 2
+    x = torch.randn(2, 24, dtype=torch.float64)
+    torch.testing.assert_close(model.logits(x), x @ model.output.weight.T)
+
+
+@every_model
+def test_first_weights(config):
+    torch.manual_seed(0)
+    model = build(dataclasses.replace(config, vocab_size=1009, d_model=120, n_layers=8))
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            assert not parameter.any(), name
+        elif parameter.ndim == 1:
+            assert (parameter == 1).all(), name
+        else:
+            writes = "attention.output" in name or "feed_forward.output" in name
+            assert parameter.std().item() == pytest.approx(0.02 / (4 if writes else 1), rel=0.06), name
+
+
+@every_model
+def test_an_untrained_model_hardly_knows_anything(config):
+    torch.manual_seed(0)
+    model = build(dataclasses.replace(config, vocab_size=1009, d_model=60))
+    tokens = torch.randint(1009, (11, CONTEXT + 1))
+    loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()).item()
+    assert loss == pytest.approx(math.log(1009), abs=0.1)
+
+
+@every_model
+def test_one_batch_is_learned_by_heart(config):
+    torch.manual_seed(0)
+    model, tokens = build(config), _tokens()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
+    for _ in range(150):
+        # What the first token is followed by must be the same in all rows to be known; so it stands for the row.
+        loss = F.cross_entropy(model(tokens[:, :-1])[:, 1:].flatten(0, 1), tokens[:, 2:].flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss < 0.02
+
+
+def test_dropout_in_training_only():
+    model, plain, tokens = _model(OLD, dropout=0.4), _model(OLD), _tokens()
+    torch.testing.assert_close(model.eval()(tokens), plain(tokens), rtol=0, atol=0)
+    model.train()
+    torch.manual_seed(0)
+    assert not torch.allclose(model(tokens), model(tokens))
+    calls = []
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            assert module.p == 0.4
+            module.register_forward_hook(lambda module, inputs, result: calls.append(result.shape))
+    model(tokens)
+    assert calls == [(B, T, 15)] * (1 + 2 * 3), "the embeddings, and each sublayer's output"
+
+
+@every_model
+def test_a_text_longer_than_the_context(config):
+    model, words = build(config), r"a text may have 37 tokens \(context_length\), but this one has 38"
+    model(_tokens(CONTEXT))
+    with pytest.raises(ValueError, match=words):
+        model(_tokens(CONTEXT + 1))
+    with pytest.raises(ValueError, match=words):
+        model.start(_tokens(CONTEXT + 1), torch.tensor([2, 38, 3]))
+    model.start(_tokens(CONTEXT + 1), torch.tensor([2, 37, 3]))
+
+
+@pytest.mark.parametrize(
+    "config, changes, words",
+    [
+        *((config, {name: 0}, f"{name} must be at least 1, but it is 0") for config in (OLD, NEW) for name in SIZES),
+        (NEW, {"n_kv_heads": 0}, "n_kv_heads must be at least 1, but it is 0"),
+        (NEW, {"d_ff": -1}, "d_ff must be at least 1, but it is -1"),
+        (OLD, {"n_heads": 4}, "n_heads must divide d_model, but they are 4 and 15"),
+        (NEW, {"n_heads": 7}, "n_heads must divide d_model, but they are 7 and 24"),
+        (NEW, {"n_kv_heads": 4}, "n_kv_heads must divide n_heads, but they are 4 and 6"),
+        (NEW, {"n_heads": 8, "n_kv_heads": 2}, "d_model / n_heads must be even, as rotary .*, but it is 3"),
+        (OLD, {"dropout": 1}, "dropout must be at least 0 and below 1, but it is 1"),
+        (OLD, {"dropout": -0.1}, "dropout must be at least 0 and below 1, but it is -0.1"),
+        (NEW, {"rotary_base": 1}, "rotary_base must be above 1, but it is 1"),
+        (NEW, {"norm_eps": 0.0}, "norm_eps must be above 0, but it is 0.0"),
+    ],
+)
+def test_what_will_not_do(config, changes, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(config, **changes)
+
+
+@pytest.mark.parametrize("sizes, words", [((15, 4, 2), "4 and 15"), ((15, 5, 2), "2 and 5")])
+def test_heads_that_do_not_divide(sizes, words):
+    with pytest.raises(ValueError, match=f"must divide .*, but they are {words}"):
+        GroupedQueryAttention(*sizes)
