@@ -69,7 +69,7 @@ def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
 
 
 def pair_batches(pairs: Pairs, *, batch_tokens: int, near: int = 500) -> Callable[[Generator], Pairs]:
-    """A function that draws pairs of about one length, as many as have `batch_tokens` tokens with their padding.
+    """A function that draws pairs of about one length, as many as have at most `batch_tokens` tokens, but one at least.
 
     A random pair chooses the length, then the batch is drawn from the `near` pairs around it in the order of lengths.
     """
@@ -123,9 +123,10 @@ def mean_loss(model: nn.Module, pairs: Pairs, batch_size: int = 256) -> float:
 def translate(
     model: BeamDecoder, tokenizer: Tokenizer, texts: Sequence[str], *, n_beams: int = 1, batch_size: int = 256
 ) -> list[str]:
-    """What the model writes for each text: the best of its beams (one beam is greedy), at most twice as long.
+    """What the model writes for each text: the best of its beams (one beam is greedy).
 
-    Texts of like length go together, so that little is padding.
+    Texts of like length go together, so that little is padding. What does not end is cut at twice the tokens of the
+    longest text in its batch, and ten.
     """
     sources = [tokenizer.encode(text) for text in texts]
     order = sorted(range(len(texts)), key=lambda place: len(sources[place]))
