@@ -19,10 +19,9 @@ KeysValues = tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]
 class MultiHeadAttention(Recorded):
     """Concat(head_1 ... head_H) W_O with head_i = attention(x W_Q, source W_K, source W_V).
 
-    Vaswani et al. (2017), section 3.2.2. The three projections lie in one matrix, queries first, as in
-    torch.nn.MultiheadAttention. With `rotary`, queries and keys are turned by their positions. Uses PyTorch's fused
-    kernel, but for weights that are recorded. Raises ValueError where n_heads does not divide d_model, or rotary has
-    no pairs to turn.
+    Vaswani et al. (2017), section 3.2.2. The three projections lie in one matrix, as in torch.nn.MultiheadAttention;
+    `rotary` turns queries and keys by their positions. Uses PyTorch's fused kernel, but for weights that are recorded.
+    Raises ValueError for heads that do not fit.
 
     >>> import torch
     >>> MultiHeadAttention(6, 2)(torch.zeros(1, 3, 6), torch.zeros(1, 5, 6)).shape
@@ -31,15 +30,9 @@ class MultiHeadAttention(Recorded):
 
     def __init__(self, d_model: int, n_heads: int, *, rotary: bool = False) -> None:
         super().__init__()
-        if n_heads < 1 or d_model % n_heads:
-            raise ValueError(f"n_heads must divide d_model, but they are {n_heads} and {d_model}")
-        if rotary and d_model // n_heads % 2:
-            raise ValueError(
-                f"rotary turns pairs of components: a head's width must be even, but it is {d_model // n_heads}"
-            )
+        _demand_heads(d_model, n_heads, rotary)
         self.d_model, self.n_heads, self.rotary = d_model, n_heads, rotary
-        self.projection = nn.Linear(d_model, 3 * d_model)
-        self.output = nn.Linear(d_model, d_model)
+        self.projection, self.output = nn.Linear(d_model, 3 * d_model), nn.Linear(d_model, d_model)
         nn.init.xavier_uniform_(self.projection.weight)
         for linear in (self.projection, self.output):
             nn.init.zeros_(linear.bias)
@@ -52,32 +45,27 @@ class MultiHeadAttention(Recorded):
     ) -> Float[Tensor, "B T C"]:
         """Each position of x looks at those of the source that the mask lets it see; without source, at x itself."""
         if source is None:
-            q, k, v = self._heads(F.linear(x, self.projection.weight, self.projection.bias), 3)
+            q, k, v = self._heads(x, 0, 3)
             return self._attend(self._turned(q), self._turned(k), v, mask)
         return self.lookup(x, self.keys_values(source), mask)
 
     def keys_values(self, source: Float[Tensor, "B S C"], start: int = 0) -> KeysValues:
         """What `lookup` looks at, to be kept; `start` is the position of the first (it matters to rotary)."""
-        weight, bias = self.projection.weight[self.d_model :], self.projection.bias[self.d_model :]
-        k, v = self._heads(F.linear(source, weight, bias), 2)
+        k, v = self._heads(source, 1, 2)
         return self._turned(k, start), v
 
     def lookup(
-        self,
-        x: Float[Tensor, "B T C"],
-        keys_values: KeysValues,
-        mask: Bool[Tensor, "..."] | None = None,
-        start: int = 0,
+        self, x: Float[Tensor, "B T C"], kept: KeysValues, mask: Bool[Tensor, "..."] | None = None, start: int = 0
     ) -> Float[Tensor, "B T C"]:
         """As forward, over keys and values that were computed before; `start` is the first query's position."""
-        weight, bias = self.projection.weight[: self.d_model], self.projection.bias[: self.d_model]
-        (q,) = self._heads(F.linear(x, weight, bias), 1)
-        return self._attend(self._turned(q, start), *keys_values, mask)
+        (q,) = self._heads(x, 0, 1)
+        return self._attend(self._turned(q, start), *kept, mask)
 
-    def _heads(self, projected: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """(B, T, parts C) as `parts` tensors (B, H, T, D)."""
-        batch, length, _ = projected.shape
-        return projected.view(batch, length, parts, self.n_heads, -1).permute(2, 0, 3, 1, 4).unbind()
+    def _heads(self, x: Tensor, first: int, parts: int) -> tuple[Tensor, ...]:
+        """Queries (part 0), keys (1), values (2): `parts` of them from `first` on, each (B, H, T, D)."""
+        rows = slice(first * self.d_model, (first + parts) * self.d_model)
+        projected = F.linear(x, self.projection.weight[rows], self.projection.bias[rows])
+        return projected.view(*x.shape[:2], parts, self.n_heads, -1).permute(2, 0, 3, 1, 4).unbind()
 
     def _turned(self, x: Tensor, start: int = 0) -> Tensor:
         return rotate(x, start) if self.rotary else x
@@ -89,3 +77,11 @@ class MultiHeadAttention(Recorded):
             heads, weights = scaled_dot_product_attention(q, k, v, mask)
             self.record.append(weights.detach())
         return self.output(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, C)
+
+
+def _demand_heads(d_model: int, n_heads: int, rotary: bool) -> None:
+    if n_heads < 1 or d_model % n_heads:
+        raise ValueError(f"n_heads must divide d_model, but they are {n_heads} and {d_model}")
+    width = d_model // n_heads
+    if rotary and width % 2:
+        raise ValueError(f"rotary turns pairs of components: a head's width must be even, but it is {width}")

@@ -90,6 +90,9 @@ def _boolean(answer: Any) -> Any:
     return checked if callable(answer) else answer
 
 
+LEFT = "this is for padding on the right: here it stands on the left, the first longest - length places."
+
+
 @exercise
 def batch_mask(answer: Any, seed: int) -> str:
     """batch_mask(lengths, longest): causal and without the padding keys on the left, (B, 1, T, T)."""
@@ -105,10 +108,7 @@ def batch_mask(answer: Any, seed: int) -> str:
             lambda n, longest: ~both(n, longest),
             "the sign is turned round: True must mean may attend (PyTorch's nn.MultiheadAttention means the reverse).",
         ),
-        (
-            lambda n, longest: padding_mask(n, longest) & causal_mask(longest),
-            "this is for padding on the right: here it stands on the left, the first longest - length places.",
-        ),
+        (lambda n, longest: padding_mask(n, longest) & causal_mask(longest), LEFT),
         (
             lambda n, longest: real(n, longest) & causal_mask(longest).mT,
             "each query sees what comes after it: `tril` keeps what comes before, `triu` what comes after.",
@@ -146,10 +146,7 @@ def batch_mask(answer: Any, seed: int) -> str:
             lambda n, longest: both(n, longest) | torch.eye(longest, dtype=torch.bool),
             "padding queries see themselves: their rows are to be False throughout.",
         ),
-        (
-            lambda n, longest: both(n, longest)[:, 0],
-            "right, but without the axis of heads: the shape (B, 1, T, T) is wanted.",
-        ),
+        (lambda n, longest: both(n, longest)[:, 0], "right, but without the axis of heads: (B, 1, T, T) is wanted."),
     ]
     lengths = torch.randint(1, 6, (7,), generator=torch.Generator().manual_seed(seed))
     cases = [(torch.tensor([4, 2]), 4), (torch.tensor([3, 1, 2]), 5), (lengths, 6)]
