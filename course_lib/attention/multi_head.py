@@ -19,9 +19,8 @@ KeysValues = tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]
 class MultiHeadAttention(Recorded):
     """Concat(head_1 ... head_H) W_O with head_i = attention(x W_Q, source W_K, source W_V).
 
-    Vaswani et al. (2017), section 3.2.2. The three projections lie in one matrix, as in torch.nn.MultiheadAttention;
-    `rotary` turns queries and keys by their positions. Uses PyTorch's fused kernel, but for weights that are recorded.
-    Raises ValueError for heads that do not fit.
+    Vaswani et al. (2017), section 3.2.2. One matrix projects all three, as in torch.nn.MultiheadAttention; rotary turns
+    queries and keys. Runs PyTorch's fused kernel unless recorded. Raises ValueError for heads that do not fit.
 
     >>> import torch
     >>> MultiHeadAttention(6, 2)(torch.zeros(1, 3, 6), torch.zeros(1, 5, 6)).shape
