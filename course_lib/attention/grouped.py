@@ -14,7 +14,7 @@ from course_lib.attention.recording import Recorded
 
 __all__ = ["GroupedQueryAttention", "turn", "turns"]
 
-Turns = tuple[Float[Tensor, "#B 1 T D"], Float[Tensor, "#B 1 T D"]]  # cosines and sines, for all heads and layers
+Turns = tuple[Float[Tensor, "..."], Float[Tensor, "..."]]  # (T, D), or (B, 1, T, D) where rows differ
 KeysValues = tuple[Float[Tensor, "B G S D"], Float[Tensor, "B G S D"]]
 
 

@@ -12,18 +12,15 @@ from course_lib.transformer import Transformer
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "none": ({}, {}),
     "1 head": ({"n_heads": 1}, {}),
-    "2 heads": ({"n_heads": 2}, {}),
     "8 heads": ({"n_heads": 8}, {}),
     "1 + 1 layers": ({"n_encoder_layers": 1}, {}),
     "2 + 2 layers": ({"n_encoder_layers": 2, "n_decoder_layers": 2}, {}),
-    "3 + 3 layers": ({"n_decoder_layers": 3}, {}),
     "sinusoidal positions": ({"positions": "sinusoidal"}, {}),
     "learned positions": ({"positions": "learned"}, {}),
     "no positions": ({"positions": "none"}, {}),
     "no warm-up": ({}, {"warmup_steps": 0}),
     "post-norm": ({"norm": "post"}, {}),
     "post-norm, no warm-up": ({"norm": "post"}, {"warmup_steps": 0}),
-    "dropout 0.1": ({"dropout": 0.1}, {}),
     "label smoothing 0.1": ({}, {"label_smoothing": 0.1}),
 }
 STEPS, LINES = 1_000, 2_000
