@@ -43,6 +43,7 @@ def unclipped(hypothesis: Words, reference: Words, n: int) -> float:
 
 
 def of_kinds(hypothesis: Words, reference: Words, n: int) -> float:
+    """The share of the different n-grams that match, instead of all of them."""
     ours, theirs = set(grams(hypothesis, n)), set(grams(reference, n))
     return len(ours & theirs) / len(ours)
 
