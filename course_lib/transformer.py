@@ -142,7 +142,33 @@ class State(NamedTuple):
     past: tuple[Past | None, ...]
 
 
-class Transformer(nn.Module):
+class _Stepwise(nn.Module):
+    """How a Transformer writes: the source is encoded once; then a token goes in, and the next one's logits come out."""
+
+    def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
+        """The state before the first step: the source, encoded once. What follows `lengths` tokens is padding."""
+        mask = padding_mask(lengths, source.shape[1])
+        memory = self.encode(source, mask)
+        return State(
+            mask, tuple(b.cross_attention.keys_values(memory) for b in self.decoder), (None,) * len(self.decoder)
+        )
+
+    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+        """The logits of what follows one more token a row, and the state after it."""
+        written = 0 if state.past[0] is None else state.past[0][0].shape[2]
+        x, past = self.embed(tokens[:, None], written), []
+        for block, before, memory in zip(self.decoder, state.past, state.memory, strict=True):
+            x, now = block.step(x, before, memory, state.mask)
+            past.append(now)
+        return self.logits(x)[:, 0], state._replace(past=tuple(past))
+
+    def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
+        """The state of the rows given, in their order; a row may come more than once."""
+        memory, past = ([each and (each[0][rows], each[1][rows]) for each in kept] for kept in state[1:])
+        return State(state.mask[rows], tuple(memory), tuple(past))
+
+
+class Transformer(_Stepwise):
     """Vaswani et al. (2017): the logits of each target token, given the source and the tokens before it.
 
     One matrix embeds source and target and gives the logits (section 3.4). Initialisation: embeddings normal with
@@ -188,28 +214,6 @@ class Transformer(nn.Module):
     def logits(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
         """How well the decoder's output fits each token's vector."""
         return F.linear(self.decoder_norm(x), self.embedding.weight)
-
-    def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
-        """The state before the first step: the source, encoded once. What follows `lengths` tokens is padding."""
-        mask = padding_mask(lengths, source.shape[1])
-        memory = self.encode(source, mask)
-        return State(
-            mask, tuple(b.cross_attention.keys_values(memory) for b in self.decoder), (None,) * len(self.decoder)
-        )
-
-    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """The logits of what follows one more token a row, and the state after it."""
-        written = 0 if state.past[0] is None else state.past[0][0].shape[2]
-        x, past = self.embed(tokens[:, None], written), []
-        for block, before, memory in zip(self.decoder, state.past, state.memory, strict=True):
-            x, now = block.step(x, before, memory, state.mask)
-            past.append(now)
-        return self.logits(x)[:, 0], state._replace(past=tuple(past))
-
-    def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
-        """The state of the rows given, in their order; a row may come more than once."""
-        memory, past = ([each and (each[0][rows], each[1][rows]) for each in kept] for kept in state[1:])
-        return State(state.mask[rows], tuple(memory), tuple(past))
 
 
 def _residuals(config: TransformerConfig, count: int) -> nn.ModuleList:

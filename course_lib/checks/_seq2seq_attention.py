@@ -33,11 +33,13 @@ def grams(words: Words, n: int) -> Counter:
 
 
 def precision(hypothesis: Words, reference: Words, n: int) -> float:
+    """The share of the n-grams that match, none more often than the reference has it."""
     ours, theirs = grams(hypothesis, n), grams(reference, n)
     return sum(min(count, theirs[gram]) for gram, count in ours.items()) / ours.total()
 
 
 def unclipped(hypothesis: Words, reference: Words, n: int) -> float:
+    """The share of the n-grams that stand in the reference, however often."""
     ours, theirs = grams(hypothesis, n), grams(reference, n)
     return sum(count for gram, count in ours.items() if gram in theirs) / ours.total()
 
@@ -49,6 +51,7 @@ def of_kinds(hypothesis: Words, reference: Words, n: int) -> float:
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int, left: bool = False) -> Tensor:
+    """The rows as a tensor, filled up with `pad` on the right, or on the left."""
     longest = max(map(len, rows))
     fill = [[pad] * (longest - len(row)) for row in rows]
     return torch.tensor([[*f, *row] if left else [*row, *f] for row, f in zip(rows, fill, strict=True)])
@@ -129,5 +132,6 @@ def best(
 
 
 def one_each(beams: list[Beam], log_p: Tensor, k: int) -> list[Beam]:
+    """Each beam with its likeliest token, instead of the k best of all."""
     found = [best([beam], row[None], 1)[0] for beam, row in zip(beams, log_p, strict=True)]
     return sorted(found, key=lambda beam: -beam[1])[:k]

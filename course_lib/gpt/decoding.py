@@ -32,35 +32,8 @@ class State(NamedTuple):
 Past = Sequence[KeysValues | None]  # for each block its cache, that ends with the tokens now read; None: no cache
 
 
-class DecoderOnly(nn.Module):
-    """A language model that reads from left to right, at once or step by step; a subclass says how it reads."""
-
-    def __init__(self, config: GPTConfig | ModernGPTConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def read(
-        self,
-        tokens: Int[Tensor, "B T"],
-        places: Int[Tensor, "#B T"],
-        past: Past,
-        mask: Bool[Tensor, "B 1 1 S"] | None = None,
-    ) -> Float[Tensor, "B T C"]:
-        """What the last block makes of tokens at these positions, normalised."""
-        raise NotImplementedError
-
-    def logits(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        """How well what was read fits each token's vector: one matrix embeds and gives the logits."""
-        return F.linear(x, self.embedding.weight)
-
-    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        """The logits of what follows each token, given it and those before it.
-
-        Raises ValueError for more than context_length tokens.
-        """
-        self._demand_room(tokens.shape[1])
-        places = torch.arange(tokens.shape[1], device=tokens.device)[None]
-        return self.logits(self.read(tokens, places, [None] * self.config.n_layers))
+class _Stepwise(nn.Module):
+    """How a DecoderOnly reads a prompt and goes on from it, one token after another, with a cache."""
 
     @torch.no_grad()
     def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> State:
@@ -115,6 +88,37 @@ class DecoderOnly(nn.Module):
         if length > self.config.context_length:
             most = self.config.context_length
             raise ValueError(f"a text may have {most} tokens (context_length), but this one has {length}")
+
+
+class DecoderOnly(_Stepwise):
+    """A language model that reads from left to right, at once or step by step; a subclass says how it reads."""
+
+    def __init__(self, config: GPTConfig | ModernGPTConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def read(
+        self,
+        tokens: Int[Tensor, "B T"],
+        places: Int[Tensor, "#B T"],
+        past: Past,
+        mask: Bool[Tensor, "B 1 1 S"] | None = None,
+    ) -> Float[Tensor, "B T C"]:
+        """What the last block makes of tokens at these positions, normalised."""
+        raise NotImplementedError
+
+    def logits(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
+        """How well what was read fits each token's vector: one matrix embeds and gives the logits."""
+        return F.linear(x, self.embedding.weight)
+
+    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """The logits of what follows each token, given it and those before it.
+
+        Raises ValueError for more than context_length tokens.
+        """
+        self._demand_room(tokens.shape[1])
+        places = torch.arange(tokens.shape[1], device=tokens.device)[None]
+        return self.logits(self.read(tokens, places, [None] * self.config.n_layers))
 
 
 def _by_block(cache: Tensor, length: int) -> list[KeysValues]:
