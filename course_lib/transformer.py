@@ -143,7 +143,7 @@ class State(NamedTuple):
 
 
 class _Stepwise(nn.Module):
-    """How a Transformer writes: the source is encoded once; then a token goes in, and the next one's logits come out."""
+    """How a Transformer writes: the source is encoded once; then a token goes in, and logits of the next come out."""
 
     def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
         """The state before the first step: the source, encoded once. What follows `lengths` tokens is padding."""
