@@ -170,7 +170,8 @@ def test_a_query_that_may_look_nowhere_gets_zeros_and_finite_gradients(explicit)
     result = scaled_dot_product_attention(q, k, v, BLIND)[0] if explicit else fused(q, k, v, BLIND)
     blind = ~BLIND.any(-1)
     assert blind.sum() == H + 1 and not result[blind].any() and result[~blind].all()
-    of_q, of_k, of_v = gradients(result, [q, k, v])
+    with torch.autograd.set_detect_anomaly(True):  # no NaN on the way either
+        of_q, of_k, of_v = gradients(result, [q, k, v])
     assert not of_q[blind].any() and of_q[~blind].any() and of_k.isfinite().all() and of_v.isfinite().all()
 
 
@@ -198,8 +199,10 @@ def test_multi_head_attention_gives_a_blind_query_the_output_bias(watched):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_masks_work_in_every_precision(dtype):
-    _, weights = attend(torch.tensor([[60_000.0, 1, 1], [1, 2, 3]], dtype=dtype), torch.eye(3, dtype=dtype), BAD_ROW)
-    assert weights.tolist() == [[0, 0.5, 0.5], [0, 0, 0]]
+    for low in (1, -60_000):  # lower than many a number that others take for minus infinity
+        scores = torch.tensor([[60_000, low, low], [1, 2, 3]], dtype=dtype)
+        _, weights = attend(scores, torch.eye(3, dtype=dtype), BAD_ROW)
+        assert weights.tolist() == [[0, 0.5, 0.5], [0, 0, 0]]
 
 
 BAD_ROW = torch.tensor([[False, True, True], [False, False, False]])

@@ -24,7 +24,7 @@ TRANSFORMER = TransformerConfig(vocab_size=1000, n_encoder_layers=3, n_decoder_l
 # rate that did best on the validation plays (see the notebooks).
 SYSTEMS: dict[str, tuple[Build, int, int, float]] = {
     "GRU without attention": (gru("none", 284), 1_650, 1024, 0.004),
-    "GRU, multiplicative attention": (gru("multiplicative", 264), 1_650, 1024, 0.004),
+    "GRU, multiplicative attention": (gru("multiplicative", 264), 1_650, 1024, 0.002),
     "GRU, additive attention": (gru("additive", 256), 1_650, 1024, 0.004),
     "Transformer": (lambda: Transformer(TRANSFORMER), 3_500, 512, 0.002),
 }

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Int
 from torch import Generator, Tensor
 
+from course_lib.training.token_files import TokenFile
+
 __all__ = ["random_rows", "random_windows", "windows"]
 
 
@@ -35,11 +37,12 @@ def random_rows(*tensors: Tensor, batch_size: int) -> Callable[[Generator], tupl
 
 
 def random_windows(
-    tokens: Int[Tensor, " N"], *, batch_size: int, context_length: int
+    tokens: Int[Tensor, " N"] | TokenFile, *, batch_size: int, context_length: int
 ) -> Callable[[Generator], tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]]:
     """A function that draws windows of a text for a language model: the tokens, and for each the one that follows it.
 
-    Every start is equally likely. Raises ValueError for a text that holds no whole window.
+    Every start is equally likely. Of a TokenFile only the windows drawn are read. Raises ValueError for a text that
+    holds no whole window.
 
     >>> draw = random_windows(torch.arange(100), batch_size=2, context_length=4)
     >>> inputs, targets = draw(Generator().manual_seed(0))
@@ -71,6 +74,6 @@ def windows(tokens: Int[Tensor, " N"], context_length: int) -> tuple[Int[Tensor,
     return tokens[:whole].view(-1, context_length), tokens[1 : whole + 1].view(-1, context_length)
 
 
-def _demand_one_window(tokens: Tensor, context_length: int) -> None:
+def _demand_one_window(tokens: Tensor | TokenFile, context_length: int) -> None:
     if not 1 <= context_length < len(tokens):
         raise ValueError(f"a window of {context_length} tokens and its targets do not fit into {len(tokens)} tokens")

@@ -1,9 +1,13 @@
-"""What a training run is: its length, its step sizes, its limits, its seed."""
+"""What a training run is (its length, its step sizes, its limits, its seed), and how a machine computes it."""
 
 import math
 from dataclasses import dataclass, fields
 
-__all__ = ["TrainingConfig"]
+__all__ = ["Execution", "TrainingConfig"]
+
+SCHEDULES = ("cosine", "constant", "trapezoid")
+PRECISIONS = ("float32", "bfloat16")
+PARALLEL = ("replicate", "shard")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,8 @@ class TrainingConfig:
     steps: int  # updates of the weights
     learning_rate: float | int  # the highest, reached after the warmup
     warmup_steps: int = 0  # steps over which the learning rate rises
-    schedule: str = "cosine"  # after the warmup: "cosine" falls towards 0 until the last step, "constant" stays
+    schedule: str = "cosine"  # after the warmup: "cosine" falls towards 0 until the last step, "constant" stays,
+    decay_steps: int = 0  # and "trapezoid" stays, then falls towards 0 over these last steps
     weight_decay: float | int = 0.0  # decoupled: a step takes learning rate x weight_decay of every matrix away
     beta2: float = 0.999  # how much of AdamW's mean of squared gradients a step keeps
     clip_norm: float | int = 1.0  # the largest Euclidean norm of the gradient; math.inf clips nothing
@@ -32,16 +37,45 @@ class TrainingConfig:
         _demand(0 < self.learning_rate < math.inf, "learning_rate must be above 0", self.learning_rate)
         up_to = f"warmup_steps must be from 0 to {self.steps} (steps)"
         _demand(0 <= self.warmup_steps <= self.steps, up_to, self.warmup_steps)
-        _demand(self.schedule in ("cosine", "constant"), "schedule must be 'cosine' or 'constant'", self.schedule)
+        _demand(self.schedule in SCHEDULES, f"schedule must be {_either(SCHEDULES)}", self.schedule)
+        least, most = (1, self.steps - self.warmup_steps) if self.schedule == "trapezoid" else (0, 0)
+        of_it = f"decay_steps must be from {least} to {most} with the schedule {self.schedule!r}"
+        _demand(least <= self.decay_steps <= most, of_it, self.decay_steps)
         _demand(0 <= self.weight_decay < math.inf, "weight_decay must be at least 0", self.weight_decay)
         _demand(0 <= self.beta2 < 1, "beta2 must be at least 0 and below 1", self.beta2)
         _demand(self.clip_norm > 0, "clip_norm must be above 0", self.clip_norm)
         _demand(self.evaluate_every >= 1, "evaluate_every must be at least 1 (step)", self.evaluate_every)
 
+    def is_due(self, step: int) -> bool:
+        """Whether evaluation and checkpoint come after so many steps."""
+        return step == self.steps or step % self.evaluate_every == 0
+
     def differences(self, other: "TrainingConfig") -> list[str]:
         """Where two runs differ, as sentences' ends: "steps 100 and 200"."""
         pairs = [(field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
         return [f"{name} {mine} and {theirs}" for name, mine, theirs in pairs if mine != theirs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How a machine computes a run: it changes time and memory, and the losses by rounding alone.
+
+    A run may go on from its checkpoint with another Execution. Raises ValueError for a value out of range.
+    """
+
+    precision: str = "float32"  # of matrix products; "bfloat16" (autocast) leaves weights and optimiser in float32
+    accumulate: int = 1  # parts into which a batch is cut, one after the other: less memory, the same gradient
+    compile: bool = False  # translate model and loss with torch.compile: a minute's wait, then faster steps
+    parallel: str = "replicate"  # each of many processes holds the model (DDP); "shard": a part of it (FSDP2)
+
+    def __post_init__(self) -> None:
+        _demand(self.precision in PRECISIONS, f"precision must be {_either(PRECISIONS)}", self.precision)
+        _demand(self.accumulate >= 1, "accumulate must be at least 1 (part)", self.accumulate)
+        _demand(self.parallel in PARALLEL, f"parallel must be {_either(PARALLEL)}", self.parallel)
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
 
 
 def _demand(holds: bool, expected: str, came: object) -> None:

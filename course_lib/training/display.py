@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from course_lib import plotting
 from course_lib.training.config import TrainingConfig
 from course_lib.training.history import History
+from course_lib.training.processes import rank
 
 __all__ = ["learning_curves", "reporter"]
 
@@ -20,11 +21,27 @@ SHARE = 0.05  # of the time that drawing may take
 POINTS = 100  # of the curve of training: each is the mean of equally many steps
 
 
-def reporter(config: TrainingConfig, show: bool) -> Callable[[History, bool], None]:
-    """What shows a run: report(history, final). In a notebook it leaves one picture, the same text beside it always."""
-    if not show:
+def reporter(
+    config: TrainingConfig, show: bool, log: Callable[[History], None] | None = None
+) -> Callable[[History, bool], None]:
+    """What shows a run: report(history, final). In a notebook it leaves one picture, the same text beside it always.
+
+    `log` gets every step. Of many processes the first alone shows and logs.
+    """
+    if rank() or not (show or log):
         return lambda history, final: None
-    return _NotebookReport(config) if _in_notebook() else _TerminalReport(config)
+    if not show:
+        return lambda history, final: None if final else log(history)
+    shown = _NotebookReport(config) if _in_notebook() else _TerminalReport(config)
+    if log is None:
+        return shown
+
+    def both(history: History, final: bool) -> None:
+        shown(history, final)
+        if not final:
+            log(history)
+
+    return both
 
 
 def _in_notebook() -> bool:

@@ -3,6 +3,7 @@
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from course_lib.training.checkpoints import load_run, save_run
-from course_lib.training.config import TrainingConfig
+from course_lib.training import processes
+from course_lib.training.checkpoints import load_run, save_run, weights
+from course_lib.training.config import Execution, TrainingConfig
 from course_lib.training.display import reporter
+from course_lib.training.gradients import backward_pass, precision
 from course_lib.training.history import History
 from course_lib.training.schedules import adamw, clip_gradient, learning_rate
 
@@ -30,69 +33,70 @@ def train(
     optimiser: Callable[[nn.Module, TrainingConfig], torch.optim.Optimizer] = adamw,
     checkpoint: Path | str | None = None,
     show: bool = True,
+    log: Callable[[History], None] | None = None,
+    execution: Execution | None = None,
 ) -> History:
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
 
-    `evaluate(model)` gives the held-out loss: called in evaluation mode, without gradients, and without effect on the
-    run's random numbers. `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run
-    after the step it is in, with all that was learned; pressed twice, at once. `checkpoint` is written at every
-    evaluation and at the end; where it exists, the run goes on from it, to the same losses. The model is left in
+    `evaluate(model)` gives the held-out loss, in evaluation mode, without gradients and without effect on the run's
+    random numbers; `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run after
+    the step it is in, pressed twice at once. `checkpoint` is written at every evaluation and at the end; where it
+    exists, the run goes on from it, to the same losses. `log(history)` is called after each step. The model is left in
     evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights.
     """
-    optimise, generator, history = optimiser(model, config), Generator().manual_seed(config.seed), History()
-    report, file = reporter(config, show), Path(checkpoint) if checkpoint else None
+    execution = execution or Execution()
     with _own_randomness(model, config.seed), _stop_button() as pressed:
-        if file is not None and file.exists():
-            history = load_run(file, model, optimise, generator, config)
-        try:
-            model.train()
+        backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
+        optimise, generator = optimiser(model, config), Generator().manual_seed(config.seed)
+        history = load_run(checkpoint, model, optimise, generator, config)
+        with _training(model, reporter(config, show, log), history) as report:
             while len(history.losses) < config.steps and not history.stopped:
-                _step(model, loss, batches(generator), optimise, config, history)
-                done = len(history.losses)
-                due = done == config.steps or done % config.evaluate_every == 0
+                _step(model, backward, batches(generator), optimise, config, history)
+                due = config.is_due(len(history.losses))
                 if due and evaluate is not None:
-                    _evaluate(model, evaluate, history)
-                history.stopped = bool(pressed)
-                if file is not None and (due or history.stopped):
-                    save_run(file, model, optimise, generator, config, history)
+                    _evaluate(model, evaluate, execution, history)
+                history.stopped = processes.anywhere(bool(pressed))
+                if checkpoint is not None and (due or history.stopped):
+                    save_run(checkpoint, model, optimise, generator, config, history)
                 report(history, False)
-        finally:
-            report(history, True)
-            model.eval()
     return history
 
 
 def _step(
     model: nn.Module,
-    loss: Callable[[nn.Module, Any], Tensor],
+    backward: Callable[[Any], float],
     batch: Any,
     optimise: torch.optim.Optimizer,
     config: TrainingConfig,
     history: History,
 ) -> None:
+    start = time.perf_counter()
     rate = learning_rate(len(history.losses), config)
     for group in optimise.param_groups:
-        group["lr"] = rate
-    value = loss(model, batch)
+        group["lr"] = rate * group.get("rate_factor", 1)
     optimise.zero_grad()
-    value.backward()
+    value = backward(batch)
     norm = clip_gradient(model.parameters(), config.clip_norm)
-    _demand_finite(value.item(), norm, batch, rate, history)
+    _demand_finite(value, norm, batch, rate, history)
     optimise.step()
-    history.losses.append(value.item())
+    history.losses.append(value)
+    history.gradient_norms.append(norm)
+    history.seconds.append(time.perf_counter() - start)
 
 
-def _evaluate(model: nn.Module, evaluate: Callable[[nn.Module], float | Tensor], history: History) -> None:
+def _evaluate(
+    model: nn.Module, evaluate: Callable[[nn.Module], float | Tensor], execution: Execution, history: History
+) -> None:
     """The held-out loss, added to the history; the best weights are kept."""
     model.eval()
-    with torch.no_grad(), torch.random.fork_rng(_devices(model)):
-        value = float(evaluate(model))
+    with torch.no_grad(), torch.random.fork_rng(_devices(model)), precision(model, execution):
+        value = processes.mean(float(evaluate(model)))
     model.train()
     step = len(history.losses)
     if not math.isfinite(value):
         raise FloatingPointError(f"the held-out loss after step {step} is {value}, although the training loss is not")
     if value < min(history.evaluations.values(), default=math.inf):
-        history.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+        history.best_weights = weights(model)
     history.evaluations[step] = value
 
 
@@ -119,10 +123,23 @@ def _devices(model: nn.Module) -> list[torch.device]:
 
 
 @contextmanager
+def _training(
+    model: nn.Module, report: Callable[[History, bool], None], history: History
+) -> Iterator[Callable[[History, bool], None]]:
+    """The model in training mode, in evaluation mode afterwards; whatever ends the run, it is reported."""
+    model.train()
+    try:
+        yield report
+    finally:
+        report(history, True)
+        model.eval()
+
+
+@contextmanager
 def _own_randomness(model: nn.Module, seed: int) -> Iterator[None]:
     """Dropout and the like start from the run's seed; afterwards PyTorch's random state is as it was."""
     with torch.random.fork_rng(_devices(model)):
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + processes.rank())  # each process drops numbers of its own
         yield
 
 

@@ -1,0 +1,83 @@
+"""Muon: the hidden matrices take steps whose singular values are all about 1; all else stays with AdamW."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib.training.config import TrainingConfig
+from course_lib.training.processes import blocks, like, whole
+
+__all__ = ["Muon", "muon", "orthogonalise"]
+
+
+def orthogonalise(matrix: Float[Tensor, "M N"], steps: int = 5) -> Float[Tensor, "M N"]:
+    """About U Vᵀ, where U S Vᵀ is the matrix: its directions stay, its singular values all come near 1.
+
+    Each step of a Newton-Schulz iteration, x ← a x + b (x xᵀ) x + c (x xᵀ)² x, moves every singular value s of x along
+    a s + b s³ + c s⁵, without a decomposition; x begins as the matrix over its norm. The coefficients lift small values
+    quickly and leave the large ones between 0.7 and 1.2: Jordan et al. (2024), who found that near 1 is near enough.
+
+    >>> torch.linalg.svdvals(orthogonalise(torch.tensor([[3.0, 0.0], [0.0, 1.0]]))).round(decimals=1).tolist()
+    [1.1, 0.7]
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # x xᵀ is then the smaller of the two products
+    x = wide.to(torch.bfloat16 if matrix.is_cuda else matrix.dtype)  # fast there, and exact enough
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.T if wide is not matrix else x).to(matrix.dtype)
+
+
+class Muon(torch.optim.AdamW):
+    """AdamW, but for groups that name a `momentum`: their matrices take orthogonalised steps.
+
+    m ← μ m + (1 - μ) g, then w ← w - lr · (decay · w + 0.2 √max(M, N) · orthogonalise(μ m + (1 - μ) g)): Jordan et
+    al. (2024), with the factor of Liu et al. (2025), section 2.2, that makes a step as long as one of AdamW, so that a
+    learning rate serves both. A step uses up the gradients of the matrices.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        """One step of Muon where a group names a momentum, of AdamW elsewhere."""
+        assert closure is None, "gradients come from backward()"
+        for group in self.param_groups:
+            if "momentum" in group:
+                for matrix in group["params"]:
+                    if matrix.grad is not None:
+                        self._orthogonal_step(matrix, group)
+                        matrix.grad = None  # AdamW passes over it
+        super().step()
+
+    def _orthogonal_step(self, matrix: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[matrix]
+        if not state:  # under the names of AdamW, which looks for them when it is loaded
+            state["step"], state["exp_avg"] = torch.zeros(()), torch.zeros_like(matrix)
+        state["step"] += 1
+        mean = state["exp_avg"].lerp_(matrix.grad, 1 - group["momentum"])
+        ahead = matrix.grad.lerp(mean, group["momentum"])  # Nesterov's
+        length = 0.2 * max(matrix.shape) ** 0.5
+        matrix.mul_(1 - group["lr"] * group["weight_decay"])
+        matrix.sub_(like(orthogonalise(whole(ahead)), matrix), alpha=group["lr"] * length)
+
+
+def muon(model: nn.Module, config: TrainingConfig, *, momentum: float = 0.95, ratio: float | int = 1.0) -> Muon:
+    """Muon for the matrices of the model's blocks (what stands in an nn.ModuleList), AdamW for all else.
+
+    Embeddings, output, biases and gains stand outside or are no matrices. The matrices' learning rate is `ratio` times
+    the config's. Raises ValueError for a model that has no such matrix.
+    """
+    inside = {p for block in blocks(model) for p in block.parameters() if p.ndim == 2 and p.requires_grad}
+    rest = [p for p in model.parameters() if p.requires_grad and p not in inside]
+    if not inside:
+        raise ValueError("Muon is for the matrices in a model's nn.ModuleLists, but here are none: use adamw")
+    hidden = [p for p in model.parameters() if p in inside]  # a set has no order, and a checkpoint needs one
+    groups: list[dict[str, Any]] = [
+        {"params": hidden, "momentum": momentum, "rate_factor": ratio, "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return Muon([group for group in groups if group["params"]], lr=config.learning_rate, betas=(0.9, config.beta2))

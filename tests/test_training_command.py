@@ -1,0 +1,188 @@
+"""The command: it trains, goes on where it stopped, and answers bad input with a sentence; nothing is lost."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from course_lib import PROJECT, data
+from course_lib.gpt import GPTConfig, build
+from course_lib.tokenizers import BPETokenizer, CharTokenizer
+from course_lib.training import __main__ as command
+from course_lib.training import load_weights, read_about, write_tokens
+
+TEXT = torch.randint(11, (400,), generator=torch.Generator().manual_seed(1))
+SMALL = "--context-length 7 --d-model 12 --n-layers 2 --n-heads 2 --steps 6 --evaluate-every 3 --batch-size 4".split()
+
+
+@pytest.fixture
+def text(tmp_path):
+    write_tokens(tmp_path / "text.tokens", [TEXT], vocab_size=11)
+    return tmp_path / "text.tokens"
+
+
+def run(folder, text, *flags):
+    words = ["--out", str(folder / "out"), "--data", str(text), "--held-out", str(text), "--device", "cpu"]
+    return command.main([*words, *SMALL, *flags])
+
+
+def log(folder):
+    lines = (folder / "out" / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name != "tokens_per_second"} for line in lines]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def test_it_leaves_checkpoint_log_and_weights_and_a_finished_run_stays(tmp_path, text, capsys):
+    assert run(tmp_path, text, "--peak-flops", "1e12") == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("step 3 of 6") and "held-out" in printed[1]
+    names = {"run.json", "run.safetensors", "log.jsonl", "weights.safetensors"}
+    assert contents(tmp_path / "out").keys() == names
+    lines = log(tmp_path)
+    assert len(lines) == 6 and set(lines[0]) == {"step", "loss", "learning_rate", "gradient_norm", "mfu"}
+    assert "held_out" in lines[5] and lines[5]["loss"] < lines[0]["loss"] < 2.6
+    about = read_about(tmp_path / "out" / "weights.safetensors")
+    model = build(GPTConfig(**about["config"]))
+    load_weights(tmp_path / "out" / "weights.safetensors", model)
+    assert about["model"] == "GPT" and model.config.vocab_size == 11
+    assert run(tmp_path, text, "--peak-flops", "1e12") == 0 and log(tmp_path) == lines
+
+
+def test_a_run_that_fails_goes_on_to_the_same_end(tmp_path, text, monkeypatch, capsys):
+    assert run(tmp_path / "whole", text, "--optimiser", "muon", "--dropout", "0.2") == 0
+    plain, calls = command._loss, []
+
+    def nan(model, batch):
+        calls.append(model.training)
+        return plain(model, batch) * (float("nan") if sum(calls) == 5 else 1)
+
+    monkeypatch.setattr(command, "_loss", nan)
+    assert run(tmp_path, text, "--optimiser", "muon", "--dropout", "0.2") == 1
+    assert "error: training stopped at step 5: the loss is nan. The likely cause" in capsys.readouterr().err
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4]
+    assert run(tmp_path, text, "--optimiser", "muon", "--dropout", "0.2") == 0
+    assert log(tmp_path) == log(tmp_path / "whole")
+
+
+def test_another_run_in_the_same_folder_is_refused_but_another_machine_may_go_on(tmp_path, text, capsys):
+    assert run(tmp_path, text) == 0
+    before = contents(tmp_path / "out")
+    assert run(tmp_path, text, "--batch-size", "8", "--d-model", "16") == 1
+    said = capsys.readouterr().err
+    assert "holds another run; here and there: batch_size 8 and 4, d_model 16 and 12. Name another --out" in said
+    assert contents(tmp_path / "out") == before
+    assert run(tmp_path, text, "--accumulate", "2") == 0
+
+
+def test_a_checkpoint_of_another_shape_and_a_truncated_one_are_refused_and_kept(tmp_path, text, capsys):
+    assert run(tmp_path, text) == 0
+    checkpoint = tmp_path / "out" / "run.safetensors"
+    (tmp_path / "out" / "run.json").unlink()
+    assert run(tmp_path, text, "--d-model", "16") == 1
+    assert "holds another model: for 'embedding.weight' expected (11, 16), but the file holds (11, 12)" in (
+        capsys.readouterr().err
+    )
+    (tmp_path / "out" / "run.json").unlink()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    cut = checkpoint.read_bytes()
+    assert run(tmp_path, text) == 1
+    assert "no safetensors file, or damaged" in capsys.readouterr().err and checkpoint.read_bytes() == cut
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
+def test_a_full_disk_is_named_and_the_checkpoint_before_is_kept(tmp_path, text):
+    """The limit on a file's size stands for a full disk: writes fail in the same place."""
+    limited = f"""
+import resource, sys
+from course_lib.training import __main__ as command, checkpoints
+plain, written = checkpoints._write, []
+def write(*arguments):
+    if written:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+    written.append(1)
+    plain(*arguments)
+checkpoints._write = write
+sys.exit(command.main({["--out", str(tmp_path / "out"), "--data", str(text), "--device", "cpu", *SMALL]!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 1
+    assert (
+        "run.safetensors could not be written ([Errno 27] File too large); the one before it is still there, whole"
+        in (done.stderr)
+    )
+    assert not list((tmp_path / "out").glob(".*")) and [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5]
+    assert command.main(["--out", str(tmp_path / "out"), "--data", str(text), "--device", "cpu", *SMALL]) == 0
+    assert len(log(tmp_path)) == 6
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        ("--preset gpt9", "a preset is one of tiny, small, gpt2"),
+        ("--preset tiny --d-ff 7", "the preset 'tiny' has no d_ff"),
+        ("--step 5", "unrecognized arguments: --step 5"),
+        ("--steps 0", "steps must be at least 1, but it is 0"),
+        ("--steps five", "argument --steps: invalid int value: 'five'"),
+        ("--schedule linear", "schedule must be 'cosine', 'constant' or 'trapezoid', but it is 'linear'"),
+        ("--schedule trapezoid", "decay_steps must be from 1 to 6"),
+        ("--batch-size 0", "batch_size must be at least 1, but it is 0"),
+        ("--held-out-tokens 0", "held_out_tokens must be at least 1"),
+        ("--peak-flops -1", "peak_flops must be above 0, but it is -1.0"),
+        ("--precision fp8", "precision must be 'float32' or 'bfloat16', but it is 'fp8'"),
+        ("--accumulate 0", "accumulate must be at least 1"),
+        ("--parallel pipeline", "parallel must be 'replicate' or 'shard'"),
+        ("--optimiser sgd", "argument --optimiser: invalid choice: 'sgd'"),
+        ("--n-heads 5", "n_heads must divide d_model, but they are 5 and 12"),
+        ("--device tpu", "device must be"),
+        ("--vocab-size 0", "vocab_size must be at least 1"),
+    ],
+)
+def test_a_wrong_flag_is_answered_with_a_sentence_and_writes_nothing(tmp_path, text, capsys, flags, sentence):
+    with pytest.raises(SystemExit) as left:
+        run(tmp_path, text, *flags.split())
+    assert left.value.code == 2 and sentence in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        ("--data nowhere.tokens", "there is no token file nowhere.tokens"),
+        ("--held-out nowhere.tokens", "there is no token file nowhere.tokens"),
+        ("--vocab-size 10", "has ids up to 10, but the model's vocab_size is 10"),
+        ("--context-length 400", "a window of 400 tokens and its targets do not fit into 400 tokens"),
+        ("--accumulate 3", "a batch of 4 rows cannot be cut into 1 (processes) x 3 (accumulate) parts of one size"),
+    ],
+)
+def test_what_cannot_be_trained_is_answered_with_a_sentence(tmp_path, text, capsys, flags, sentence):
+    assert run(tmp_path, text, *flags.split()) == 1
+    assert "error: " in (said := capsys.readouterr().err) and sentence in said
+
+
+def test_damaged_token_files_are_named(tmp_path, text, capsys):
+    whole = text.read_bytes()
+    text.write_bytes(whole[:-1])
+    assert run(tmp_path, text) == 1 and "should have 1,056 bytes, but has 1,055" in capsys.readouterr().err
+    text.write_bytes(whole[:256] + b"\x0b\x00" * 400)
+    assert run(tmp_path, text) == 1 and "ids must be from 0 to 10 (vocab_size)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name, kind", [("characters", CharTokenizer), ("bpe", BPETokenizer)])
+def test_shakespeare_by_characters_and_by_bpe(tmp_path, monkeypatch, name, kind):
+    shakespeare = data.shakespeare("validation")
+    monkeypatch.setattr(
+        data, "shakespeare", lambda split: shakespeare[:20_000] if split == "train" else shakespeare[:5000]
+    )
+    flags = ["--out", str(tmp_path / "out"), "--data", name, "--device", "cpu", *SMALL, "--preset", "modern_tiny"]
+    flags += ["--n-kv-heads", "1", "--vocab-size", "300"]
+    assert command.main(flags) == 0
+    tokenizer = kind.load(tmp_path / "out" / "tokenizer.json")
+    about = read_about(tmp_path / "out" / "weights.safetensors")
+    assert about["model"] == "ModernGPT" and about["config"]["vocab_size"] == tokenizer.vocab_size
+    before = contents(tmp_path / "out")
+    assert command.main(flags) == 0
+    assert contents(tmp_path / "out")["train.tokens"] == before["train.tokens"]

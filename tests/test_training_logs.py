@@ -1,0 +1,70 @@
+"""The log: one JSON object a line, whole after a resumed run; the count of operations against PyTorch's."""
+
+import json
+
+import pytest
+import torch
+from test_training_checkpoints import press_stop_at
+from test_training_loop import config, on_all, run
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from course_lib.gpt import build, preset
+from course_lib.training import History, RunLog, TrainingConfig, flops_per_token, learning_rate
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_line_a_step_says_all(tmp_path):
+    log = RunLog(tmp_path / "log.jsonl", config(), tokens_per_step=30, flops_per_token=100, peak_flops=1e6)
+    history = run(evaluate=on_all, log=log)
+    assert [line["step"] for line in lines(log.path)] == list(range(1, 21))
+    for place, line in enumerate(lines(log.path)):
+        assert (line["loss"], line["gradient_norm"]) == (history.losses[place], history.gradient_norms[place])
+        assert line["learning_rate"] == learning_rate(place, config()) and line.get("held_out") == (
+            history.evaluations.get(place + 1)
+        )
+        speed = 30 / history.seconds[place]
+        assert line["tokens_per_second"] == pytest.approx(speed, abs=0.06)
+        assert line["mfu"] == pytest.approx(speed * 100 / 1e6, abs=6e-5)
+
+
+def test_without_a_peak_there_is_no_mfu(tmp_path):
+    log = RunLog(tmp_path / "log.jsonl", config(), tokens_per_step=30, flops_per_token=100)
+    log(History(losses=[1.0], gradient_norms=[2.0], seconds=[0.5]))
+    assert lines(log.path) == [
+        {"step": 1, "loss": 1.0, "learning_rate": 0.01, "gradient_norm": 2.0, "tokens_per_second": 60.0}
+    ]
+
+
+def test_a_resumed_runs_log_is_that_of_an_uninterrupted_one(tmp_path):
+    def make():
+        return RunLog(tmp_path / "log.jsonl", config(), tokens_per_step=30)
+
+    run(batches=press_stop_at(9), evaluate=on_all, checkpoint=tmp_path / "run", log=make())
+    with (tmp_path / "log.jsonl").open("a") as file:  # steps after the checkpoint, the last line cut off
+        file.write('{"step": 10, "loss": 5}\n{"step": 11, "lo')
+    history = run(evaluate=on_all, checkpoint=tmp_path / "run", log=make())
+    assert [line["loss"] for line in lines(tmp_path / "log.jsonl")] == history.losses
+    assert [line["step"] for line in lines(tmp_path / "log.jsonl")] == list(range(1, 21))
+
+
+@pytest.mark.parametrize("name", ["tiny", "modern_tiny"])
+@pytest.mark.parametrize("changes", [{}, {"tied": False}])
+def test_operations_equal_those_that_pytorch_counts(name, changes):
+    if changes and name == "tiny":
+        pytest.skip("GPT is tied")
+    model = build(preset(name, vocab_size=13, context_length=11, d_model=24, n_layers=3, **changes))
+    tokens = torch.randint(13, (5, 7))
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        model(tokens).sum().backward()
+    assert flops_per_token(model, 7) * tokens.numel() == counter.get_total_flops()
+
+
+def test_a_log_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "log.jsonl").mkdir()
+    log = RunLog(tmp_path / "log.jsonl", TrainingConfig(steps=1, learning_rate=1), tokens_per_step=1)
+    with pytest.raises(OSError, match=r"log\.jsonl could not be written"):
+        log(History(losses=[1.0], gradient_norms=[2.0], seconds=[0.5]))
