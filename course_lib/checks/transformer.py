@@ -196,7 +196,8 @@ def smoothed_loss(answer: Any, seed: int) -> str:
 def paper_rate(answer: Any, seed: int) -> str:
     """paper_rate(step, d_model, warmup): d_model^-0.5 min(step^-0.5, step warmup^-1.5), step from 1."""
 
-    def rate(choose: Callable = min, d: float = -0.5, s: float = -0.5, w: float = -1.5, first: int = 0) -> Callable:
+    def rate(choose: Callable = min, first: int = 0, **powers: float | int) -> Callable[..., float]:
+        d, s, w = (powers.get(name, usual) for name, usual in (("d", -0.5), ("s", -0.5), ("w", -1.5)))
         return lambda step, C, warmup: C**d * choose((step + first) ** s, (step + first) * warmup**w)
 
     def large(function: Any) -> Any:
