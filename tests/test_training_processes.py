@@ -80,6 +80,8 @@ def torchrun(*arguments, restarts=0):
         str(restarts),
     ]
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1", "COURSE_SCALE": "laptop"}
+    # Else workers started again find the addresses of the dead ones: github.com/pytorch/pytorch/issues/135712.
+    environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     words = [sys.executable, *launch, *map(str, arguments)]
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
