@@ -87,7 +87,6 @@ def beam_search(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Be
     return [one.finished for one in beams]
 
 
-@torch.no_grad()
 def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: BeamConfig) -> Iterator[list[Beams]]:
     """The search as it goes: the beams of every source after each step, until all are over.
 
@@ -101,11 +100,13 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
     beams, searched = [Beams([Hypothesis([], 0.0, 0.0)], []) for _ in rows], list(range(len(rows)))
     parents = [place for place in searched for _ in range(config.n_beams)]
     with _evaluating(model) as device:
-        state = model.start(*_padded(rows, device))
+        with torch.no_grad():
+            state = model.start(*_padded(rows, device))
         for length in range(1, config.max_new_tokens + 1):
-            state = model.reorder(state, torch.tensor(parents, device=device))
             tokens, log_p = _inputs([beams[source] for source in searched], config)
-            logits, state = model.step(tokens.to(device), state)
+            with torch.no_grad():  # not around the yield, which would take the caller's gradients
+                state = model.reorder(state, torch.tensor(parents, device=device))
+                logits, state = model.step(tokens.to(device), state)
             values, places = _likeliest(logits, log_p.to(device), 2 * config.n_beams)
             parents, still = [], []
             for row, source in enumerate(searched):
