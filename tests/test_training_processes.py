@@ -83,7 +83,7 @@ def torchrun(*arguments, restarts=0):
     # Else workers started again find the addresses of the dead ones: github.com/pytorch/pytorch/issues/135712.
     environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     words = [sys.executable, *launch, *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=900)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

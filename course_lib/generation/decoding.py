@@ -52,7 +52,6 @@ def generate(
     return answers
 
 
-@torch.no_grad()
 def steps(
     model: Decoder,
     prompts: Sequence[Sequence[int]],
@@ -69,10 +68,12 @@ def steps(
         sources, written = rows, [[config.begin_token]] * len(rows)
     seen, ended = None, [False] * len(rows)
     with _evaluating(model) as device:
-        state = model.start(*_padded(sources, device))
+        with torch.no_grad():
+            state = model.start(*_padded(sources, device))
         tokens = torch.tensor([row[-1] for row in written], device=device)
         for _ in range(config.max_new_tokens):
-            logits, state = model.step(tokens, state)
+            with torch.no_grad():  # not around the yield, which would take the caller's gradients
+                logits, state = model.step(tokens, state)
             seen = _seen(written, logits) if seen is None else seen
             tokens = choose(logits, seen, config, generator)
             seen.scatter_(1, tokens[:, None], True)
