@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["LearnedPositions", "SinusoidalPositions", "rotary_angles", "rotate", "sinusoidal"]
+__all__ = ["LearnedPositions", "SinusoidalPositions", "rotary_angles", "rotate", "sinusoidal", "turn", "turns"]
+
+Turns = tuple[Float[Tensor, "..."], Float[Tensor, "..."]]  # (T, D), or (B, 1, T, D) where rows differ
 
 
 def sinusoidal(length: int, d_model: int, start: int = 0, base: float | int = 10_000) -> Float[Tensor, "T C"]:
@@ -42,16 +44,25 @@ def rotate(x: Float[Tensor, "*B T D"], start: int = 0, base: float | int = 10_00
     tensor([[1.0000, 0.0000],
             [0.5403, 0.8415]])
     """
-    cos, sin = (table.to(x) for table in _turns(x.shape[-2], x.shape[-1], start, base))
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    return turn(x, _turns(x.shape[-2], x.shape[-1], start, base))
+
+
+def turns(angles: Float[Tensor, "..."]) -> Turns:
+    """What `turn` multiplies with: cosines, and sines, those of the first half negative, for both halves of a head."""
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
+
+
+def turn(x: Float[Tensor, "*B T D"], by: Turns) -> Float[Tensor, "*B T D"]:
+    """(x1 cos - x2 sin, x2 cos + x1 sin) for the two halves x1 and x2 of each head."""
+    cos, sin = (table.to(x) for table in by)
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
 @lru_cache(maxsize=256)  # every layer of every step asks for the same ones
 @torch.inference_mode(False)  # else what generation has kept could not be trained through
-def _turns(length: int, d_head: int, start: int, base: float | int) -> tuple[Tensor, Tensor]:
-    angles = rotary_angles(length, d_head, start, base)
-    return angles.cos(), angles.sin()
+def _turns(length: int, d_head: int, start: int, base: float | int) -> Turns:
+    return turns(rotary_angles(length, d_head, start, base))
 
 
 def _angles(length: int, width: int, start: int, base: float | int) -> Tensor:

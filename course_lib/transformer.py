@@ -36,9 +36,8 @@ class TransformerConfig:
     positions: str = "sinusoidal"  # "sinusoidal", "learned", "rotary" or "none"
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context_length", "d_model", "n_heads", "d_ff"):
-            _demand(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
-        for name in ("n_encoder_layers", "n_decoder_layers"):
+        sizes = ("vocab_size", "context_length", "d_model", "n_heads", "d_ff", "n_encoder_layers", "n_decoder_layers")
+        for name in sizes:
             _demand(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
         _demand(0 <= self.dropout < 1, "dropout must be at least 0 and below 1", self.dropout)
         _demand(self.norm in RESIDUALS, f"norm must be one of {', '.join(RESIDUALS)}", self.norm)

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from course_lib import PROJECT
 from course_lib.generation import BeamConfig, BeamDecoder, beam_search
+from course_lib.generation.decoding import padded
 from course_lib.tokenizers import BPETokenizer, Tokenizer
 from course_lib.training import load_weights, read_about, save_weights
 from course_lib.transformer import Transformer, TransformerConfig
@@ -60,12 +61,8 @@ def tokenized(tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]) -> Pairs:
     sources = [tokenizer.encode(source) for source, _ in pairs]
     if not all(sources):
         raise ValueError(f"each source needs some text, but that of pair {sources.index([])} is empty")
-    return Pairs(_padded(sources), _padded([[BEGIN, *tokenizer.encode(target), END] for _, target in pairs]))
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
+    targets = [[BEGIN, *tokenizer.encode(target), END] for _, target in pairs]
+    return Pairs(*(padded(side)[0] for side in (sources, targets)))
 
 
 def pair_batches(pairs: Pairs, *, batch_tokens: int, near: int = 500) -> Callable[[Generator], Pairs]:

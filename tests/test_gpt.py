@@ -10,10 +10,10 @@ from torch import Generator, nn
 from torch.nn import functional as F
 
 from course_lib.attention import recorded
-from course_lib.attention.grouped import GroupedQueryAttention, turn, turns
+from course_lib.attention.grouped import GroupedQueryAttention, turns_at
 from course_lib.generation import Decoder, GenerationConfig, generate
 from course_lib.gpt import GPT, PRESETS, GPTConfig, ModernGPT, ModernGPTConfig, build, preset
-from course_lib.positions import rotate
+from course_lib.positions import rotate, turn
 
 B, T, V, CONTEXT = 3, 7, 13, 37
 OLD = GPTConfig(vocab_size=V, context_length=CONTEXT, d_model=15, n_layers=3, n_heads=5)
@@ -283,8 +283,8 @@ def test_attention_is_recorded_by_name_and_changes_nothing(config):
 @pytest.mark.parametrize("start", [0, 5])
 def test_turns_are_those_of_rotate(start):
     x = torch.randn(2, 3, T, 10, generator=Generator().manual_seed(0))
-    torch.testing.assert_close(turn(x, turns(torch.arange(start, start + T), 10, 101)), rotate(x, start, 101))
-    each = turns(torch.tensor([[start], [start + 3]])[:, None], 10, 101)  # a position for each row
+    torch.testing.assert_close(turn(x, turns_at(torch.arange(start, start + T), 10, 101)), rotate(x, start, 101))
+    each = turns_at(torch.tensor([[start], [start + 3]])[:, None], 10, 101)  # a position for each row
     moved = turn(x[:, :, :1], each)
     for row, place in enumerate((start, start + 3)):
         torch.testing.assert_close(moved[row], rotate(x[row, :, :1], place, 101))

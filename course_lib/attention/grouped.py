@@ -11,36 +11,20 @@ from torch.nn import functional as F
 from course_lib.attention.functions import scaled_dot_product_attention
 from course_lib.attention.masks import causal_mask
 from course_lib.attention.recording import Recorded
+from course_lib.positions import Turns, turn, turns
 
-__all__ = ["GroupedQueryAttention", "turn", "turns"]
+__all__ = ["GroupedQueryAttention", "turns_at"]
 
-Turns = tuple[Float[Tensor, "..."], Float[Tensor, "..."]]  # (T, D), or (B, 1, T, D) where rows differ
 KeysValues = tuple[Float[Tensor, "B G S D"], Float[Tensor, "B G S D"]]
 
 
-def turns(
+def turns_at(
     places: Int[Tensor, "*B T"], d_head: int, base: float | int = 10_000, dtype: torch.dtype | None = None
 ) -> Turns:
-    """What `turn` multiplies with, for heads at any positions: made once for all layers, (*B, T, D) each.
-
-    The angles of `positions.rotary_angles`; the sines of the first half are negative, as x1 cos - x2 sin needs them.
-    """
+    """What `positions.turn` multiplies with, for heads at any positions: made once for all layers, (*B, T, D) each."""
     frequencies = base ** -(torch.arange(0, d_head, 2, device=places.device) / d_head)
-    angles = places[..., None] * frequencies
-    cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
-    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
-
-
-def turn(x: Float[Tensor, "B H T D"], by: Turns) -> Float[Tensor, "B H T D"]:
-    """Queries or keys turned by their positions' angles, as `positions.rotate` does: Su et al. (2021), section 3.2.
-
-    >>> x = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
-    >>> turn(x, turns(torch.arange(2), 2))
-    tensor([[[[1.0000, 0.0000],
-              [0.5403, 0.8415]]]])
-    """
-    cos, sin = (table.to(x.dtype) for table in by)
-    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+    cos, sin = turns(places[..., None] * frequencies)
+    return cos.to(dtype), sin.to(dtype)
 
 
 class GroupedQueryAttention(Recorded):
@@ -67,15 +51,18 @@ class GroupedQueryAttention(Recorded):
     def forward(
         self,
         x: Float[Tensor, "B T C"],
-        turns: Turns | None = None,
+        by: Turns | None = None,
         past: KeysValues | None = None,
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """`past` is room that ends with x: x's keys and values are put there. `mask` is for a step (T = 1) alone."""
+        """`by` turns queries and keys. `past` is room that ends with x: its keys and values are put there.
+
+        `mask` is for a step (T = 1) alone.
+        """
         width = self.n_kv_heads * self.d_head
         qk, v = self.projection(x).split([x.shape[-1] + width, width], dim=-1)
         qk, v = (part.unflatten(-1, (-1, self.d_head)).transpose(1, 2) for part in (qk, v))  # (B, H or G, T, D)
-        q, k = (qk if turns is None else turn(qk, turns)).split([self.n_heads, self.n_kv_heads], dim=1)
+        q, k = (qk if by is None else turn(qk, by)).split([self.n_heads, self.n_kv_heads], dim=1)
         if past is not None:
             for room, new in zip(past, (k, v), strict=True):
                 room[:, :, -x.shape[1] :] = new

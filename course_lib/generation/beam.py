@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.generation.decoding import Decoder, _evaluating, _padded
+from course_lib.generation.decoding import Decoder, evaluating, padded
 
 __all__ = ["BeamConfig", "BeamDecoder", "Beams", "Hypothesis", "beam_search", "beam_steps"]
 
@@ -99,9 +99,9 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
         raise ValueError(f"each source needs at least one token, but their lengths are {[len(row) for row in rows]}")
     beams, searched = [Beams([Hypothesis([], 0.0, 0.0)], []) for _ in rows], list(range(len(rows)))
     parents = [place for place in searched for _ in range(config.n_beams)]
-    with _evaluating(model) as device:
+    with evaluating(model) as device:
         with torch.no_grad():
-            state = model.start(*_padded(rows, device))
+            state = model.start(*padded(rows, device))
         for length in range(1, config.max_new_tokens + 1):
             tokens, log_p = _inputs([beams[source] for source in searched], config)
             with torch.no_grad():  # not around the yield, which would take the caller's gradients

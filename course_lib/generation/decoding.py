@@ -67,9 +67,9 @@ def steps(
     else:
         sources, written = rows, [[config.begin_token]] * len(rows)
     seen, ended = None, [False] * len(rows)
-    with _evaluating(model) as device:
+    with evaluating(model) as device:
         with torch.no_grad():
-            state = model.start(*_padded(sources, device))
+            state = model.start(*padded(sources, device))
         tokens = torch.tensor([row[-1] for row in written], device=device)
         for _ in range(config.max_new_tokens):
             with torch.no_grad():  # not around the yield, which would take the caller's gradients
@@ -84,7 +84,7 @@ def steps(
             yield [None if over else token for over, token in zip(ended, chosen, strict=True)]
 
 
-def _padded(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+def padded(rows: list[list[int]], device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """The rows as a tensor, zeros at their ends, and their lengths."""
     lengths = [len(row) for row in rows]
     padded = [row + [0] * (max(lengths) - len(row)) for row in rows]
@@ -100,7 +100,7 @@ def _seen(written: list[list[int]], logits: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(model: Decoder) -> Iterator[torch.device]:
+def evaluating(model: Decoder) -> Iterator[torch.device]:
     """The model in evaluation mode, where it has modes, afterwards as it was; gives its device."""
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     training = [module for module in modules if module.training]

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.attention.grouped import GroupedQueryAttention, turns
+from course_lib.attention.grouped import GroupedQueryAttention, turns_at
 from course_lib.gpt.config import GPTConfig, ModernGPTConfig
 from course_lib.gpt.decoding import DecoderOnly, Past
 
@@ -136,7 +136,7 @@ class ModernGPT(DecoderOnly):
     ) -> Float[Tensor, "B T C"]:
         """What the last block makes of tokens at these positions, normalised."""
         x = self.embedding(tokens)
-        by = turns(places[:, None], self.blocks[0].attention.d_head, self.config.rotary_base, x.dtype)
+        by = turns_at(places[:, None], self.blocks[0].attention.d_head, self.config.rotary_base, x.dtype)
         for block, keys_values in zip(self.blocks, past, strict=True):
             x = block(x, by, keys_values, mask)
         return self.norm(x)
