@@ -60,9 +60,10 @@ class GroupedQueryAttention(Recorded):
         `mask` is for a step (T = 1) alone.
         """
         width = self.n_kv_heads * self.d_head
-        qk, v = self.projection(x).split([x.shape[-1] + width, width], dim=-1)
-        qk, v = (part.unflatten(-1, (-1, self.d_head)).transpose(1, 2) for part in (qk, v))  # (B, H or G, T, D)
-        q, k = (qk if by is None else turn(qk, by)).split([self.n_heads, self.n_kv_heads], dim=1)
+        parts = self.projection(x).split([x.shape[-1], width, width], dim=-1)
+        q, k, v = (part.unflatten(-1, (-1, self.d_head)).transpose(1, 2) for part in parts)  # (B, H or G, T, D)
+        if by is not None:
+            q, k = turn(q, by), turn(k, by)
         if past is not None:
             for room, new in zip(past, (k, v), strict=True):
                 room[:, :, -x.shape[1] :] = new

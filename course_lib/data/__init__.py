@@ -6,6 +6,7 @@ from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
 from course_lib.data.reviews import movie_reviews
 from course_lib.data.texts import shakespeare, wikipedia
+from course_lib.data.weights import smollm2_file
 from course_lib.data.words import analogies, glove, word_similarity
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "movie_reviews",
     "pronunciations",
     "shakespeare",
+    "smollm2_file",
     "status",
     "wikipedia",
     "word_similarity",

