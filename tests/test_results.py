@@ -9,11 +9,13 @@ from course_lib.results import __main__ as command
 from course_lib.results import (
     _training,
     count_vectors,
+    gpt_shakespeare,
     memory,
     neural_language_model,
     ngrams,
     overfitting,
     recurrent_models,
+    speed_run,
     transformer_ablations,
     translation,
     word2vec,
@@ -27,6 +29,11 @@ CHEAP = {
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
         ["development"],
+    ),
+    "gpt_shakespeare": (
+        lambda: gpt_shakespeare.row("GPT, characters", 400, 0.008, 0),
+        ["system", "steps", "seed"],
+        ["validation"],
     ),
     "memory": (
         lambda: memory.row("RNN", 5, 0.001, 0),
@@ -52,6 +59,11 @@ CHEAP = {
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "speed_run": (
+        lambda: speed_run.row("none", [], 40),
+        ["change", "before", "budget", "split"],
+        ["loss"],
     ),
     "transformer_ablations": (
         lambda: transformer_ablations.row("none", 0, 100),
@@ -105,7 +117,7 @@ def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
     assert (len(pairs["development"]), len(pairs["test"])) == (71, 142)
 
 
-@pytest.mark.parametrize("name", ["ngrams", "neural_language_model", "recurrent_models"])
+@pytest.mark.parametrize("name", ["gpt_shakespeare", "ngrams", "neural_language_model", "recurrent_models"])
 def test_only_what_is_best_on_the_validation_plays_is_scored_on_the_test_plays(name):
     rows = results.load(name)["rows"]
     [tested] = [row for row in rows if row["test"]]

@@ -17,8 +17,12 @@ def characters(split: str) -> np.ndarray:
     return np.array([numbers[character] for character in data.shakespeare(split)])
 
 
-def bits(nats: np.ndarray) -> list[float]:
-    """Bits per character, with the ends of the 95% interval over blocks of the text, from -ln p of each character."""
-    starts = np.arange(0, len(nats), BLOCK)
-    interval = bootstrap_interval(bits_per_character, np.add.reduceat(nats, starts), np.diff(starts, append=len(nats)))
-    return [round(end, 4) for end in interval]
+def bits(nats: np.ndarray, lengths: np.ndarray | None = None) -> list[float]:
+    """Bits per character, with the ends of the 95% interval over blocks of the text, from -ln p of each character.
+
+    Where what is predicted are tokens, `lengths` says how many characters each has.
+    """
+    lengths = np.ones(len(nats), dtype=int) if lengths is None else lengths
+    starts = np.unique(np.searchsorted(lengths.cumsum(), np.arange(0, lengths.sum(), BLOCK), side="right"))
+    sums = np.add.reduceat(nats, starts), np.add.reduceat(lengths, starts)
+    return [round(end, 4) for end in bootstrap_interval(bits_per_character, *sums)]

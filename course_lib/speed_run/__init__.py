@@ -1,0 +1,35 @@
+"""A race: who reaches the lowest loss on characters of Shakespeare in one budget of time?
+
+An Entry is a model put together from Parts, and how it is trained; `race` trains it. Its budget is the time in which
+the RECIPE takes so many steps: `steps_within`.
+"""
+
+from course_lib.speed_run.parts import (
+    GPTOfParts,
+    NgramEmbedding,
+    NormedAttention,
+    Parts,
+    PlaceEmbedding,
+    SquaredReLU,
+    TokenEmbedding,
+    rotary_turns,
+    silent_outputs,
+)
+from course_lib.speed_run.race import RECIPE, Entry, held_out_losses, race, steps_within
+
+__all__ = [
+    "RECIPE",
+    "Entry",
+    "GPTOfParts",
+    "NgramEmbedding",
+    "NormedAttention",
+    "Parts",
+    "PlaceEmbedding",
+    "SquaredReLU",
+    "TokenEmbedding",
+    "held_out_losses",
+    "race",
+    "rotary_turns",
+    "silent_outputs",
+    "steps_within",
+]

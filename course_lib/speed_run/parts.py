@@ -1,0 +1,178 @@
+"""A GPT of parts that can be exchanged one by one, for the race to a low loss within a budget of time.
+
+Axes: B batch, T position, H heads, G heads of keys and values, S position of a key, D per-head width, C d_model,
+V vocabulary.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_lib.attention.grouped import GroupedQueryAttention, turns_at
+from course_lib.gpt.models import Block, FeedForward, initialise
+from course_lib.positions import Turns
+
+__all__ = [
+    "GPTOfParts",
+    "NgramEmbedding",
+    "NormedAttention",
+    "Parts",
+    "PlaceEmbedding",
+    "SquaredReLU",
+    "TokenEmbedding",
+    "no_turns",
+    "rotary_turns",
+    "silent_outputs",
+]
+
+
+class PlaceEmbedding(nn.Module):
+    """A vector for the token and one for its place, added: GPT's."""
+
+    def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
+        super().__init__()
+        self.token, self.place = nn.Embedding(vocab_size, d_model), nn.Embedding(context_length, d_model)
+
+    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+        return self.token(tokens) + self.place.weight[: tokens.shape[1]]
+
+
+class TokenEmbedding(nn.Module):
+    """A vector for the token alone: its place is told elsewhere, or not at all."""
+
+    def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
+        super().__init__()
+        self.token = nn.Embedding(vocab_size, d_model)
+
+    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+        return self.token(tokens)
+
+
+class NgramEmbedding(TokenEmbedding):
+    """A vector for the token, and one for each n-gram of 2, 3 and 4 tokens that ends with it, added.
+
+    For each n there are 4,096 vectors, zeros at first; which of them an n-gram has is a matter of chance (a hash), and
+    some share one: fastText's way with the n-grams of a word (Bojanowski et al., 2017, section 3.2), before a language
+    model on bytes in Pagnoni et al. (2024, section 3.2.1). Before the first token stand tokens number 0.
+
+    >>> embedding = NgramEmbedding(vocab_size=11, context_length=8, d_model=6)
+    >>> embedding(torch.tensor([[1, 2, 3]])).shape
+    torch.Size([1, 3, 6])
+    """
+
+    LENGTHS, ROWS = (2, 3, 4), 4096
+
+    def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
+        super().__init__(vocab_size, context_length, d_model)
+        self.table = nn.Parameter(torch.zeros(len(self.LENGTHS) * self.ROWS, d_model))
+
+    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+        return super().forward(tokens) + F.embedding(self.rows(tokens), self.table).sum(dim=0)
+
+    def rows(self, tokens: Int[Tensor, "B T"]) -> Int[Tensor, "N B T"]:
+        """The rows of the table that belong to the n-grams ending at each token, one for each n."""
+        code, found = tokens, []
+        for number, length in enumerate(self.LENGTHS):
+            code = (code * 31_337 + F.pad(tokens, (length - 1, 0))[:, : tokens.shape[1]] + 1) % 2_147_483_647
+            found.append(code % self.ROWS + number * self.ROWS)
+        return torch.stack(found)
+
+
+class NormedAttention(GroupedQueryAttention):
+    """Queries and keys are brought to one length (QK norm), so that no score can run away.
+
+    RMSNorm without a gain, of each head: Henry et al. (2020), and Dehghani et al. (2023) at scale. A turn leaves
+    lengths as they are, so the norm may follow it.
+    """
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        q, k = (F.rms_norm(part, part.shape[-1:]) for part in (q, k))
+        return super()._attend(q, k, v, mask)
+
+
+class SquaredReLU(nn.Module):
+    """W_2 max(0, W_1 x)²: So et al. (2021, Primer), section 3."""
+
+    def __init__(self, d_model: int, d_ff: int) -> None:
+        super().__init__()
+        self.hidden, self.output = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
+
+    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        return self.output(F.relu(self.hidden(x)).square())
+
+
+def no_turns(length: int, d_head: int) -> None:
+    """Queries and keys stay as they are."""
+
+
+def rotary_turns(length: int, d_head: int) -> Turns:
+    """Rotary positions (Su et al., 2021): what turns the queries and keys of so many places."""
+    return turns_at(torch.arange(length), d_head)
+
+
+def silent_outputs(model: nn.Module) -> None:
+    """GPT's first weights, but each sublayer begins by adding nothing: its output matrix is 0.
+
+    Zhang, Dauphin and Ma (2019, Fixup), section 3, have it for residual networks.
+    """
+    initialise(model)
+    for block in model.blocks:
+        for sublayer in (block.attention, block.feed_forward):
+            nn.init.zeros_(sublayer.output.weight)
+
+
+def attention(d_model: int) -> GroupedQueryAttention:
+    """Four heads, with biases: GPT's."""
+    return GroupedQueryAttention(d_model, 4, 4, bias=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a model is put together from: sizes, and functions that make its parts. As it stands, a small GPT."""
+
+    n_layers: int = 4
+    d_model: int = 128
+    context_length: int = 64
+    embedding: Callable[[int, int, int], nn.Module] = PlaceEmbedding  # of vocab_size, context_length, d_model
+    turns: Callable[[int, int], Turns | None] = no_turns  # of context_length, d_head
+    norm: Callable[[int], nn.Module] = nn.LayerNorm  # of d_model
+    attention: Callable[[int], GroupedQueryAttention] = attention  # of d_model
+    feed_forward: Callable[[int], nn.Module] = lambda d_model: FeedForward(d_model, 4 * d_model)
+    tied: bool = True  # one matrix embeds and gives the logits
+    first_weights: Callable[[nn.Module], None] = initialise
+
+
+class GPTOfParts(nn.Module):
+    """A decoder-only model of the parts given.
+
+    >>> GPTOfParts(Parts(), vocab_size=11)(torch.tensor([[1, 2, 3]])).shape
+    torch.Size([1, 3, 11])
+    """
+
+    def __init__(self, parts: Parts, vocab_size: int) -> None:
+        super().__init__()
+        d_model = parts.d_model
+        self.config = parts
+        self.embedding = parts.embedding(vocab_size, parts.context_length, d_model)
+        self.blocks = nn.ModuleList(
+            Block([parts.norm(d_model), parts.norm(d_model)], parts.attention(d_model), parts.feed_forward(d_model))
+            for _ in range(parts.n_layers)
+        )
+        self.norm = parts.norm(d_model)
+        self.output = nn.Linear(d_model, vocab_size, bias=False)
+        if parts.tied:
+            self.output.weight = self.embedding.token.weight
+        self.by = parts.turns(parts.context_length, self.blocks[0].attention.d_head)
+        parts.first_weights(self)
+
+    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """The logits of what follows each token, given it and those before it."""
+        by = self.by and tuple(part[: tokens.shape[1]] for part in self.by)
+        x = self.embedding(tokens)
+        for block in self.blocks:
+            x = block(x, by)
+        return self.output(self.norm(x))

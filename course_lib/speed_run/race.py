@@ -1,0 +1,123 @@
+"""The race: what an entry is, how many steps its time allows, its training and its score.
+
+Axes: B batch, T position, V vocabulary.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from course_lib import data
+from course_lib.speed_run.parts import GPTOfParts, Parts
+from course_lib.tokenizers import CharTokenizer
+from course_lib.training import Execution, History, TrainingConfig, adamw, random_windows, train, windows
+
+__all__ = ["RECIPE", "Entry", "held_out_losses", "race", "steps_within"]
+
+HELD_OUT = 100_000  # characters of the validation plays, or of the test plays, that score an entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What races: a model's parts, and how it is trained. As it stands, the recipe that all others change.
+
+    That is nanoGPT's published recipe for a CPU, except that the learning rate falls towards 0, not to a tenth.
+    """
+
+    parts: Parts = field(default_factory=Parts)
+    batch_size: int = 12  # windows
+    learning_rate: float = 0.001
+    schedule: str = "cosine"  # or "trapezoid": from the end of the warmup a straight way down to 0
+    optimiser: Callable[[nn.Module, TrainingConfig], torch.optim.Optimizer] = adamw
+    execution: Execution = field(default_factory=Execution)
+
+
+RECIPE = Entry()
+
+
+@cache
+def _text(split: str) -> Tensor:
+    """A split of Shakespeare as numbers of characters."""
+    return torch.tensor(_characters().encode(data.shakespeare(split)))
+
+
+@cache
+def _characters() -> CharTokenizer:
+    return CharTokenizer.train(data.shakespeare("train"))
+
+
+def _first_weights(entry: Entry, seed: int) -> GPTOfParts:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return GPTOfParts(entry.parts, _characters().vocab_size)
+
+
+def _loss(model: nn.Module, batch: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]) -> Tensor:
+    """The cross-entropy of a batch of windows, in nats a character."""
+    inputs, targets = batch
+    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+
+
+def _draw(entry: Entry) -> Callable[[Generator], tuple[Tensor, Tensor]]:
+    return random_windows(_text("train"), batch_size=entry.batch_size, context_length=entry.parts.context_length)
+
+
+def _config(entry: Entry, steps: int, seed: int) -> TrainingConfig:
+    warmup = steps // 20
+    return TrainingConfig(
+        steps=steps,
+        learning_rate=entry.learning_rate,
+        warmup_steps=warmup,
+        schedule=entry.schedule,
+        decay_steps=steps - warmup if entry.schedule == "trapezoid" else 0,
+        weight_decay=0.1,
+        beta2=0.99,
+        seed=seed,
+    )
+
+
+def race(entry: Entry, steps: int, seed: int = 0, **options: Any) -> tuple[GPTOfParts, History]:
+    """A model after so many steps on the training plays, and what happened; `options` are for `training.train`."""
+    if entry.execution.compile:
+        torch.compiler.reset()  # it would give up translating after eight models
+    model = _first_weights(entry, seed)
+    how = {"optimiser": entry.optimiser, "execution": entry.execution}
+    history = train(model, _loss, _draw(entry), _config(entry, steps, seed), **how, **options)
+    return model, history
+
+
+@torch.no_grad()
+def held_out_losses(model: nn.Module, split: str = "validation") -> np.ndarray:
+    """-ln p of the first characters of a split, in nats, in windows that do not overlap: each begins afresh."""
+    inputs, targets = windows(_text(split)[:HELD_OUT], model.config.context_length)
+    rows = max(1, 4096 // model.config.context_length)
+    parts = zip(inputs.split(rows), targets.split(rows), strict=True)
+    each = [F.cross_entropy(model(x).transpose(1, 2), y, reduction="none") for x, y in parts]
+    return torch.cat(each).flatten().double().numpy()
+
+
+def steps_within(entry: Entry, recipe_steps: int, rounds: int = 5) -> int:
+    """How many steps an entry can take in the time in which the recipe takes `recipe_steps`.
+
+    The two are timed by turns, a dozen steps at a time and in processor time, so that what else the machine does
+    matters little. The first steps, in which torch.compile translates, are left out.
+    """
+    if entry == RECIPE:
+        return recipe_steps
+    ratios = [_seconds_a_step(RECIPE) / _seconds_a_step(entry) for _ in range(rounds)]
+    return max(1, round(recipe_steps * statistics.median(ratios)))
+
+
+def _seconds_a_step(entry: Entry) -> float:
+    ends: list[float] = []
+    race(entry, 12, show=False, log=lambda history: ends.append(time.process_time()))
+    return statistics.median(np.diff(ends[2:]).tolist())
