@@ -1,7 +1,8 @@
 """Ours beside the peer on the same work, by turns in one process: `python3 course.py bench [NAME]`.
 
-Each pair runs seven rounds, ours and theirs in turn. Printed are each one's median and range in seconds, and the median
-and range of the rounds' ratios: above 1, ours is faster.
+Each pair runs seven rounds (where one is long, as many as its benchmark says), ours and theirs in turn. Printed are
+each one's median and range in seconds, and those of the rounds' ratios: above 1, ours is faster. A race gives
+both the same time, and prints what they reach in it.
 """
 
 import copy
@@ -18,12 +19,12 @@ import nltk.lm
 import numpy as np
 import tokenizers
 import torch
-import transformers
+from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
+from bench_pretrained import decoding, loading
 from nltk.util import everygrams
 
 from course_lib import data, embeddings
 from course_lib.attention import causal_mask
-from course_lib.gpt import GPT, GPTConfig
 from course_lib.ngrams import add_k, count_ngrams
 from course_lib.recurrent import GRU
 from course_lib.tokenizers import BPETokenizer, WordTokenizer
@@ -190,35 +191,6 @@ def _training_step(model: torch.nn.Module, batch: Pairs) -> Callable[[], None]:
     return step
 
 
-def gpt_step() -> Iterator[tuple[str, Callable, Callable]]:
-    """A training step of GPT, all rows of a batch; the peer is Transformers' GPT2LMHeadModel, the same in all else."""
-    for n_layers, n_heads, d_model, length, rows in ((4, 4, 128, 64, 12), (6, 6, 384, 256, 16)):
-        sizes = {"n_layer": n_layers, "n_head": n_heads, "n_embd": d_model, "n_positions": length, "vocab_size": 97}
-        off = {"embd_pdrop": 0, "attn_pdrop": 0, "resid_pdrop": 0, "use_cache": False}
-        ids = {"bos_token_id": None, "eos_token_id": None}
-        config = GPTConfig(vocab_size=97, context_length=length, d_model=d_model, n_layers=n_layers, n_heads=n_heads)
-        ours = GPT(config)
-        theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **off, **ids)).train()
-        tokens = torch.randint(97, (rows, length + 1), generator=torch.Generator().manual_seed(0))
-        yield (
-            f"{n_layers} x {d_model}, {rows} x {length} tokens",
-            _language_model_step(ours, ours, tokens),
-            _language_model_step(theirs, lambda inputs, model=theirs: model(inputs).logits, tokens),
-        )
-
-
-def _language_model_step(model: torch.nn.Module, logits: Callable, tokens: torch.Tensor) -> Callable[[], None]:
-    optimise = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].flatten()
-
-    def step() -> None:
-        optimise.zero_grad()
-        torch.nn.functional.cross_entropy(logits(inputs).flatten(0, 1), targets).backward()
-        optimise.step()
-
-    return step
-
-
 BENCHMARKS = {
     "neighbours": neighbours,
     "analogies": analogies,
@@ -229,21 +201,31 @@ BENCHMARKS = {
     "recurrent": recurrent,
     "transformer_step": transformer_step,
     "gpt_step": gpt_step,
+    "gpt2_step_gpu": gpt2_step_gpu,
+    "loading": loading,
+    "decoding": decoding,
 }
+RACES = {"gpt_race": gpt_race}
+ROUNDS = 7
 
 
 def main(names: list[str]) -> int:
     """Returns the exit code: 0, or 2 for an unknown name."""
-    if unknown := set(names) - set(BENCHMARKS):
-        print(f"no benchmark is called {sorted(unknown)[0]!r}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+    if unknown := set(names) - BENCHMARKS.keys() - RACES.keys():
+        known = ", ".join([*BENCHMARKS, *RACES])
+        print(f"no benchmark is called {sorted(unknown)[0]!r}; there are {known}", file=sys.stderr)
         return 2
-    print(f"{'work':34}{'ours, s':>22}{'peer, s':>22}{'ratio':>18}")
-    for name in names or BENCHMARKS:
+    print(f"{'work':34}{'ours, s':>24}{'peer, s':>24}{'ratio':>18}")
+    for name in names or [*BENCHMARKS, *RACES]:
+        if name in RACES:
+            RACES[name]()
+            continue
         for work, ours, theirs in BENCHMARKS[name]():
             ours(), theirs()  # warm up: caches and first calls are not the work
-            mine, peer = zip(*((_seconds(ours), _seconds(theirs)) for _ in range(7)), strict=True)
+            rounds = getattr(BENCHMARKS[name], "rounds", ROUNDS)
+            mine, peer = zip(*((_seconds(ours), _seconds(theirs)) for _ in range(rounds)), strict=True)
             ratios = [p / m for m, p in zip(mine, peer, strict=True)]
-            figures = f"{_spread(mine, 3):>22}{_spread(peer, 3):>22}{_spread(ratios, 1):>18}"
+            figures = f"{_spread(mine, 3):>24}{_spread(peer, 3):>24}{_spread(ratios, 1):>18}"
             print(f"{f'{name}, {work}':34}{figures}", flush=True)
     return 0
 
