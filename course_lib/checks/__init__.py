@@ -15,7 +15,9 @@ import torch
 
 from course_lib.checks.progress import record_passed
 
-__all__ = ["Mistake", "Verdict", "compare", "exercise", "same"]
+__all__ = ["Changes", "Mistake", "Verdict", "compare", "exercise", "same", "variants"]
+
+Changes = dict[str, dict[str, Any]]  # of a mistake's words, what is other in the right function to make it
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ def compare(
         if all(_same_outcome(got, _outcome(wrong, case)) for case, got, _ in results):
             raise Mistake(words)
     _differ(*wrong_results[0])
+
+
+def variants(function: Callable[..., Any], changes: Changes) -> list[tuple[Callable[..., Any], str]]:
+    """Mistakes for `compare`: the right function, which takes what can go wrong as keywords, with each change."""
+    return [(functools.partial(function, **change), words) for words, change in changes.items()]
 
 
 def _outcome(function: Callable[..., Any], case: tuple[Any, ...]) -> Any:

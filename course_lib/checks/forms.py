@@ -6,7 +6,7 @@ from typing import Any
 
 from course_lib.checks import Mistake
 
-__all__ = ["as_list", "as_number"]
+__all__ = ["as_list", "as_number", "as_whole"]
 
 
 def as_list(answer: Any) -> Any:
@@ -32,6 +32,16 @@ def as_number(answer: Any) -> Any:
         return float(result) if isinstance(result, numbers.Real) else result
 
     return _giving(answer, one)
+
+
+def as_whole(answer: Any) -> Any:
+    """The same function with its result as an int where it is a whole number in another form."""
+
+    def whole(result: Any) -> Any:
+        result = result.item() if getattr(result, "ndim", None) == 0 else result
+        return int(result) if isinstance(result, float) and result.is_integer() else result
+
+    return _giving(answer, whole)
 
 
 def _giving(answer: Any, form: Callable[[Any], Any]) -> Any:

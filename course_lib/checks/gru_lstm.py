@@ -1,6 +1,5 @@
 """Checks of the notebook gru_lstm."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from course_lib.checks import Mistake, compare, exercise
+from course_lib.checks import Mistake, compare, exercise, variants
 from course_lib.checks.forms import as_number
 
 __all__ = ["flip_update_gate", "gru_step", "half_life", "leaky", "lstm_step", "nucleus"]
@@ -147,7 +146,7 @@ def gru_step(answer: Any, seed: int) -> str:
         "the old state counts z, not 1: the two shares add up to 1.": {"mix": lambda n, h, z: (1 - z) * n + h},
         "return the new state alone, not the gates too.": {"mix": lambda n, h, z: (n, z)},
     }
-    mistakes = [(functools.partial(_gru, **change), words) for words, change in other.items()]
+    mistakes = variants(_gru, other)
     mistakes += [
         (lambda *inputs: _gru(*inputs[:-1], 0 * inputs[-1]), "the bias b_h is missing."),
         (lambda *inputs: _gru(*inputs[:-2], 0 * inputs[-2], inputs[-1]), "the bias b_x is missing."),
@@ -229,7 +228,7 @@ def lstm_step(answer: Any, seed: int) -> str:
         "return two things: h' and c'; this is h'.": {"results": lambda out, new: out},
         "return two things: h' and c'; this is c'.": {"results": lambda out, new: new},
     }
-    mistakes = [(functools.partial(_lstm, **change), words) for words, change in other.items()]
+    mistakes = variants(_lstm, other)
     mistakes += [
         (lambda *inputs: _lstm(*inputs[:-1], 0 * inputs[-1]), "the bias b_h is missing."),
         (lambda *inputs: _lstm(*inputs[:-2], 0 * inputs[-2], inputs[-1]), "the bias b_x is missing."),

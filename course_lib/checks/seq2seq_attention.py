@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from course_lib.checks import Mistake, compare, exercise
+from course_lib.checks import Changes, Mistake, compare, exercise, variants
 from course_lib.checks._seq2seq_attention import (
     Beam,
     Toy,
@@ -169,7 +169,7 @@ def greedy(answer: Any, seed: int) -> str:
         "you take the least likely token: argmax.": {"pick": torch.argmin},
         "neither BEGIN nor END is part of the answer.": {"keep_begin": True, "keep_end": True},
     }
-    mistakes = [(functools.partial(loop, **change), words) for words, change in other.items()]
+    mistakes = variants(loop, other)
     toys = [Toy(seed + number, end=2, ends=ends) for number, ends in enumerate((4, 6, 15, 0))]
     cases = [(toy, source, 1, 2, 8) for toy, source in zip(toys, ([3, 4], [5], [6, 6, 3], [4]), strict=True)]
     cases.append((Toy(seed + 9, end=0, ends=3), [3, 3], 5, 0, 5))
@@ -189,7 +189,7 @@ def additive_weights(answer: Any, seed: int) -> str:
     def bare(scores: Tensor, mask: Tensor) -> Tensor:
         return scores
 
-    other: dict[str, dict[str, Any]] = {
+    other: Changes = {
         "the weights of one sentence must sum to 1: softmax over the keys (dim=1), not over the sentences.": {
             "scale": lambda s: s.softmax(0).nan_to_num()
         },
@@ -211,7 +211,7 @@ def additive_weights(answer: Any, seed: int) -> str:
         "these are logarithms of weights: softmax, not log_softmax.": {"scale": lambda s: s.log_softmax(1)},
     }
     mistakes: list[tuple[Callable[..., Any], str]] = [
-        *((functools.partial(weights, **change), words) for words, change in other.items()),
+        *variants(weights, other),
         (
             lambda *inputs: weights(*inputs[:4], torch.ones_like(inputs[4]), inputs[5]),
             "v is missing: it weighs the components of the tanh.",

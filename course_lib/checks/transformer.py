@@ -1,13 +1,12 @@
 """Checks of the notebook transformer."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from course_lib.checks import compare, exercise
+from course_lib.checks import Changes, compare, exercise, variants
 from course_lib.checks._transformer import Sublayer, block, cached, normalised, numbers, parallel, pieces, smoothed
 from course_lib.checks.forms import as_number
 
@@ -54,7 +53,7 @@ def layer_norm(answer: Any, seed: int) -> str:
         "gain and bias are swapped: y * gain + bias.": {"scale": lambda y, gain, bias: y * bias + gain},
         "first times the gain, then plus the bias.": {"scale": lambda y, gain, bias: (y + bias) * gain},
     }
-    mistakes = [(functools.partial(normalised, **change), words) for words, change in other.items()]
+    mistakes = variants(normalised, other)
     hand = torch.tensor([[[1.0, 3.0, 1.0, 3.0], [5.0, 5.0, 5.0, 5.0]]])
     cases = [(hand, torch.tensor([1.0, 1.0, 2.0, 2.0]), torch.tensor([0.0, 0.0, 0.0, 1.0]))]
     for number, shape in enumerate([(3, 7, 5), (2, 3, 11)]):
@@ -87,7 +86,7 @@ def decoder_block(answer: Any, seed: int) -> str:
 
     names = ("attend", "look", "feed_forward")
     swapped = "the two inputs of look are swapped: x asks (queries), memory is looked at (keys and values)."
-    other: dict[str, dict[str, Any]] = {
+    other: Changes = {
         "no residual is there: x = x + sublayer(norm(x)), three times.": {"residual": bare},
         "this is post-norm, as in 2017: here each norm stands before its sublayer, x + sublayer(norm(x)).": {
             "residual": post
@@ -108,7 +107,7 @@ def decoder_block(answer: Any, seed: int) -> str:
         other[f"the residual around {name} is missing: x + ..."] = {"forms": {n: bare}}
         other[f"the norm before {name} is missing."] = {"forms": {n: no_norm}}
         other[f"{name} is missing."] = {"order": tuple(k for k in range(3) if k != n)}
-    mistakes = [(functools.partial(block, **change), words) for words, change in other.items()]
+    mistakes = variants(block, other)
     mistakes.append((parallel, "each sublayer works on what the one before left: overwrite x after each."))
     cases = [(*numbers(seed + S, (2, 3, 5), (2, S, 5)), *pieces(seed, 5)) for S in (7, 3)]
     compare(_detached(answer), block, cases, mistakes)
@@ -143,7 +142,7 @@ def parameter_count(answer: Any, seed: int) -> str:
         "there are two last LayerNorms, one after the encoder and one after the decoder.": {"last": 1},
         "biases and LayerNorms are missing.": {"bias": 0, "norm": 0},
     }
-    mistakes = [(functools.partial(count, **change), words) for words, change in other.items()]
+    mistakes = variants(count, other)
     drawn = torch.randint(2, 40, (2, 5), generator=Generator().manual_seed(seed)).tolist()
     cases = [(11, 3, 5, 1, 1), (2000, 128, 512, 2, 3), *map(tuple, drawn)]
     compare(answer, count, cases, mistakes)
@@ -181,7 +180,7 @@ def smoothed_loss(answer: Any, seed: int) -> str:
             "mixed": lambda right, every, e, V: -((1 - e) * (-right).exp() + e / V).log()
         },
     }
-    mistakes = [(functools.partial(smoothed, **change), words) for words, change in other.items()]
+    mistakes = variants(smoothed, other)
     cases = [(torch.tensor([[0.0, 0.0, 0.0], [0.7, 0.2, 0.1]]).log_softmax(-1), torch.tensor([2, 0]), 0.3)]
     for number, (N, V) in enumerate(((7, 5), (11, 13))):
         (logits,) = numbers(seed + number, (N, V))
@@ -231,7 +230,7 @@ def paper_rate(answer: Any, seed: int) -> str:
 @exercise
 def cached_step(answer: Any, seed: int) -> str:
     """cached_step(x, keys, values, W_q, W_k, W_v): one token more; output (1, D), and the caches, one row longer."""
-    other: dict[str, dict[str, Any]] = {
+    other: Changes = {
         "a token may look at itself: add its key and value first, then look.": {
             "seen": lambda keys, values: (keys[:-1], values[:-1])
         },
@@ -259,7 +258,7 @@ def cached_step(answer: Any, seed: int) -> str:
         },
         "the query asks, x @ W_q: you ask with the key.": {"asked": lambda q, k, v: k},
     }
-    mistakes = [(functools.partial(cached, **change), words) for words, change in other.items()]
+    mistakes = variants(cached, other)
     cases = []
     for t, (C, D) in ((4, (5, 3)), (0, (7, 3)), (6, (3, 11))):
         cases.append(tuple(numbers(seed + t, (1, C), (t, D), (t, D), *[(C, D)] * 3)))
