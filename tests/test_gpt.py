@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 
 import pytest
 import torch
@@ -261,6 +262,18 @@ def test_half_precision_throughout(config):
     assert logits.dtype == state.cache.dtype == torch.bfloat16
     expected = _model(config)(tokens)[torch.arange(B), lengths]
     assert (logits - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@every_model
+def test_the_stream_has_the_precision_of_autocast(config):
+    model, streams = _model(config).float(), []
+    expected = model(_tokens())
+    for block in model.blocks:
+        block.register_forward_hook(lambda block, inputs, stream: streams.append(stream.dtype))
+    with torch.autocast("cpu", dtype=torch.bfloat16), warnings.catch_warnings(action="error"):
+        logits = model(_tokens())
+    assert streams == [torch.bfloat16] * 3
+    assert 0 < (logits - expected).abs().max() < 0.05 * expected.abs().max()
 
 
 @every_model

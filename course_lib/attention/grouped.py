@@ -5,12 +5,13 @@ Axes: B batch, T position, S position of a key, H heads, G heads of keys and val
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from course_lib.attention.functions import scaled_dot_product_attention
 from course_lib.attention.masks import causal_mask
 from course_lib.attention.recording import Recorded
+from course_lib.linear import Linear
 from course_lib.positions import Turns, turn, turns
 
 __all__ = ["GroupedQueryAttention", "turns_at"]
@@ -45,8 +46,8 @@ class GroupedQueryAttention(Recorded):
         if n_heads % n_kv_heads:
             raise ValueError(f"n_kv_heads must divide n_heads, but they are {n_kv_heads} and {n_heads}")
         self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_model // n_heads
-        self.projection = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * self.d_head, bias=bias)
-        self.output = nn.Linear(d_model, d_model, bias=bias)
+        self.projection = Linear(d_model, (n_heads + 2 * n_kv_heads) * self.d_head, bias=bias)
+        self.output = Linear(d_model, d_model, bias=bias)
 
     def forward(
         self,

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from course_lib.attention.grouped import KeysValues
 from course_lib.gpt.config import GPTConfig, ModernGPTConfig
+from course_lib.linear import linear
 
 __all__ = ["DecoderOnly", "State"]
 
@@ -109,7 +109,7 @@ class DecoderOnly(_Stepwise):
 
     def logits(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
         """How well what was read fits each token's vector: one matrix embeds and gives the logits."""
-        return F.linear(x, self.embedding.weight)
+        return linear(x, self.embedding.weight)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """The logits of what follows each token, given it and those before it.

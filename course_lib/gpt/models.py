@@ -5,6 +5,7 @@ Axes: B batch, T position, C d_model, V vocabulary.
 
 import math
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 from course_lib.attention.grouped import GroupedQueryAttention, turns_at
 from course_lib.gpt.config import GPTConfig, ModernGPTConfig
 from course_lib.gpt.decoding import DecoderOnly, Past
+from course_lib.linear import Linear
 
 __all__ = ["GPT", "Block", "FeedForward", "ModernGPT", "SwiGLU", "build", "initialise"]
 
@@ -21,7 +23,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()
-        self.hidden, self.output = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
+        self.hidden, self.output = Linear(d_model, d_ff), Linear(d_ff, d_model)
 
     def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
         return self.output(F.gelu(self.hidden(x), approximate="tanh"))
@@ -32,12 +34,19 @@ class SwiGLU(nn.Module):
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()
-        self.hidden = nn.Linear(d_model, 2 * d_ff, bias=False)
-        self.output = nn.Linear(d_ff, d_model, bias=False)
+        self.hidden = Linear(d_model, 2 * d_ff, bias=False)
+        self.output = Linear(d_ff, d_model, bias=False)
 
     def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
         gate, value = self.hidden(x).chunk(2, dim=-1)
         return self.output(F.silu(gate) * value)
+
+
+class RMSNorm(nn.RMSNorm):
+    """PyTorch's, with its weights in the precision of x: for two precisions it has no fused kernel."""
+
+    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
 
 
 class Block(nn.Module):
@@ -96,7 +105,7 @@ class GPT(DecoderOnly):
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
         """What the last block makes of tokens at these positions, normalised."""
-        x = self.dropout(self.embedding(tokens) + self.positions(places))
+        x = as_computed(self.dropout(self.embedding(tokens) + self.positions(places)))
         for block, keys_values in zip(self.blocks, past, strict=True):
             x = block(x, None, keys_values, mask)
         return self.norm(x)
@@ -117,14 +126,14 @@ class ModernGPT(DecoderOnly):
         self.embedding = nn.Embedding(config.vocab_size, c)
         self.blocks = nn.ModuleList(
             Block(
-                [nn.RMSNorm(c, eps), nn.RMSNorm(c, eps)],
+                [RMSNorm(c, eps), RMSNorm(c, eps)],
                 GroupedQueryAttention(c, config.n_heads, config.n_kv_heads),
                 SwiGLU(c, config.d_ff),
             )
             for _ in range(config.n_layers)
         )
-        self.norm = nn.RMSNorm(c, eps)
-        self.output = None if config.tied else nn.Linear(c, config.vocab_size, bias=False)
+        self.norm = RMSNorm(c, eps)
+        self.output = None if config.tied else Linear(c, config.vocab_size, bias=False)
         initialise(self)
 
     def read(
@@ -135,7 +144,7 @@ class ModernGPT(DecoderOnly):
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
         """What the last block makes of tokens at these positions, normalised."""
-        x = self.embedding(tokens)
+        x = as_computed(self.embedding(tokens))
         by = turns_at(places[:, None], self.blocks[0].attention.d_head, self.config.rotary_base, x.dtype)
         for block, keys_values in zip(self.blocks, past, strict=True):
             x = block(x, by, keys_values, mask)
@@ -154,6 +163,12 @@ def build(config: GPTConfig | ModernGPTConfig) -> GPT | ModernGPT:
     'ModernGPT'
     """
     return GPT(config) if isinstance(config, GPTConfig) else ModernGPT(config)
+
+
+def as_computed(x: Tensor) -> Tensor:
+    """x in the precision of autocast, where that is on: the stream is read and written by every sublayer."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
 
 
 def initialise(model: nn.Module) -> None:

@@ -1,0 +1,54 @@
+"""The linear layer of models that decode: PyTorch's but for rounding, and in parts only where that pays."""
+
+import pytest
+import torch
+from torch import Generator
+from torch.nn import functional as F
+
+from course_lib.linear import Linear, linear
+
+
+def _layer(d_out=48, bias=True):
+    torch.manual_seed(0)
+    return Linear(7, d_out, bias=bias)
+
+
+def _products(monkeypatch):
+    """The shapes of what is multiplied in parts, as it happens."""
+    shapes, bmm = [], torch.bmm
+    monkeypatch.setattr(torch, "bmm", lambda a, b: shapes.append((tuple(a.shape), tuple(b.shape))) or bmm(a, b))
+    return shapes
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shape", [(7,), (1, 7), (8, 7), (9, 7), (2, 4, 7), (3, 1, 7), (0, 7)])
+def test_equals_pytorchs_for_every_shape(shape, bias):
+    layer, x = _layer(bias=bias), torch.randn(*shape, generator=Generator().manual_seed(1))
+    expected = F.linear(x, layer.weight, layer.bias)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), expected)
+        turned = x.mT.contiguous().mT if x.ndim > 1 else x
+        torch.testing.assert_close(layer(turned), expected)
+
+
+def test_few_rows_without_gradients_are_multiplied_in_parts(monkeypatch):
+    layer, shapes = _layer(), _products(monkeypatch)
+    with torch.no_grad():
+        layer(torch.ones(2, 3, 7))
+    assert shapes == [((16, 3, 7), (16, 7, 6))]
+
+
+@pytest.mark.parametrize("case", ["gradients", "many rows", "another precision", "no equal parts"])
+def test_all_else_is_pytorchs_to_the_last_digit(case, monkeypatch):
+    layer, x = _layer(d_out=47 if case == "no equal parts" else 48), torch.ones(9 if case == "many rows" else 1, 7)
+    if case == "another precision":
+        layer, x = layer.bfloat16(), x.bfloat16()
+    expected, shapes = F.linear(x, layer.weight, layer.bias), _products(monkeypatch)
+    with torch.set_grad_enabled(case == "gradients"):
+        assert torch.equal(layer(x), expected) and not shapes
+
+
+def test_gradients_flow():
+    weight = torch.randn(16, 3, dtype=torch.float64, requires_grad=True, generator=Generator().manual_seed(0))
+    x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True, generator=Generator().manual_seed(1))
+    assert torch.autograd.gradcheck(linear, (x, weight))
