@@ -120,15 +120,16 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def gpt_race() -> None:
-    """The stack of the stored speed run beside nanoGPT's published recipe for a CPU, for the same wall time.
+    """What the stored speed run kept beside nanoGPT's published recipe for a CPU, for the same wall time.
 
     The recipe: AdamW, 0.001 falling to 0.0001 by a cosine after 100 steps of warmup, beta2 0.99, weight decay 0.1,
     batches of 12 windows of 64 characters, 4 layers of 128, no dropout, 2,000 steps, here of Transformers' GPT-2. Ours
-    stops when as many seconds are over. The losses are those of the first 100,000 characters of the test plays; the
-    stack was chosen on the validation plays.
+    stops when as many seconds are over. The losses are those of the first 100,000 characters of the test plays; all
+    was chosen on the validation plays. Two changes are left out: torch.compile, whose translation would count here, and
+    the short windows: those of 64 won there (1.60 against 1.63 nats), as this race is longer than the speed run's.
     """
     kept = [row["change"] for row in results.load("speed_run")["rows"] if row["kept"]]
-    kept = [change for change in kept if change != "torch.compile"]  # here its translation would count
+    kept = [change for change in kept if change not in ("torch.compile", "context 32")]
     entry, vocab_size = standing(kept), len(set(data.shakespeare("train")))
     torch.manual_seed(0)
     recipe, ours = _Logits(GPTConfig(vocab_size=vocab_size)), GPTOfParts(entry.parts, vocab_size)
@@ -153,7 +154,7 @@ def _train(
     characters = CharTokenizer.train(data.shakespeare("train"))
     text = torch.tensor(characters.encode(data.shakespeare("train")))
     draw = random_windows(text, batch_size=batch_size, context_length=model.config.context_length)
-    optimise = adamw(model, TrainingConfig(steps=1, learning_rate=1, weight_decay=0.1, beta2=0.99))
+    optimise = adamw(model, TrainingConfig(steps=1, learning_rate=1, weight_decay=0.1, beta2=0.99), fused=True)
     generator, start, taken = torch.Generator().manual_seed(0), time.perf_counter(), 0
     while (done := taken / steps if steps else (time.perf_counter() - start) / seconds) < 1:
         for group in optimise.param_groups:
