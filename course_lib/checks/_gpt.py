@@ -39,6 +39,11 @@ def next_token(logits: Tensor, tokens: Tensor, **other: Any) -> float:
     return float(other.get("end", lambda each: each.mean())(each))
 
 
+def unflattened(logits: Tensor, tokens: Tensor) -> float:
+    """What one gets who hands both to cross_entropy as they are: an error, unless there are V tokens."""
+    return float(F.cross_entropy(logits, tokens))
+
+
 def heads(qkv: Tensor, n_heads: int, **other: Any) -> tuple[Tensor, ...] | Tensor:
     """q, k and v (B, H, T, D); what is `other`: parts(qkv), cut(one, n_heads), results(q, k, v)."""
     parts = other.get("parts", lambda qkv: qkv.chunk(3, dim=-1))(qkv)
@@ -52,12 +57,14 @@ def bits(nats: Tensor, lengths: Tensor, **other: Callable[[Tensor, Tensor], Tens
 
 
 class Gradient:
-    """The gradient of a least-squares model's mean loss over the rows that it is given, with a readable name."""
+    """The gradient of a least-squares model's mean loss over the rows that it is given, `room` rows at most."""
 
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight
+    def __init__(self, weight: Tensor, room: int) -> None:
+        self.weight, self.room = weight, room
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        if len(inputs) > self.room:
+            raise Mistake(f"there is room for {self.room} rows, and this asks for {len(inputs)}: one part at a time.")
         return 2 * inputs.T @ (inputs @ self.weight - targets) / len(inputs)
 
     def __repr__(self) -> str:
@@ -99,7 +106,7 @@ def flops(V: int, C: int, L: int, T: int, B: int, **other: float | int) -> int:
     """Of a training step; what is `other`: factors of the parts, passes, operations a weight, texts and places."""
     blocks, table = L * other.get("block", 12) * C * C, other.get("table", 1) * V * C
     weights = blocks + table + other.get("places", 0) * T * C
-    attention = other.get("attention", 2) * L * C * T * other.get("shared", 1)
+    attention = other.get("attention", 2) * L * C * T
     tokens = (B if other.get("batch", 1) else 1) * (T if other.get("length", 1) else 1)
     return int(other.get("passes", 3) * other.get("operations", 2) * (weights + attention) * tokens)
 

@@ -35,6 +35,9 @@ def next_token_loss(answer: Any, seed: int) -> str:
         "shifted by two: token t + 1 follows token t.": {
             "aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 2:])
         },
+        "shift inside each window: this asks the end of one window for the beginning of the next.": {
+            "aligned": lambda logits, tokens: (logits.flatten(0, 1)[None, :-1], tokens.flatten()[None, 1:])
+        },
         "the last position has no answer in the window (roll hands it the first token): drop it.": {
             "aligned": lambda logits, tokens: (logits, tokens.roll(-1, 1))
         },
@@ -60,7 +63,9 @@ def next_token_loss(answer: Any, seed: int) -> str:
     for number, (B, T, V) in enumerate(((3, 7, 5), (2, 5, 11))):
         (logits,) = numbers(seed + number, (B, T, V))
         cases.append((2 * logits, torch.randint(V, (B, T), generator=Generator().manual_seed(seed + number))))
-    compare(as_number(detached(answer)), right.next_token, cases, variants(right.next_token, other))
+    as_they_are = "cross_entropy takes the classes on axis 1: shift both, then flatten(0, 1) and flatten() first."
+    mistakes = [*variants(right.next_token, other), (right.unflattened, as_they_are)]
+    compare(as_number(detached(answer)), right.next_token, cases, mistakes)
     return "a window of T tokens asks T - 1 questions, and one token more makes it T."
 
 
@@ -91,6 +96,9 @@ def split_heads(answer: Any, seed: int) -> str:
             "cut": lambda one, H: one.unflatten(-1, (H, -1)).transpose(1, 3)
         },
         "a head's D numbers are neighbours: (B, T, H, D), not (B, T, D, H).": {"cut": interleaved},
+        "the sizes are swapped: unflatten the last axis into (n_heads, -1).": {
+            "cut": lambda one, H: one.unflatten(-1, (-1, H)).transpose(1, 2)
+        },
         "the heads are not split: (B, T, C) each, and (B, H, T, D) is wanted.": {"cut": lambda one, H: one},
         "keys and values are swapped: the order is q, k, v.": {"results": lambda q, k, v: (q, v, k)},
         "queries and keys are swapped: the order is q, k, v.": {"results": lambda q, k, v: (k, q, v)},
@@ -181,7 +189,7 @@ def accumulated_gradient(answer: Any, seed: int) -> str:
     for number, lengths in enumerate(((3, 1), (2, 7, 4), (5, 1, 3, 2))):
         weight, inputs, targets = numbers(seed + number, (3,), (sum(lengths), 3), (sum(lengths),))
         parts = list(zip(inputs.split(list(lengths)), targets.split(list(lengths)), strict=True))
-        cases.append((Gradient(weight), parts))
+        cases.append((Gradient(weight, room=max(lengths)), parts))
     compare(detached(answer), right.accumulated, cases, mistakes)
     return "the same gradient as of all rows at once, with room for one part."
 
@@ -207,6 +215,10 @@ def chunk_mask(answer: Any, seed: int) -> str:
         "the cache's columns come first, then the new tokens'.": {
             "how": lambda past, new: ones(past, new).tril(past).roll(new, 1)
         },
+        "the triangle is upside down: a token looks back, tril instead of triu.": {
+            "how": lambda past, new: ones(past, new).triu(past)
+        },
+        "the diagonal moves by `past` columns, not by `new`.": {"how": lambda past, new: ones(past, new).tril(new)},
         "this is the mask of the whole text: only the new tokens ask, the last `new` rows.": {
             "how": lambda past, new: torch.ones(past + new, past + new, dtype=torch.bool).tril()
         },
@@ -229,8 +241,10 @@ def step_flops(answer: Any, seed: int) -> str:
         "the way back costs twice the way forward: 2 + 4 a weight, not 2 + 2.": {"passes": 2},
         "a multiplication and an addition are two operations.": {"operations": 1},
         "attention is missing: scores and means take 4 C T a token and layer forwards.": {"attention": 0},
-        "attention has two products: scores with the keys, then means of the values.": {"attention": 1},
-        "halve nothing: by custom the masked half is counted too (it is computed here).": {"shared": 0.5},
+        "attention counts by half: it has two products (scores, then means), and the masked half counts as well.": {
+            "attention": 1
+        },
+        "attention's way back is missing: 4 C T a token and layer forwards, 12 C T in all.": {"attention": 2 / 3},
         "the product that gives the logits is missing: V C weights.": {"table": 0},
         "looking a token up costs no product: V C counts once, for the logits.": {"table": 2},
         "places are looked up and added: no product.": {"places": 1},
@@ -258,6 +272,7 @@ def activation_bytes(answer: Any, seed: int) -> str:
         "the log-probabilities are kept once: the logits themselves are not needed any more.": {"loss": 2},
         "behind the blocks, the last norm keeps its input, and the table's product its own: 2 C.": {"last": 0},
         "behind the blocks two things are kept: the last norm's input, and the product's.": {"last": 1},
+        "what the embedding gives is the first block's x: it is kept once.": {"last": 3},
         "a sum keeps nothing, its slope is 1: 16 C a block.": {"block": 18},
         "the feed-forward keeps 4 C twice: before GELU for its slope, and after it as W_2's input.": {"block": 12},
         "each norm keeps its input, and the matrix behind it the norm's output: 16 C a block.": {"block": 14},
