@@ -5,6 +5,7 @@ import torch
 from torch import Generator
 from torch.nn import functional as F
 
+from course_lib import linear as module
 from course_lib.linear import Linear, linear
 
 
@@ -34,14 +35,28 @@ def test_equals_pytorchs_for_every_shape(shape, bias):
 def test_few_rows_without_gradients_are_multiplied_in_parts(monkeypatch):
     layer, shapes = _layer(), _products(monkeypatch)
     with torch.no_grad():
-        layer(torch.ones(2, 3, 7))
+        y = layer(torch.ones(2, 3, 7))
     assert shapes == [((16, 3, 7), (16, 7, 6))]
+    assert y.is_contiguous()  # else PyTorch's attention leaves its fast way
 
 
-@pytest.mark.parametrize("case", ["gradients", "many rows", "another precision", "no equal parts"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_many_rows_in_bfloat16_are_multiplied_in_float32_where_the_processor_lacks_it(bias, monkeypatch):
+    monkeypatch.setattr(module, "CONVERTS", True)
+    layer = _layer(bias=bias).bfloat16()
+    x = torch.randn(3, 3, 7, dtype=torch.bfloat16, generator=Generator().manual_seed(1))
+    expected = F.linear(x.float(), layer.weight.float(), layer.bias.float() if bias else None).bfloat16()
+    with torch.no_grad():
+        assert torch.equal(layer(x), expected)
+        torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize("case", ["gradients", "many rows", "bfloat16", "no equal parts"])
 def test_all_else_is_pytorchs_to_the_last_digit(case, monkeypatch):
-    layer, x = _layer(d_out=47 if case == "no equal parts" else 48), torch.ones(9 if case == "many rows" else 1, 7)
-    if case == "another precision":
+    monkeypatch.setattr(module, "CONVERTS", False)
+    layer = _layer(d_out=47 if case == "no equal parts" else 48)
+    x = torch.randn(9 if case in ("many rows", "bfloat16") else 1, 7, generator=Generator().manual_seed(1))
+    if case == "bfloat16":
         layer, x = layer.bfloat16(), x.bfloat16()
     expected, shapes = F.linear(x, layer.weight, layer.bias), _products(monkeypatch)
     with torch.set_grad_enabled(case == "gradients"):
