@@ -1,5 +1,6 @@
 """Checks of the notebook real_llm."""
 
+import math
 import random
 import struct
 from typing import Any
@@ -10,8 +11,10 @@ from torch import Generator, Tensor
 from course_lib.checks import Changes, compare, exercise, variants
 from course_lib.checks._real_llm import (
     choice_log_p,
+    columns_in_halves,
     conversation,
     dequantised,
+    every_row_with_every_token,
     held_back,
     in_halves,
     prompt_with_examples,
@@ -46,6 +49,8 @@ def dequantise(answer: Any, seed: int) -> str:
         "the least value m is missing: d q + m.": {"number": lambda d, m, q: d * q},
         "first d times q, then plus m.": {"number": lambda d, m, q: d * (q + m)},
         "these are the 4-bit numbers q themselves: d q + m is wanted.": {"number": lambda d, m, q: float(q)},
+        "the first four bytes are d and m, not numbers: begin at block[4:].": {"skip": 0},
+        "a whole number is wanted for the high half: byte >> 4, or byte // 16.": {"high": lambda byte: byte / 16},
         "the scale is read with its bytes in the wrong order: little-endian, '<e' for struct, '<f2' for NumPy.": {
             "order": ">"
         },
@@ -76,6 +81,7 @@ def halves(answer: Any, seed: int) -> str:
             "order": lambda width: [n for k in range(width // 2) for n in (k, k + width // 2)]
         },
         "each head has rows of its own: part them first, into n_heads groups.": {"one": True},
+        "split takes the size of a part, chunk the number of parts.": {"size": True},
         "nothing has moved.": {"order": lambda width: list(range(width))},
         "the odd rows come after the even ones.": {"order": lambda width: [*range(1, width, 2), *range(0, width, 2)]},
         "swapping the halves is not it: take every second row.": {
@@ -90,7 +96,8 @@ def halves(answer: Any, seed: int) -> str:
     for number, (heads, width, columns) in enumerate([(3, 6, 5), (5, 10, 3)]):
         drawn = torch.randn(heads * width, columns, generator=Generator().manual_seed(seed + number))
         cases.append((drawn, heads))
-    compare(_plain(answer), in_halves, cases, variants(in_halves, other))
+    mistakes = [*variants(in_halves, other), (columns_in_halves, "these are the columns: the rows move.")]
+    compare(_plain(answer), in_halves, cases, mistakes)
     return "0, 1, 2, 3, 4, 5, 6, 7 becomes 0, 2, 4, 6, 1, 3, 5, 7, in each head by itself."
 
 
@@ -113,6 +120,11 @@ def chat_text(answer: Any, seed: int) -> str:
         "a new line stands between the role and what is said.": {"after_role": " "},
         "something must stand between the role and what is said: a new line.": {"after_role": ""},
         "a new line follows each <|im_end|>.": {"end": "<|im_end|>"},
+        "a new line follows the last <|im_end|>, too.": {"without": "\n"},
+        "<|im_end|> follows what is said at once, without a new line between.": {"end": "\n<|im_end|>\n"},
+        "the default system message has no full stop at its end.": {
+            "begin": lambda messages: [{"role": "system", "content": f"{system}."}] * (messages[0]["role"] != "system")
+        },
         "each message ends with <|im_end|>, before its new line.": {"end": "\n"},
     }
     ask = {"role": "user", "content": "What is 7 + 5?"}
@@ -138,9 +150,13 @@ def log_probability(answer: Any, seed: int) -> str:
         "the softmax runs over the positions (dim 0): over the vocabulary, the last axis.": {
             "log_p": lambda z: z.log_softmax(dim=0)
         },
-        "the logarithm is wanted: it is not below 0 here, as a mean of ln p must be.": {
+        "the sign is turned: this is the cost (cross-entropy). A mean of ln p is below 0.": {
             "end": lambda each: -each.mean()
         },
+        "the mean of the logarithms is wanted, not the logarithm of the mean.": {
+            "end": lambda each: each.exp().mean().log()
+        },
+        "these are bits: nats are wanted, the natural logarithm.": {"end": lambda each: each.mean() / math.log(2)},
         "the logarithm is wanted, not the probability itself.": {"end": lambda each: each.mean().exp()},
         "divide by the number of tokens from start on, not of all.": {"end": lambda each: each.sum() / (len(each) + 2)},
     }
@@ -150,7 +166,9 @@ def log_probability(answer: Any, seed: int) -> str:
         generator = Generator().manual_seed(seed + number)
         logits = 3 * torch.randn(length, 11, generator=generator)
         cases.append((logits, torch.randint(11, (length,), generator=generator).tolist(), start))
-    compare(as_number(_plain(answer)), choice_log_p, cases, variants(choice_log_p, other))
+    pairs = "a slice and a list give every row with every token: pair them, with range(start - 1, len(tokens) - 1)."
+    mistakes = [*variants(choice_log_p, other), (every_row_with_every_token, pairs)]
+    compare(as_number(_plain(answer)), choice_log_p, cases, mistakes)
     return "by hand: (ln 0.8 + ln 0.5) / 2, and the last row judges nothing."
 
 
@@ -167,6 +185,16 @@ def showable(answer: Any, seed: int) -> str:
         },
         "more than one character of the stop string may have come.": {
             "hold": lambda text, stop: int(text.endswith(stop[0]))
+        },
+        "with n = 0 the cut text[:-0] is empty: stop the loop at 1.": {
+            "hold": lambda text, stop: max(
+                (n for n in range(1, len(stop)) if text.endswith(stop[:n])), default=len(text)
+            )
+        },
+        "where the whole stop string has come, the text ends before it.": {"unseen": True},
+        "rstrip takes away any of the characters, not a text: look for text.endswith(stop[:n]).": {
+            "cut": lambda text, stop: text.rstrip(stop),
+            "hold": lambda text, stop: len(text) - len(text.rstrip(stop)),
         },
         "of all ends of the text that begin the stop string, hold back the longest.": {
             "hold": lambda text, stop: min((n for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
@@ -207,6 +235,11 @@ def few_shot(answer: Any, seed: int) -> str:
         "one empty line between two reviews, not two.": {"between": "\n\n\n"},
         "the reviews must be parted, by an empty line.": {"between": ""},
         "`Sentiment:` begins a line of its own.": {"line": " "},
+        "an example is (review, sentiment), in this order.": {
+            "order": lambda examples: [(sentiment, review) for review, sentiment in examples]
+        },
+        "an empty line stands before the last review, too.": {"before_last": "\n"},
+        "the last line is `Sentiment:`, with its colon.": {"last": "\nSentiment"},
         "the examples stay in their order.": {"order": lambda examples: list(reversed(examples))},
         "the examples are missing.": {"order": lambda examples: []},
         "all of the examples are wanted.": {"order": lambda examples: list(examples)[:1]},

@@ -1,5 +1,6 @@
 """Answers to the exercises of real_llm: other right ones, and wrong ones with words of their message."""
 
+import math
 import struct
 
 import gguf
@@ -122,12 +123,19 @@ WRONG = {
         (lambda block: by_loop(block, number=lambda d, m, q: (q + m) * d), "first d times q"),
         (lambda block: by_loop(block, number=lambda d, m, q: 1.0 * q), "the 4-bit numbers q themselves"),
         (lambda block: by_loop(block, order=">"), "wrong order"),
+        (lambda block: by_numpy(block[:4] + block), "begin at block[4:]"),
+        (lambda block: by_loop(block, high=lambda byte: byte / 16), "a whole number is wanted"),
         (lambda block: [0.0] * 32, "expected"),
         (lambda block: str(by_loop(block)), "returns the string"),
     ],
     "halves": [
         (to_neighbours, "this is the way there"),
         (lambda rows, n_heads: torch.cat([rows[::2], rows[1::2]]), "each head has rows of its own"),
+        (
+            lambda rows, n_heads: torch.cat([torch.cat([h[::2], h[1::2]]) for h in rows.split(n_heads)]),
+            "chunk the number",
+        ),
+        (lambda rows, n_heads: torch.cat([rows[:, 0::2], rows[:, 1::2]], dim=1), "the rows move"),
         (lambda rows, n_heads: rows.clone(), "nothing has moved"),
         (lambda rows, n_heads: torch.cat([torch.cat([h[1::2], h[::2]]) for h in rows.chunk(n_heads)]), "come after"),
         (lambda rows, n_heads: torch.cat([h.roll(len(h) // 2, 0) for h in rows.chunk(n_heads)]), "swapping the halves"),
@@ -144,6 +152,15 @@ WRONG = {
         (lambda messages: chat_by_loop(messages, sep=""), "something must stand"),
         (lambda messages: chat_by_loop(messages, end="<|im_end|>"), "follows each <|im_end|>"),
         (lambda messages: chat_by_loop(messages, end="\n"), "each message ends with <|im_end|>"),
+        (
+            lambda messages: chat_by_loop(messages, close="").removesuffix("\n") + "<|im_start|>assistant\n",
+            "follows the last <|im_end|>, too",
+        ),
+        (lambda messages: chat_by_loop(messages, end="\n<|im_end|>\n"), "at once"),
+        (
+            lambda messages: chat_by_loop(messages).replace("Hugging Face<|im_end|>", "Hugging Face.<|im_end|>"),
+            "full stop",
+        ),
         (lambda messages: messages[-1]["content"], "expected"),
     ],
     "log_probability": [
@@ -162,7 +179,18 @@ WRONG = {
             ].mean(),
             "over the positions (dim 0)",
         ),
-        (lambda *inputs: -log_p_by_loss(*inputs), "must be"),
+        (lambda *inputs: -log_p_by_loss(*inputs), "the sign is turned"),
+        (lambda *inputs: log_p_by_loss(*inputs) / math.log(2), "these are bits"),
+        (
+            lambda logits, tokens, start: (
+                logits.softmax(-1)[range(start - 1, len(tokens) - 1), tokens[start:]].mean().log()
+            ),
+            "not the logarithm of the mean",
+        ),
+        (
+            lambda logits, tokens, start: logits.log_softmax(-1)[start - 1 : -1, tokens[start:]].mean(),
+            "every row with every token",
+        ),
         (lambda *inputs: log_p_by_loss(*inputs).exp(), "not the probability itself"),
         (lambda logits, tokens, start: log_p_by_loop(logits, tokens, start, end=sum) / len(tokens), "not of all"),
     ],
@@ -182,6 +210,23 @@ WRONG = {
             lambda text, stop: text.split(stop)[0] if stop in text else text.removesuffix(stop[0]),
             "more than one character",
         ),
+        (
+            lambda text, stop: (
+                text.split(stop)[0]
+                if stop in text
+                else showable_by_cut(text, stop) * text.endswith(tuple(stop[:n] for n in range(1, len(stop))))
+            ),
+            "stop the loop at 1",
+        ),
+        (
+            lambda text, stop: (
+                next((text[:-n] for n in (3, 2, 1) if n < len(stop) and text.endswith(stop[:n])), text)
+                if len(stop) < 5
+                else showable_by_cut(text, stop)
+            ),
+            "the text ends before it",
+        ),
+        (lambda text, stop: text.rstrip(stop), "takes away any of the characters"),
         (lambda text, stop: text[:-1], "expected"),
     ],
     "few_shot": [
@@ -193,5 +238,11 @@ WRONG = {
         (lambda examples, text: few_by_join(examples[::-1], text), "in their order"),
         (lambda examples, text: few_by_join([], text).strip(), "the examples are missing"),
         (lambda examples, text: few_by_join(examples[:1], text), "all of the examples"),
+        (lambda examples, text: few_by_join([pair[::-1] for pair in examples], text), "(review, sentiment)"),
+        (lambda examples, text: few_by_join(examples, text, last="Sentiment"), "with its colon"),
+        (
+            lambda examples, text: "\nReview".join(few_by_join(examples, text).rsplit("\n\nReview", 1)),
+            "before the last review",
+        ),
     ],
 }
