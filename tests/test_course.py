@@ -436,7 +436,8 @@ def interrupted(course, name, number, send=os.kill):
     command = [sys.executable, str(course.ROOT / "course.py"), "lab"]
     environment = {**os.environ, "FAKE": "slow"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  what a shell starts with & ignores it
+    # What a shell starts with & ignores SIGINT, and what nohup starts SIGHUP.
+    heard = lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGHUP)]  # noqa: E731
     with subprocess.Popen(command, env=environment, preexec_fn=heard, **pipes) as child:
         deadline = time.monotonic() + 20
         while not notes(course, name) and time.monotonic() < deadline:
