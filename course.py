@@ -52,9 +52,9 @@ COMMANDS = {  # the arguments, what it does, and where it is only passed on: to 
     "lab": ("[--cpu] [--reset NN] [--no-browser]", "open my/, your working copies, in JupyterLab", None),
     "test": ("[--cpu] [--quick] [-- PYTEST ...]", "run all tests and notebooks; --quick: in three minutes", None),
     "data": ("[--list]", "fetch all data sets at once, for a class or a flight", ["-m", "course_lib.data"]),
-    "run": ("NN|PATH", "execute one notebook without a browser, and time it", ["-m", "course_lib.notebooks", "run"]),
-    "refresh": ("[NN ...] [--check]", "store fresh outputs in notebooks/", ["-m", "course_lib.notebooks", "refresh"]),
-    "results": ("[NAME]", "compute a table of stored results anew", ["-m", "course_lib.results"]),
+    "run": ("NN|PATH", "execute one notebook without a browser, and time it", ["-m", "classroom.notebooks", "run"]),
+    "refresh": ("[NN ...] [--check]", "store fresh outputs in notebooks/", ["-m", "classroom.notebooks", "refresh"]),
+    "results": ("[NAME]", "compute a table of stored results anew", ["-m", "experiments"]),
     "bench": ("[NAME]", "measure how fast things are", ["tests/bench.py"]),
     "doctor": ("", "check Python, disk, memory, device, packages and data, and say what to do", None),
 }
@@ -148,7 +148,8 @@ def pip_commands(python, requirements, cpu, system):
 def install(name, cpu):
     """Install what a requirements file names, unless the stamp in .venv says that this is done."""
     requirements, stamp = ROOT / name, VENV / (name.replace("/", "-") + ".installed")
-    content = requirements.read_bytes() + ("%s %s" % (THIS, ROOT)).encode("utf-8")  # the folder may have moved
+    about = (ROOT / "pyproject.toml").read_bytes() + ("%s %s" % (THIS, ROOT)).encode("utf-8")  # a folder may move
+    content = requirements.read_bytes() + about
     wanted = hashlib.sha256(content).hexdigest()
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
@@ -202,6 +203,10 @@ def update_copies():
         copied = {}  # missing or damaged: what differs from the project's counts as the learner's
     for name, edition in project.items():
         copy, new = my / edition.name, digest(edition)
+        for before in my.glob("[0-9][0-9]" + name[2:] + ".ipynb"):  # under the number that it had in an older edition
+            if before.stem in copied and before.stem not in project and not copy.exists():
+                before.rename(copy)
+                copied[name] = copied.pop(before.stem)
         old = digest(copy)
         if old in (None, new, copied.get(name)):
             if old != new:
@@ -209,10 +214,6 @@ def update_copies():
             copied[name] = new
         elif copied.get(name) != new:
             say("%s has a newer edition: `%s lab --reset %s` takes it and keeps yours." % (name, COMMAND, name[:2]))
-    for name in set(copied) - set(project):
-        copy, renumbered = my / (name + ".ipynb"), name[2:] in [other[2:] for other in project]
-        if renumbered and digest(copy) == copied[name]:
-            copy.unlink()  # never changed, and now there under its new number
     write(memory, json.dumps(copied, indent=1).encode("utf-8"))
 
 
@@ -278,7 +279,7 @@ def test(words):
 
 def doctor():
     if not why_anew():
-        return call([PYTHON, "-m", "course_lib.doctor"])
+        return call([PYTHON, "-m", "classroom.doctor"])
     say("Python    %s (the course is tested on 3.11 and 3.12)" % THIS)
     say("Disk      %.1f GB free" % (shutil.disk_usage(str(ROOT)).free / 1e9))
     say("Packages  not set up yet: run `%s lab`" % COMMAND)

@@ -10,9 +10,8 @@ import transformers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib import data, results
+from course_lib import data, files
 from course_lib.gpt import GPT, GPTConfig, preset
-from course_lib.results.speed_run import standing
 from course_lib.speed_run import GPTOfParts, held_out_losses
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import (
@@ -24,6 +23,7 @@ from course_lib.training import (
     random_windows,
 )
 from course_lib.training.gradients import backward_pass
+from experiments.tables.speed_run import standing
 
 H100_FLOPS = 989e12  # a second, dense bfloat16
 
@@ -128,7 +128,7 @@ def gpt_race() -> None:
     was chosen on the validation plays. Two changes are left out: torch.compile, whose translation would count here, and
     the short windows: those of 64 won there (1.60 against 1.63 nats), as this race is longer than the speed run's.
     """
-    kept = [row["change"] for row in results.load("speed_run")["rows"] if row["kept"]]
+    kept = [row["change"] for row in files.load_results("speed_run")["rows"] if row["kept"]]
     kept = [change for change in kept if change not in ("torch.compile", "context 32")]
     entry, vocab_size = standing(kept), len(set(data.shakespeare("train")))
     torch.manual_seed(0)

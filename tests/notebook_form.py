@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import nbformat
 from nbformat import NotebookNode
 
-from course_lib.notebooks import normalise
+from classroom.notebooks import normalise
 
 LARGEST_BYTES = 1_000_000
 LONGEST_CELL = 30  # lines; one whole class may take 60

@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import sync_playwright
 
-from course_lib import notebooks
+from classroom import notebooks
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if CHROMIUM is None and os.environ.get("COURSE_BROWSER") != "required":

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import notebooks
-from course_lib.checks import Verdict, compare, exercise, same
-from course_lib.checks.progress import passed, progress_file, record_passed
+from classroom import notebooks
+from classroom.checks import Verdict, compare, exercise, same
+from classroom.progress import passed, progress_file, record_passed
 
 
 def _exercises():
@@ -24,7 +24,7 @@ ANSWERS = {identity: importlib.import_module(f"answers.{identity.split('.')[0]}"
 
 def _check(identity):
     slug, _, function = identity.partition(".")
-    return getattr(importlib.import_module(f"course_lib.checks.{slug}"), function)
+    return getattr(importlib.import_module(f"classroom.checks.{slug}"), function)
 
 
 def _cases(kind):

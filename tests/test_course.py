@@ -37,6 +37,7 @@ def course(tmp_path):
     for folder in ("notebooks", "tests"):
         (root / folder).mkdir(parents=True)
     (root / "requirements.txt").write_text("-e .\ntorch==2.13.0  # a note\nnumpy==2.4.6\n", encoding="utf-8")
+    (root / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     (root / "tests" / "requirements.txt").write_text("pytest==9.2.0\n", encoding="utf-8")
     for name in ("00_start_here", "02_word_vectors"):
         (root / "notebooks" / f"{name}.ipynb").write_text(f"{name}, first edition", encoding="utf-8")
@@ -227,14 +228,24 @@ def test_a_notebook_that_left_the_project_stays_with_the_learner(course):
 
 
 @pytest.mark.parametrize("changed", [False, True])
-def test_a_renumbered_notebook_moves_unless_it_was_changed(course, changed):
+def test_the_copy_of_a_renumbered_notebook_follows(course, changed, capsys):
     course.update_copies()
     if changed:
         mine(course, "02_word_vectors").write_text("my work", encoding="utf-8")
-    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "03_word_vectors.ipynb")
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
+    edition(course, "13_word_vectors", "second edition")
     course.update_copies()
-    assert in_my(course)["03_word_vectors"] == "02_word_vectors, first edition"
-    assert in_my(course).get("02_word_vectors") == ("my work" if changed else None)
+    assert "02_word_vectors" not in in_my(course)
+    assert in_my(course)["13_word_vectors"] == ("my work" if changed else "second edition")
+    assert ("has a newer edition" in capsys.readouterr().out) == changed
+
+
+def test_a_learners_own_notebook_is_never_renamed(course):
+    course.update_copies()
+    mine(course, "99_word_vectors").write_text("my own", encoding="utf-8")
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
+    course.update_copies()
+    assert in_my(course)["99_word_vectors"] == "my own"
 
 
 def test_a_copy_is_written_whole_or_not_at_all(course, monkeypatch):
@@ -491,9 +502,9 @@ def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys):
     ("words", "command"),
     [
         (["data", "--list"], ["-m", "course_lib.data", "--list"]),
-        (["run", "02"], ["-m", "course_lib.notebooks", "run", "02"]),
-        (["refresh", "02", "--check"], ["-m", "course_lib.notebooks", "refresh", "02", "--check"]),
-        (["results", "glove"], ["-m", "course_lib.results", "glove"]),
+        (["run", "02"], ["-m", "classroom.notebooks", "run", "02"]),
+        (["refresh", "02", "--check"], ["-m", "classroom.notebooks", "refresh", "02", "--check"]),
+        (["results", "glove"], ["-m", "experiments", "glove"]),
         (["bench"], ["tests/bench.py"]),
     ],
 )
@@ -517,7 +528,7 @@ def test_doctor_works_before_the_set_up(course):
 
 
 def test_doctor_asks_the_library_afterwards(ready, calls):
-    assert ready.main(["doctor"]) == 0 and calls[0][0][1:] == ["-m", "course_lib.doctor"]
+    assert ready.main(["doctor"]) == 0 and calls[0][0][1:] == ["-m", "classroom.doctor"]
 
 
 def test_a_newer_python_gets_a_line(ready, calls, capsys, monkeypatch):

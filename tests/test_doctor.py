@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from course_lib import data, doctor
+from classroom import doctor
+from course_lib import data
 
 
 def finding(name):
@@ -143,7 +144,7 @@ def test_a_broken_environment_is_a_finding(monkeypatch):
 
 @pytest.mark.parametrize(("scale", "code"), [("laptop", 0), ("huge", 1)])
 def test_as_a_command_it_prints_a_table_and_exits_1_where_something_is_wrong(scale, code):
-    command = [sys.executable, "-m", "course_lib.doctor"]
+    command = [sys.executable, "-m", "classroom.doctor"]
     environment = {**os.environ, "COURSE_SCALE": scale, "PYTHONUTF8": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
     marks = {line[4:14].strip(): line[:2] for line in done.stdout.splitlines() if line[:2].strip()}

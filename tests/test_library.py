@@ -4,23 +4,24 @@ import ast
 import doctest
 import importlib
 import inspect
+import io
 import pkgutil
 import subprocess
 import sys
+import tokenize
 
 import pytest
 
-import course_lib
 from course_lib import PROJECT
 
-MODULES = sorted(m.name for m in pkgutil.walk_packages(course_lib.__path__, "course_lib.") if "__main__" not in m.name)
-LEAVES = (
-    "course_lib.widgets",
-    "course_lib.checks.",
-    "course_lib.results.",
-    "course_lib.notebooks",
-    "course_lib.doctor",
+PACKAGES = ("course_lib", "classroom", "experiments")
+MODULES = sorted(
+    module.name
+    for package in PACKAGES
+    for module in pkgutil.walk_packages([str(PROJECT / package)], f"{package}.")
+    if "__main__" not in module.name
 )
+MAY_IMPORT = {"course_lib": set(), "classroom": {"course_lib"}, "experiments": {"course_lib"}}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -37,10 +38,9 @@ def test_doctests_are_found():
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_module_is_small_and_its_public_names_are_documented(name):
+def test_module_is_as_long_as_an_idea_and_its_public_names_are_documented(name):
     module = importlib.import_module(name)
-    most = 300 if name.startswith("course_lib.checks.") else 250  # checks hold tables of messages
-    assert len(inspect.getsource(module).splitlines()) <= most
+    assert len(inspect.getsource(module).splitlines()) <= 400
     assert module.__doc__
     for public in getattr(module, "__all__", []):
         value = getattr(module, public)
@@ -48,26 +48,45 @@ def test_module_is_small_and_its_public_names_are_documented(name):
     assert len(getattr(module, "__all__", [])) <= (20 if hasattr(module, "__path__") else 12)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("classroom.checks.")])
 def test_functions_and_classes_are_short(name):
     for node in ast.walk(ast.parse(inspect.getsource(importlib.import_module(name)))):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            most = 60 if isinstance(node, ast.ClassDef) or name.startswith("course_lib.checks.") else 40
+            most = 70 if isinstance(node, ast.ClassDef) else 40
             assert node.end_lineno - node.lineno < most, f"{node.name} is too long"
 
 
-def test_nothing_imports_the_leaves():
-    for name in MODULES:
-        tree = ast.parse(inspect.getsource(importlib.import_module(name)))
-        imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        imported |= {
-            f"{node.module}.{a.name}" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names
-        }
-        for leaf in LEAVES:
-            others = [other for other in imported if other.startswith(leaf) and not name.startswith(leaf)]
-            assert set(others) <= {f"course_lib.checks.progress{end}" for end in ("", ".passed", ".record_passed")}, (
-                name
-            )
+def _imported(path):
+    """The project's packages that a file imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        yield from (name.partition(".")[0] for name in names)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_arrows_run_one_way(package):
+    others = set(PACKAGES) - {package} - MAY_IMPORT[package]
+    for path in (PROJECT / package).rglob("*.py"):
+        assert not others & set(_imported(path)), path
+
+
+def _code_lines(path):
+    """How many lines hold code: no blank ones, comments or docstrings."""
+    source = path.read_text(encoding="utf-8")
+    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in skipped | {tokenize.ENDMARKER}:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(lines)
+
+
+def test_the_subject_can_be_read_in_an_afternoon():
+    assert sum(map(_code_lines, (PROJECT / "course_lib").rglob("*.py"))) <= 7_000
 
 
 def test_importing_prints_nothing_and_needs_no_data(tmp_path):

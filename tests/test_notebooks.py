@@ -4,8 +4,9 @@ import nbformat
 import pytest
 from notebook_form import problems
 
-from course_lib import PROJECT, notebooks
-from course_lib.checks.progress import record_passed
+from classroom import notebooks
+from classroom.progress import record_passed
+from course_lib import PROJECT
 
 PATHS = notebooks.notebooks()
 
@@ -118,7 +119,7 @@ def test_course_map_counts_what_has_passed(monkeypatch, tmp_path):
 def _small_notebook(folder, source):
     stub = nbformat.v4.new_code_cell(source, metadata={"tags": ["exercise"]})
     stub.metadata["course"] = {"id": "start_here.median", "stars": 1, "minutes": 5}
-    check = "from course_lib.checks import start_here\nstart_here.median(median)"
+    check = "from classroom.checks import start_here\nstart_here.median(median)"
     path = folder / "small.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[stub, nbformat.v4.new_code_cell(check)]), path)
     return path

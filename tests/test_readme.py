@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from course_lib import PROJECT, notebooks
+from classroom import notebooks
+from course_lib import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 

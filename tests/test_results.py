@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from course_lib import results
-from course_lib.results import __main__ as command
-from course_lib.results import (
-    _training,
+from course_lib import files
+from course_lib.training import History
+from experiments import __main__ as command
+from experiments import shared, tables
+from experiments.shared import judgements
+from experiments.tables import (
     count_vectors,
     gpt_shakespeare,
     memory,
@@ -20,8 +22,6 @@ from course_lib.results import (
     translation,
     word2vec,
 )
-from course_lib.results._judgements import judgements
-from course_lib.training import History
 
 PERCENT = {"BLEU", "chrF", "exact match"}  # the other scores run from 0 to about 1
 CHEAP = {
@@ -84,12 +84,12 @@ CHEAP = {
 
 
 def test_every_result_is_stored_and_every_stored_one_can_be_made():
-    assert sorted(results.names()) == sorted(path.stem for path in results.FOLDER.glob("*.json")) == sorted(CHEAP)
+    assert sorted(tables.names()) == sorted(path.stem for path in files.RESULTS.glob("*.json")) == sorted(CHEAP)
 
 
 @pytest.mark.parametrize("name", CHEAP)
 def test_results_say_how_they_came_about(name):
-    stored = results.load(name)
+    stored = files.load_results(name)
     assert stored["name"] == name and stored["command"] == f"python3 course.py results {name}"
     assert {"date", "seconds", "machine", "versions"} < stored.keys()
     assert stored["rows"] and all(row.keys() == stored["rows"][0].keys() for row in stored["rows"])
@@ -100,7 +100,7 @@ def test_results_say_how_they_came_about(name):
 def test_a_cheap_row_made_again_lies_in_its_interval(name):
     make, settings, scores = CHEAP[name]
     again = make()
-    [stored] = [row for row in results.load(name)["rows"] if all(row[s] == again[s] for s in settings)]
+    [stored] = [row for row in files.load_results(name)["rows"] if all(row[s] == again[s] for s in settings)]
     for score in scores:
         value, low, high = stored[score]
         assert low <= again[score][0] <= high
@@ -119,40 +119,40 @@ def test_the_test_pairs_are_not_those_that_the_setting_was_chosen_on():
 
 @pytest.mark.parametrize("name", ["gpt_shakespeare", "ngrams", "neural_language_model", "recurrent_models"])
 def test_only_what_is_best_on_the_validation_plays_is_scored_on_the_test_plays(name):
-    rows = results.load(name)["rows"]
+    rows = files.load_results(name)["rows"]
     [tested] = [row for row in rows if row["test"]]
     assert tested == min(rows, key=lambda row: row["validation"][0])
 
 
 def test_a_training_that_was_stopped_is_no_result(monkeypatch):
     history = History(losses=[1.0])
-    monkeypatch.setattr(_training, "train", lambda *arguments, **named: history)
-    assert _training.train_whole() is history
+    monkeypatch.setattr(shared, "train", lambda *arguments, **named: history)
+    assert shared.train_whole() is history
     history.stopped = True
     with pytest.raises(KeyboardInterrupt):
-        _training.train_whole()
+        shared.train_whole()
 
 
 def test_unknown_names_are_answered(capsys):
     with pytest.raises(FileNotFoundError, match="results nothing` makes it"):
-        results.load("nothing")
+        files.load_results("nothing")
     assert command.main(["nothing"]) == 2
     assert "no results are called 'nothing'; there are count_vectors" in capsys.readouterr().err
     assert command.main([]) == 0
-    assert capsys.readouterr().out.split() == results.names()
+    assert capsys.readouterr().out.split() == tables.names()
 
 
 def test_make_stores_the_file_whole(monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "FOLDER", tmp_path / "new")
+    monkeypatch.setattr(files, "RESULTS", tmp_path / "new")
     monkeypatch.setattr(count_vectors, "rows", lambda: iter([{"score": [0.5, 0.4, 0.6]}]))
-    file = results.make("count_vectors")
-    assert results.load("count_vectors")["rows"] == [{"score": [0.5, 0.4, 0.6]}]
+    file = tables.make("count_vectors")
+    assert files.load_results("count_vectors")["rows"] == [{"score": [0.5, 0.4, 0.6]}]
     assert list(file.parent.iterdir()) == [file]
     assert json.loads(file.read_text(encoding="utf-8"))["versions"].keys() == {"torch", "numpy", "scipy", "gensim"}
 
 
 def test_a_failing_experiment_leaves_the_old_file(monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(files, "RESULTS", tmp_path)
     (tmp_path / "count_vectors.json").write_text("old", encoding="utf-8")
 
     def rows():
@@ -161,5 +161,5 @@ def test_a_failing_experiment_leaves_the_old_file(monkeypatch, tmp_path):
 
     monkeypatch.setattr(count_vectors, "rows", rows)
     with pytest.raises(KeyboardInterrupt):
-        results.make("count_vectors")
+        tables.make("count_vectors")
     assert (tmp_path / "count_vectors.json").read_text(encoding="utf-8") == "old"

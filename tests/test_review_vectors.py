@@ -3,7 +3,6 @@
 import torch
 
 from course_lib import data, embeddings
-from course_lib.results import _review_vectors
 
 
 def test_only_the_training_texts_are_read_and_only_frequent_words_kept(monkeypatch, tmp_path):

@@ -10,11 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_lib import results
+from course_lib import files
 from course_lib.attention.grouped import GroupedQueryAttention
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.gpt.models import SwiGLU
-from course_lib.results import speed_run
 from course_lib.speed_run import (
     RECIPE,
     Entry,
@@ -30,6 +29,7 @@ from course_lib.speed_run import (
     silent_outputs,
     steps_within,
 )
+from experiments.tables import speed_run
 
 race_module = importlib.import_module("course_lib.speed_run.race")  # the name is the function's as well
 TINY = Entry(parts=Parts(n_layers=1, d_model=8, context_length=7), batch_size=3)
@@ -179,7 +179,7 @@ def test_intervals_by_hand():
 
 
 def test_the_stored_ladder_keeps_what_all_seeds_gain_by():
-    rows = [row for row in results.load("speed_run")["rows"] if row["budget"] == speed_run.BUDGET]
+    rows = [row for row in files.load_results("speed_run")["rows"] if row["budget"] == speed_run.BUDGET]
     climbed = [row for row in rows if row["split"] == "validation"]
     assert [row["change"] for row in climbed] == ["none", *speed_run.CHANGES]
     best, kept = climbed[0], []

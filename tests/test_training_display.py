@@ -10,7 +10,7 @@ import torch
 from nbclient import NotebookClient
 from test_training_loop import on_all, run
 
-from course_lib.notebooks import normalise
+from classroom.notebooks import normalise
 from course_lib.training import History, TrainingConfig, display, learning_curves
 
 

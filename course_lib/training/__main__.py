@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib import data, gpt, runtime
+from course_lib.files import written_whole
 from course_lib.tokenizers import BPETokenizer, CharTokenizer
 from course_lib.training import (
     Execution,
@@ -36,7 +37,6 @@ from course_lib.training import (
     write_tokens,
 )
 from course_lib.training.checkpoints import weights
-from course_lib.training.whole_files import written_whole
 
 OPTIMISERS: dict[str, Any] = {"adamw": partial(adamw, fused=True), "muon": muon}
 TOKENIZERS = {"characters": CharTokenizer, "bpe": BPETokenizer}

@@ -10,10 +10,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Generator, Tensor, nn
 
+from course_lib.files import written_whole
 from course_lib.training.config import TrainingConfig
 from course_lib.training.history import History
 from course_lib.training.processes import gathered, like, rank, whole
-from course_lib.training.whole_files import written_whole
 
 __all__ = ["load_run", "load_weights", "read_about", "save_run", "save_weights", "weights"]
 

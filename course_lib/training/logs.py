@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
+from course_lib.files import written_whole
 from course_lib.training.config import TrainingConfig
 from course_lib.training.history import History
 from course_lib.training.processes import blocks
 from course_lib.training.schedules import learning_rate
-from course_lib.training.whole_files import written_whole
 
 __all__ = ["RunLog", "flops_per_token"]
 

@@ -15,7 +15,7 @@ from jaxtyping import Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from course_lib.training.whole_files import written_whole
+from course_lib.files import written_whole
 
 __all__ = ["TokenFile", "write_tokens"]
 

@@ -1,0 +1,118 @@
+"""Whether this machine is ready for the course, and what to do where it is not: `python -m classroom.doctor`."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Finding", "check"]
+
+PROJECT = Path(__file__).resolve().parents[1]
+INSTALL = f'run `"{sys.executable}" -m pip install -r requirements.txt` in {PROJECT}'
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `advice` says what to do where it is not ok, or what is good to know where it is.
+
+    >>> print(Finding("Memory", "2.1 GB", ok=False, advice="a notebook takes up to 3 GB"))
+    !!  Memory    2.1 GB
+                  a notebook takes up to 3 GB
+    """
+
+    name: str
+    value: str
+    ok: bool = True
+    advice: str = ""
+
+    def __str__(self) -> str:
+        line = f"{'ok' if self.ok else '!!'}  {self.name:10}{self.value}"
+        return line + (f"\n{'':14}{self.advice}" if self.advice else "")
+
+
+def check() -> list[Finding]:
+    """Python, disk, memory, cores, device, packages and data of this machine, sizes in GB of 10⁹ bytes."""
+    checks = {"Python": _python, "Disk": _disk, "Memory": _memory, "Cores": _cores}
+    checks |= {"Device": _device, "Packages": _packages, "Data": _data}
+    return [_finding(name, look) for name, look in checks.items()]
+
+
+def _finding(name: str, look: Callable[[], tuple[str, bool, str]]) -> Finding:
+    try:
+        return Finding(name, *look())
+    except ImportError as error:
+        return Finding(name, f"not known ({error})", False, INSTALL)
+    except Exception as error:  # whatever else is broken here is a finding too
+        return Finding(name, f"not known ({type(error).__name__})", False, str(error))
+
+
+def _python() -> tuple[str, bool, str]:
+    tested, works = sys.version_info[:2] in ((3, 11), (3, 12)), sys.version_info[:2] == (3, 13)
+    advice = "" if tested else "the course is tested on Python 3.11 and 3.12" + ", 3.13 should do" * works
+    return f"{platform.python_version()}, {platform.system()} {platform.machine()}", tested or works, advice
+
+
+def _disk() -> tuple[str, bool, str]:
+    free = shutil.disk_usage(PROJECT).free / 1e9
+    return f"{free:.1f} GB free", free >= 1, "" if free >= 1 else "free 1 GB for the data and what notebooks write"
+
+
+def _memory() -> tuple[str, bool, str]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    enough = memory.total >= 3.5e9  # "4 GB" as machines report it
+    advice = "" if memory.available >= 3e9 else "a notebook takes up to 3 GB: close other programs, run one at a time"
+    return f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free", enough, advice
+
+
+def _cores() -> tuple[str, bool, str]:
+    cores = os.cpu_count() or 1
+    return str(cores), True, "" if cores > 1 else "the times in the notebooks are those of two: expect about double"
+
+
+def _device() -> tuple[str, bool, str]:
+    import torch
+
+    from course_lib.runtime import device, scale
+
+    chosen = device()
+    found = f"{chosen} ({torch.cuda.get_device_name()})" if chosen.type == "cuda" else str(chosen)
+    unseen = shutil.which("nvidia-smi") and not torch.cuda.is_available()
+    advice = "torch does not see the NVIDIA GPU: update its driver, or delete .venv and run `python3 course.py lab`"
+    return f"{found}, {scale()} scale", True, advice if unseen else ""
+
+
+def _packages() -> tuple[str, bool, str]:
+    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.split("#")[0].strip().split("==") for line in lines if "==" in line]
+    wrong = [difference for name, version in pins if (difference := _difference(name, version))]
+    return ("; ".join(wrong), False, INSTALL) if wrong else (f"{len(pins)} as pinned", True, "")
+
+
+def _difference(name: str, pinned: str) -> str:
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return f"{name} is missing"
+    # "2.13.0+cpu" is 2.13.0 in another build
+    return "" if version.partition("+")[0] == pinned else f"{name} is {version}, not {pinned}"
+
+
+def _data() -> tuple[str, bool, str]:
+    from course_lib.data import status
+
+    packages = status()
+    missing = [f"{package.name} ({package.size_mb:g} MB)" for package in packages if not package.present]
+    advice = f"fetched at first use, or now with `python3 course.py data`: {', '.join(missing)}" if missing else ""
+    return f"{len(packages) - len(missing)} of {len(packages)} packages are here", True, advice
+
+
+if __name__ == "__main__":
+    findings = check()
+    print(*findings, sep="\n")
+    sys.exit(not all(finding.ok for finding in findings))

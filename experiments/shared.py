@@ -1,0 +1,81 @@
+"""What several experiments share: words, characters and judgements as numbers, runs that are whole or not at all."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from course_lib import data
+from course_lib.metrics import bits_per_character, bootstrap_interval
+from course_lib.training import History, train
+
+__all__ = ["bits", "characters", "judgements", "one_core", "seeded", "train_whole", "words_of"]
+
+BLOCK = 2000  # characters: what the bootstrap resamples, as neighbouring characters depend on one another
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text from which vectors are learned: lower case, letters and inner apostrophes."""
+    return re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())
+
+
+def judgements(name: str, rows: dict[str, int], part: str) -> tuple[Int[Tensor, "N 2"], Float[np.ndarray, " N"]]:
+    """The known pairs of a set of judgements as rows of vectors, and people's scores of them.
+
+    Every third pair is for choosing ("development"), the others for reporting ("test").
+    """
+    # WordSim-353 has two pairs twice, one of them reversed: each is kept once.
+    scores = {tuple(sorted((a.lower(), b.lower()))): score for a, b, score in data.word_similarity(name)}
+    known = [(rows[a], rows[b], score) for (a, b), score in scores.items() if {a, b} <= rows.keys()]
+    chosen = [pair for number, pair in enumerate(known) if (number % 3 == 0) == (part == "development")]
+    return torch.tensor([pair[:2] for pair in chosen]), np.array([pair[2] for pair in chosen])
+
+
+@cache
+def characters(split: str) -> np.ndarray:
+    """A split of Shakespeare as ids of characters, those of the training text in their order."""
+    ids = {character: id for id, character in enumerate(sorted(set(data.shakespeare("train"))))}
+    return np.array([ids[character] for character in data.shakespeare(split)])
+
+
+def bits(nats: np.ndarray, lengths: np.ndarray | None = None) -> list[float]:
+    """Bits per character, with the ends of the 95% interval over blocks of the text, from -ln p of each character.
+
+    Where tokens are predicted, `lengths` gives the number of characters of each.
+    """
+    lengths = np.ones(len(nats), dtype=int) if lengths is None else lengths
+    starts = np.unique(np.searchsorted(lengths.cumsum(), np.arange(0, lengths.sum(), BLOCK), side="right"))
+    sums = np.add.reduceat(nats, starts), np.add.reduceat(lengths, starts)
+    return [round(end, 4) for end in bootstrap_interval(bits_per_character, *sums)]
+
+
+def train_whole(*arguments: Any, **named: Any) -> History:
+    """`train` without its display. Where the stop button ended it, KeyboardInterrupt: half a run is not a result."""
+    history = train(*arguments, show=False, **named)
+    if history.stopped:
+        raise KeyboardInterrupt
+    return history
+
+
+def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
+    """A model with the initial weights of a seed."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return make()
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """One thread, so that time is comparable and a run repeats whatever the machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
