@@ -2,11 +2,10 @@
 
 import json
 import os
-import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from course_lib import PROJECT
+from course_lib import PROJECT, files
 
 __all__ = ["passed", "progress_file", "record_passed"]
 
@@ -38,9 +37,8 @@ def record_passed(exercise: str) -> str:
         if not kept and file.exists() and file.read_text(encoding="utf-8", errors="replace").strip() not in ("", "{}"):
             os.replace(file, file.with_name(file.name + ".damaged"))
         kept.setdefault(exercise, datetime.now().isoformat(timespec="seconds"))
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="utf-8", delete=False) as partial:
-            json.dump(kept, partial, indent=1)
-        os.replace(partial.name, file)
+        with files.written_whole(file) as stream:
+            stream.write(json.dumps(kept, indent=1).encode())
     except OSError as error:
         return f"your progress could not be saved: {error}"
     return ""

@@ -1,286 +1,417 @@
-"""Checks of the notebook word_vectors."""
+"""Exercises of the notebook word_vectors."""
 
 import itertools
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from scipy import stats
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from classroom.checks import Mistake, compare, exercise
-from course_lib import embeddings
+from classroom.exercise import case, exercise
 
 __all__ = ["analogy", "cosine_similarity", "nearest", "p_value", "ppmi", "spearman"]
 
 
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+def _random(seed, *shape):
+    return torch.randn(shape, generator=Generator().manual_seed(seed))
 
 
-@exercise
-def cosine_similarity(answer: Any, seed: int) -> str:
-    """cosine_similarity(u, v) of two vectors; 0 where one of them is zero."""
-
-    def cosine(u: Tensor, v: Tensor) -> Tensor:
-        return u @ v / (u.norm() * v.norm())
-
-    mistakes = [
-        (
-            cosine,
-            "right for two ordinary vectors, but a zero vector, which has no direction, gives NaN: return 0 there.",
-        ),
-        (torch.dot, "this is the dot product: divide it by the lengths of both vectors."),
-        (
-            lambda u, v: u @ v / u.norm() * v.norm(),
-            "`a / b * c` multiplies by c: put the product of the lengths in brackets.",
-        ),
-        (lambda u, v: u @ v / u.norm(), "you divide by the length of u only: the length of v must go too."),
-        (lambda u, v: u @ v / v.norm(), "you divide by the length of v only: the length of u must go too."),
-        (lambda u, v: u * v / (u.norm() * v.norm()), "the sum is missing: add the products up to a single number."),
-        (
-            lambda u, v: u @ v / (u @ u * (v @ v)),
-            "you divide by the squared lengths: take the root of each sum of squares.",
-        ),
-        (
-            lambda u, v: u @ v / (u.abs().sum() * v.abs().sum()),
-            "you divide by sums of absolute values: a length is the root of the sum of squares.",
-        ),
-        (
-            lambda u, v: u @ v / (u.norm() + v.norm()),
-            "you divide by the sum of the two lengths: divide by their product.",
-        ),
-        (lambda u, v: 1 - cosine(u, v), "this is the cosine distance, 1 - cos: leave the 1 - away."),
-        (lambda u, v: cosine(u, v).arccos(), "this is the angle itself, in radians: its cosine is wanted."),
-        (lambda u, v: (u - v).norm(), "this is the distance between the two points, not the cosine of their angle."),
-    ]
-    cases = [(torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0]))]
-    cases += [(3 * _random(seed + i, 7), _random(seed + i + 100, 7)) for i in range(3)]
-    zero, one = torch.zeros(3), torch.ones(3)
-    cases += [(zero, one), (one, zero), (zero, zero)]
-    compare(answer, lambda u, v: F.cosine_similarity(u, v, dim=0), cases, mistakes)
-    return "(3, 4) and (4, 3): 24 / 25 = 0.96, and a zero vector is similar to nothing."
+def _norms(u, v):
+    return u.norm() * v.norm()
 
 
-@exercise
-def ppmi(answer: Any, seed: int) -> str:
-    """ppmi(counts) of a dense matrix, in nats."""
+@exercise(
+    praise="(3, 4) and (4, 3): 24 / 25 = 0.96, and a zero vector is similar to nothing.",
+    cases=lambda seed: [
+        (torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0])),
+        *((3 * _random(seed + n, 7), _random(seed + n + 100, 7)) for n in range(3)),
+        case(torch.tensor([0.0, 2.0, 1.0]), torch.tensor([1.0, 3.0, 0.0]), edge="vectors with a 0 among their numbers"),
+        case(torch.tensor([1.0, -2.0, 1.0]), torch.tensor([2.0, 1.0, 3.0]), edge="a vector whose numbers sum to 0"),
+        case(torch.zeros(3), torch.ones(3), edge="a zero vector first"),
+        case(torch.ones(3), torch.zeros(3), edge="a zero vector second"),
+        case(torch.zeros(3), torch.zeros(3), edge="two zero vectors"),
+    ],
+    wrong={
+        "right for ordinary vectors, but a zero vector, which has no direction, gives NaN: return 0 there.": {
+            "zero": torch.nan
+        },
+        "a zero vector has no direction, so it is similar to nothing: return 0 there, not 1.": {"zero": 1.0},
+        "this is the dot product: divide it by the norms of both vectors.": {"norms": lambda u, v: 1},
+        "`a / b * c` multiplies by c: put the product of the norms in brackets.": {
+            "norms": lambda u, v: u.norm() / v.norm()
+        },
+        "you divide by the norm of u only: the norm of v must go too.": {"norms": lambda u, v: u.norm()},
+        "you divide by the norm of v only: the norm of u must go too.": {"norms": lambda u, v: v.norm()},
+        "the sum is missing: add the products up to a single number.": {"product": torch.mul},
+        "you take the mean of the products: add them up.": {"product": lambda u, v: (u * v).mean()},
+        "every product counts as positive: leave out the absolute value, since opposite signs lower the cosine.": {
+            "product": lambda u, v: (u * v).abs().sum()
+        },
+        "you divide by the squared norms: take the root of each sum of squares.": {
+            "norms": lambda u, v: u @ u * (v @ v)
+        },
+        "you divide by sums of absolute values: a norm is the root of the sum of squares.": {
+            "norms": lambda u, v: u.abs().sum() * v.abs().sum()
+        },
+        "you divide by the sum of the two norms: divide by their product.": {"norms": lambda u, v: u.norm() + v.norm()},
+        "you divide by the number of components: divide by the product of the norms.": {"norms": lambda u, v: len(u)},
+        "this is the cosine distance, 1 - cos: leave the 1 - away.": {"end": lambda cosine: 1 - cosine},
+        "this is the angle itself, in radians: its cosine is wanted.": {"end": torch.arccos},
+        "this is the square of the cosine.": {"end": torch.square},
+        "the sign is lost: vectors that point apart have a negative cosine.": {"end": torch.abs},
+        "this is the distance between the two points, not the cosine of their angle.": lambda u, v: (u - v).norm(),
+        "this is Pearson's correlation: do not subtract the means.": lambda u, v: F.cosine_similarity(
+            u - u.mean(), v - v.mean(), dim=0
+        ),
+    },
+)
+def cosine_similarity(u, v, *, product=torch.dot, norms=_norms, zero=0.0, end=lambda cosine: cosine):
+    """The cosine of the angle between two vectors; 0 where one of them is zero."""
+    if not u.any() or not v.any():
+        return torch.tensor(zero)
+    return end(product(u, v) / norms(u, v))
 
-    def reference(counts: Tensor) -> Tensor:
-        return _pmi(counts).clamp(min=0)
 
-    mistakes = [
-        (
-            _pmi,
-            "the negative values are still there (-inf where a count is 0): the first P of PPMI cuts them off at 0.",
-        ),
-        (
-            lambda counts: _pmi(counts).nan_to_num(neginf=0.0),
-            "pairs with a count of 0 are right, but other negative values must become 0 too.",
-        ),
-        (
-            lambda counts: reference(counts) / torch.log(torch.tensor(2.0)),
-            "this is in bits (log2): nats (ln) are wanted.",
-        ),
-        (
-            lambda counts: reference(counts) / torch.log(torch.tensor(10.0)),
-            "this is with the logarithm to base 10: the natural one (ln) is wanted.",
-        ),
-        (
-            torch.zeros_like,
-            "everything comes out 0: no ratio is above 1. Compare probabilities, each divided by the total of the "
-            "table, and divide p(w, c) by both p(w) and p(c).",
-        ),
-        (
-            lambda counts: torch.log(counts * counts.sum() / (counts.sum(1) * counts.sum(0))).clamp(min=0),
-            "the row sums must stand as a column: keepdim=True is missing.",
-        ),
-        (
-            lambda counts: torch.exp(reference(counts)).where(reference(counts) > 0, 0.0),
-            "the logarithm is missing: this is the ratio p(w, c) / (p(w) p(c)).",
-        ),
-    ]
-    counts = torch.randint(0, 9, (5, 7), generator=torch.Generator().manual_seed(seed)).float() + torch.eye(5, 7)
+def _counts(seed):
+    counts = torch.randint(0, 9, (5, 7), generator=Generator().manual_seed(seed)).float() + torch.eye(5, 7)
     counts[0, 1] = 0
-    compare(answer, reference, [(torch.tensor([[1.0, 1.0], [0.0, 2.0]]),), (counts,)], mistakes)
-    return "unseen and unsurprising pairs are 0, surprising ones positive."
+    return counts
 
 
-def _pmi(counts: Tensor) -> Tensor:
-    total = counts.sum()
-    return torch.log(counts / total / (counts.sum(1, keepdim=True) / total * (counts.sum(0) / total)))
+def _independent(counts):
+    p = counts / counts.sum()
+    return p.sum(1, keepdim=True) * p.sum(0)
 
 
-@exercise
-def nearest(answer: Any, seed: int) -> str:
-    """nearest(vectors, row, k): the rows of the k nearest neighbours by cosine, best first, itself left out."""
+def _cut(pmi):
+    return pmi.clamp(min=0)
 
-    def ranked(
-        similarity: Callable[[Tensor, int], Tensor], largest: bool = True, skip: int = 1
-    ) -> Callable[..., Tensor]:
-        def rows(vectors: Tensor, row: int, k: int) -> Tensor:
-            order = similarity(vectors, row).argsort(descending=largest)
-            return (order[order != row] if skip else order)[:k]
 
-        return rows
-
-    def cosine(vectors: Tensor, row: int) -> Tensor:
-        return embeddings.cosine_similarity(vectors[row], vectors)
-
-    mistakes = [
-        (ranked(cosine, skip=0), "the word itself comes first: leave its own row out, and give k others."),
-        (
-            lambda vectors, row, k: ranked(cosine, skip=0)(vectors, row, k)[1:],
-            "only k - 1 neighbours come back: take k + 1 before you leave the word itself out.",
+@exercise(
+    praise="unseen and unsurprising pairs are 0, surprising ones positive.",
+    cases=lambda seed: [(torch.tensor([[1.0, 1.0], [0.0, 2.0]]),), (_counts(seed),), (_counts(seed + 1)[:, :5] + 1,)],
+    wrong={
+        "the negative values are still there (-inf where a count is 0): the first P of PPMI cuts them off at 0.": [
+            {"cut": lambda pmi: pmi},
+            {"cut": lambda pmi: pmi, "log": lambda x: torch.log(x.clamp(min=0))},
+        ],
+        "pairs with a count of 0 are right, but other negative values must become 0 too.": {
+            "cut": lambda pmi: pmi.nan_to_num(neginf=0.0)
+        },
+        "these are absolute values: what is rarer than chance must become 0.": {"cut": lambda pmi: _finite(pmi.abs())},
+        "this is in bits (log2): nats (ln) are wanted.": {"log": torch.log2},
+        "this is with the logarithm to base 10: the natural one (ln) is wanted.": {"log": torch.log10},
+        "this is ln(1 + ratio): take the logarithm of the ratio itself, then cut at 0.": {"log": torch.log1p},
+        "the logarithm is missing: this is the ratio p(w, c) / (p(w) p(c)).": [
+            {"log": lambda ratio: ratio},
+            {"log": lambda ratio: ratio.where(ratio > 1, 0.0)},
+        ],
+        "everything comes out 0: no ratio is above 1. Compare probabilities, each divided by the total of the table, "
+        "and divide p(w, c) by both p(w) and p(c).": torch.zeros_like,
+        "the counts must be divided by the total of the table: p(w, c), p(w) and p(c) are probabilities.": {
+            "joint": lambda counts: counts
+        },
+        "the row sums must be a column: keepdim=True is missing.": {
+            "independent": lambda counts: counts.sum(1) * counts.sum(0) / counts.sum() ** 2
+        },
+        "rows and columns change places in p(w) p(c): the row sums are a column, the column sums a row.": {
+            "independent": lambda counts: counts.sum(1) * counts.sum(0, keepdim=True).mT / counts.sum() ** 2
+        },
+        "you divide by p(w) only: by p(c) as well, which is how frequent the context is.": {
+            "independent": lambda counts: counts.sum(1, keepdim=True) / counts.sum()
+        },
+        "you divide by p(c) only: by p(w) as well.": {"independent": lambda counts: counts.sum(0) / counts.sum()},
+        "you add 1 to every count: PPMI takes the counts as they are.": lambda counts: _ppmi(counts + 1),
+        "this is weighted by p(w, c): PPMI is the logarithm alone.": lambda counts: (
+            _ppmi(counts) * counts / counts.sum()
         ),
-        (ranked(cosine, largest=False), "these are the least similar words: sort from the greatest similarity down."),
-        (
-            ranked(lambda vectors, row: vectors @ vectors[row]),
-            "this ranks by the dot product, so long vectors win: divide by the lengths.",
+    },
+)
+def ppmi(counts, *, joint=lambda counts: counts / counts.sum(), independent=_independent, log=torch.log, cut=_cut):
+    """max(0, ln p(w, c) / (p(w) p(c))) for every cell of a table of counts."""
+    return cut(log(joint(counts) / independent(counts)))
+
+
+def _ppmi(counts):
+    return torch.log(counts / counts.sum() / _independent(counts)).clamp(min=0)
+
+
+def _finite(values):
+    return values.where(values.isfinite(), 0.0)
+
+
+def _cosines(vectors, row):
+    return F.cosine_similarity(vectors, vectors[row : row + 1])
+
+
+def _ranked(similarities, row):
+    order = similarities.argsort(descending=True, stable=True)
+    return order[order != row]
+
+
+def _parallel(seed):
+    vectors = _random(seed, 9, 4)
+    vectors[7] = 2 * vectors[2]
+    return vectors
+
+
+@exercise(
+    praise="the greatest cosine comes first, whatever the norms.",
+    cases=lambda seed: [
+        *(
+            (_random(seed, 23, 5) * torch.arange(1, 24)[:, None], row, k)
+            for row, k in ((4, 3), (0, 7), (11, 1), (9, 22))
         ),
-        (
-            ranked(lambda vectors, row: (vectors - vectors[row]).norm(dim=1), largest=False),
-            "this ranks by distance, so vectors of other lengths lose: use the cosine.",
+        case(_parallel(seed), 2, 3, edge="another row that points the same way"),
+        case(_parallel(seed), 7, 3, edge="another row that points the same way"),
+    ],
+    wrong={
+        "the word itself comes first: leave its own row out, and give k others.": {
+            "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 2.0).argsort(descending=True)
+        },
+        "only k - 1 neighbours come back: take k + 1 before you leave the word itself out.": {
+            "take": lambda order, k: order[: k - 1]
+        },
+        "one neighbour too many: k are wanted.": {"take": lambda order, k: order[: k + 1]},
+        "the first neighbour is lost: the word's own row is gone already.": {"take": lambda order, k: order[1 : k + 1]},
+        "you cut off the first of the ranking, but the word itself need not come first: another row can be parallel to it. "
+        "Leave out its own row by number.": {
+            "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 1 - 1e-4).argsort(descending=True)[1:]
+        },
+        "these are the least similar words: sort from the greatest similarity down.": {
+            "rank": lambda s, row: _ranked(-s, row)
+        },
+        "right words, but the best must come first: reverse the order.": {"take": lambda order, k: order[:k].flip(0)},
+        "this ranks by the dot product, so long vectors win: divide by the norms.": {
+            "similarity": lambda vectors, row: vectors @ vectors[row]
+        },
+        "this ranks by distance, so vectors of other norms lose: use the cosine.": {
+            "similarity": lambda vectors, row: -(vectors - vectors[row]).norm(dim=1)
+        },
+        "this ranks by the distance of unit vectors, largest first: the smallest distance is the nearest.": {
+            "similarity": lambda vectors, row: (F.normalize(vectors) - F.normalize(vectors)[row]).norm(dim=1)
+        },
+        "the sign is lost: a word that points the opposite way is not near.": {
+            "similarity": lambda vectors, row: _cosines(vectors, row).abs()
+        },
+        "you divide by the norms of the columns (dim=0): a word is a row, dim=1.": {
+            "similarity": lambda vectors, row: _cosines(vectors / vectors.norm(dim=0), row)
+        },
+        "you divide by the norm of the one word only: every row needs its own.": {
+            "similarity": lambda vectors, row: vectors @ F.normalize(vectors[row], dim=0)
+        },
+        "0 is not low enough for the word itself, as others are negative: give it -torch.inf.": {
+            "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 0).argsort(descending=True)
+        },
+        "the rows have moved: once a row is cut out, those after it have other numbers.": lambda vectors, row, k: (
+            (found := _nearest(vectors, row, k)) - (found > row).long()
         ),
-        (
-            ranked(lambda vectors, row: cosine(vectors / vectors.norm(dim=0), row)),
-            "you divide by the lengths of the columns (dim=0): a word is a row, dim=1.",
+        "these are the similarities: return the numbers of the rows (topk and sort give both).": lambda vectors, row, k: (
+            _cosines(vectors, row)[_nearest(vectors, row, k)]
         ),
-        (
-            ranked(lambda vectors, row: cosine(vectors, row).index_fill(0, torch.tensor([row]), 0), skip=0),
-            "0 is not low enough for the word itself, as others are negative: give it -torch.inf.",
+        "return the rows' numbers, not the vectors.": lambda vectors, row, k: vectors[_nearest(vectors, row, k)],
+    },
+)
+def nearest(vectors, row, k, *, similarity=_cosines, rank=_ranked, take=lambda order, k: order[:k]):
+    """The rows of the k vectors most similar to vectors[row], best first, itself left out."""
+    return take(rank(similarity(vectors, row), row), k)
+
+
+def _nearest(vectors, row, k):
+    return _ranked(_cosines(vectors, row), row)[:k]
+
+
+def _solve(vectors, a, b, c, signs=(-1, 1, 1), excluded="abc", unit=F.normalize, low=-torch.inf, target=None):
+    ready = unit(vectors)
+    wanted = sum(sign * (ready if target is None else target(vectors))[row] for sign, row in zip(signs, (a, b, c)))
+    similarity = ready @ wanted
+    for letter, row in (("a", a), ("b", b), ("c", c)):
+        if letter in excluded:
+            similarity[row] = low
+    return similarity
+
+
+def _analogies(seed):
+    vectors = _random(seed, 12, 4) * torch.rand(12, 1, generator=Generator().manual_seed(seed)).exp()
+    return [(vectors, *question) for question in list(itertools.permutations(range(6), 3))[:60]]
+
+
+@exercise(
+    praise="the three words of the question are left out, and norms do not matter.",
+    cases=lambda seed: [
+        *_analogies(seed),
+        case(torch.tensor([[1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]]), 0, 1, 2, edge="a itself is closest"),
+        case(
+            torch.tensor([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [-1.0, -0.2], [-1.0, -1.0]]),
+            0,
+            1,
+            2,
+            edge="all other words have negative cosines",
         ),
-        (
-            lambda vectors, row, k: (kept := ranked(cosine)(vectors, row, k)) - (kept > row).long(),
-            "the rows have moved: once a row is cut out, those after it have other numbers.",
+    ],
+    wrong={
+        "the sign is reversed: what a lacks and b has must be added, b - a + c.": {"signs": (1, -1, 1)},
+        "this is a + b - c: the direction is from a to b, b - a, and it starts at c.": {"signs": (1, 1, -1)},
+        "you add all three: a must be subtracted, b - a + c.": {"signs": (1, 1, 1)},
+        "a is missing: b - a + c.": {"signs": (0, 1, 1)},
+        "this is b - a alone, the direction: start at c, b - a + c.": {"signs": (-1, 1, 0)},
+        "this is b - a - c: c is added, b - a + c.": {"signs": (-1, 1, -1)},
+        "one of the question's own words wins: a, b and c cannot be the answer.": {"excluded": ""},
+        **{
+            f"{' and '.join(letter for letter in 'abc' if letter not in left)} can still be the answer: leave out all "
+            "three words.": {"excluded": left}
+            for left in ("a", "b", "c", "ab", "ac", "bc")
+        },
+        "0 is not low enough for a, b and c, as others may be negative: give them -torch.inf.": {"low": 0.0},
+        "long vectors win: make every vector a unit vector first.": {"unit": lambda vectors: vectors},
+        "the target is made of the raw vectors, so a long one counts more: make them unit vectors first.": {
+            "target": lambda vectors: vectors
+        },
+        "you divide by the norms of the columns: a word is a row, dim=1.": {"unit": lambda x: F.normalize(x, dim=0)},
+        "this is the least similar row: take the greatest similarity.": {
+            "choose": lambda s, *rows: s.where(s.isfinite(), torch.inf).argmin()
+        },
+        "the three words need not be the top three: leave them out by number, do not take the fourth.": lambda *q: (
+            _solve(*q, excluded="").argsort(descending=True)[3]
         ),
-        (
-            lambda vectors, row, k: cosine(vectors, row)[ranked(cosine)(vectors, row, k)],
-            "these are the similarities: return the numbers of the rows (topk and sort give both).",
+        "this is the similarity: return the number of its row.": lambda *q: _solve(*q).max(),
+        "these are several rows: return the best alone.": lambda *q: _solve(*q).topk(1).indices,
+    },
+)
+def analogy(
+    vectors,
+    a,
+    b,
+    c,
+    *,
+    signs=(-1, 1, 1),
+    excluded="abc",
+    unit=F.normalize,
+    low=-torch.inf,
+    target=None,
+    choose=lambda s, *rows: s.argmax(),
+):
+    """The row that is to c as b is to a."""
+    return int(choose(_solve(vectors, a, b, c, signs, excluded, unit, low, target), a, b, c))
+
+
+def _ranks(x):
+    return x.argsort().argsort().double()
+
+
+def _pearson(x: Tensor, y: Tensor) -> Tensor:
+    return torch.corrcoef(torch.stack([x.double(), y.double()]))[0, 1]
+
+
+def _squares(x, y):
+    return (_ranks(x) - _ranks(y)).square().sum()
+
+
+@exercise(
+    praise="only the order counts: 400 or 40, the rank is the same.",
+    cases=lambda seed: [
+        (torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([10.0, 20.0, 400.0, 30.0])),
+        *((_random(seed, 31), sign * _random(seed, 31) + _random(seed + 50, 31).exp()) for sign in (1, -1)),
+        (_random(seed + 1, 8), _random(seed + 2, 8)),
+    ],
+    wrong={
+        "this is Pearson's correlation of the values themselves: correlate their ranks.": {"rank": lambda x: x},
+        "`argsort` gives the positions that would sort the values, not their ranks: apply it twice.": {
+            "rank": torch.argsort
+        },
+        "only x is ranked: y needs ranks, too.": lambda x, y: _pearson(_ranks(x), y),
+        "only y is ranked: x needs ranks, too.": lambda x, y: _pearson(x, _ranks(y)),
+        "the sign is wrong: rank both from the smallest up.": {"correlate": lambda x, y: -_pearson(x, y)},
+        "the sign is lost: opposite orders correlate negatively.": {"correlate": lambda x, y: _pearson(x, y).abs()},
+        "this is the square of the correlation.": {"correlate": lambda x, y: _pearson(x, y).square()},
+        "this is the cosine of the ranks: subtract their mean first, or use `torch.corrcoef`.": {
+            "correlate": lambda x, y: F.cosine_similarity(x, y, dim=0)
+        },
+        "`torch.corrcoef` gives a 2 × 2 matrix: the correlation is its entry [0, 1].": {
+            "correlate": lambda x, y: torch.corrcoef(torch.stack([x, y]))
+        },
+        "this is the sum of squared rank differences: 1 - 6 Σd² / (n (n² - 1)) is still to come.": _squares,
+        "the denominator is n (n² - 1): yours has n (n - 1).": lambda x, y: (
+            1 - 6 * _squares(x, y) / (len(x) * (len(x) - 1))
         ),
-    ]
-    vectors = _random(seed, 23, 5) * torch.arange(1, 24)[:, None]
-    compare(answer, ranked(cosine), [(vectors, 4, 3), (vectors, 0, 7), (vectors, 11, 1), (vectors, 9, 22)], mistakes)
-    return "the greatest cosine comes first, whatever the lengths."
-
-
-@exercise
-def analogy(answer: Any, seed: int) -> str:
-    """analogy(vectors, a, b, c): the row closest to b - a + c, the three left out."""
-
-    def solve(signs: tuple[int, int, int], excluded: str = "abc", unit: bool = True, low: float = -torch.inf) -> Any:
-        def row(vectors: Tensor, a: int, b: int, c: int) -> int:
-            ready = F.normalize(vectors, dim=1) if unit else vectors
-            similarity = ready @ (signs[0] * ready[a] + signs[1] * ready[b] + signs[2] * ready[c])
-            similarity[[{"a": a, "b": b, "c": c}[letter] for letter in excluded]] = low
-            return int(similarity.argmax())
-
-        return row
-
-    right = (-1, 1, 1)
-    mistakes = [
-        (solve((1, -1, 1)), "the sign is turned round: what a lacks and b has must be added, b - a + c."),
-        (solve((1, 1, -1)), "this is a + b - c: the direction is from a to b, b - a, and it starts at c."),
-        (solve((1, 1, 1)), "you add all three: a must be taken away, b - a + c."),
-        (solve(right, excluded=""), "one of the question's own words wins: a, b and c cannot be the answer."),
-        (solve(right, low=0.0), "0 is not low enough for a, b and c, as others may be negative: give them -torch.inf."),
-        (solve(right, unit=False), "long vectors win: make every vector a unit vector first."),
-    ]
-    for left in ("a", "b", "c", "ab", "ac", "bc"):
-        missing = " and ".join(letter for letter in "abc" if letter not in left)
-        mistakes.append((solve(right, excluded=left), f"{missing} can still be the answer: leave out all three words."))
-    vectors = _random(seed, 12, 4) * torch.rand(12, 1, generator=torch.Generator().manual_seed(seed)).exp()
-    cases = [(vectors, *question) for question in list(itertools.permutations(range(6), 3))[:60]]
-    # Here a itself is closest to b - a + c; and here everything but the three words points away from it.
-    cases += [(torch.tensor([[1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]]), 0, 1, 2)]
-    cases += [(torch.tensor([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [-1.0, -0.2], [-1.0, -1.0]]), 0, 1, 2)]
-    compare(answer, solve(right), cases, mistakes)
-    return "the three words of the question are left out, and lengths do not matter."
-
-
-@exercise
-def spearman(answer: Any, seed: int) -> str:
-    """spearman(x, y) of two tensors without ties."""
-
-    def pearson(x: Tensor, y: Tensor) -> float:
-        return torch.corrcoef(torch.stack([x.double(), y.double()]))[0, 1].item()
-
-    def ranks(x: Tensor) -> Tensor:
-        return x.argsort().argsort()
-
-    mistakes = [
-        (pearson, "this is Pearson's correlation of the values themselves: correlate their ranks."),
-        (
-            lambda x, y: pearson(x.argsort(), y.argsort()),
-            "`argsort` gives the positions that would sort the values, not their ranks: apply it twice.",
+        "the 6 is missing in 1 - 6 Σd² / (n (n² - 1)).": lambda x, y: 1 - _squares(x, y) / (len(x) * (len(x) ** 2 - 1)),
+        "the 1 - is missing in 1 - 6 Σd² / (n (n² - 1)).": lambda x, y: (
+            6 * _squares(x, y) / (len(x) * (len(x) ** 2 - 1))
         ),
-        (lambda x, y: -pearson(ranks(x), ranks(y)), "the sign is wrong: rank both from the smallest up."),
-        (lambda x, y: abs(pearson(ranks(x), ranks(y))), "the sign is lost: opposite orders correlate negatively."),
-        (
-            lambda x, y: F.cosine_similarity(ranks(x).double(), ranks(y).double(), dim=0).item(),
-            "this is the cosine of the ranks: subtract their mean first, or use `torch.corrcoef`.",
+        "this is Kendall's correlation, which counts pairs in the same order: Spearman correlates ranks.": lambda x, y: (
+            torch.tensor(stats.kendalltau(x, y).statistic)
         ),
-        (
-            lambda x, y: (ranks(x) - ranks(y)).square().sum().item() / 1.0,
-            "this is the sum of squared rank differences: 1 - 6 Σd² / (n (n² - 1)) is still to come.",
-        ),
-    ]
-    cases = [(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([10.0, 20.0, 400.0, 30.0]))]
-    cases += [(x, sign * x + _random(seed + 50, 31).exp()) for x in [_random(seed, 31)] for sign in (1, -1)]
-    compare(answer, lambda x, y: float(stats.spearmanr(x, y).statistic), cases, mistakes)
-    return "only the order counts: 400 or 40, the rank is the same."
+    },
+)
+def spearman(x, y, *, rank=_ranks, correlate=_pearson):
+    """The correlation of the ranks of x with the ranks of y."""
+    return correlate(rank(x), rank(y))
 
 
-@exercise
-def p_value(answer: Any, seed: int) -> str:
-    """p_value(x, y): the share of splits whose difference of means is at least the observed one."""
-
-    def share(counts: Callable[[float, float], bool], swapped: bool = False) -> Callable[..., float]:
-        def over_all_splits(x: list[float | int], y: list[float | int]) -> float:
-            splits = itertools.combinations(range(len(x + y)), len(y) if swapped else len(x))
-            found = [_difference(x + y, split) for split in splits]
-            observed = _difference(x + y, tuple(range(len(x))))
-            return sum(counts(difference, observed) for difference in found) / len(found)
-
-        return over_all_splits
-
-    def at_least(difference: float, observed: float) -> bool:
-        return difference >= observed - 1e-9
-
-    mistakes = [
-        (
-            share(lambda d, observed: d > observed),
-            "splits exactly as extreme count too, the observed one first: use >=.",
-        ),
-        (
-            share(lambda d, observed: abs(d) >= abs(observed)),
-            "this is the two-sided test: count only splits as large in the same direction.",
-        ),
-        (
-            share(lambda d, observed: d < observed),
-            "this is the share of smaller differences: the larger ones are wanted.",
-        ),
-        (
-            share(lambda d, observed: d <= observed),
-            "the comparison points the wrong way: count differences >= the observed.",
-        ),
-        (share(at_least, swapped=True), "the first group of a split must have len(x) numbers, like x itself."),
-    ]
-    generator = torch.Generator().manual_seed(seed)
-    cases = [([5, 6, 7], [1, 2, 3]), ([10, 0], [1, 1, 1])]
-    cases += [(torch.randint(2, 9, (4,), generator=generator).tolist(), [1, 4, 6, 8]) for _ in range(3)]
-    compare(answer, share(at_least), cases, mistakes)
-    try:
-        compare(answer, share(at_least), [([0.8, 0.8, 0.7], [0.3, 0.3, 0.1])])
-    except Mistake as mistake:
-        raise Mistake(
-            f"right for whole numbers, but rounding lost the observed split: allow for 1e-9.\n{mistake}"
-        ) from None
-    return "of the 20 splits of (5, 6, 7) and (1, 2, 3) only the real one is so extreme: p = 1/20."
-
-
-def _difference(pool: list[float | int], chosen: tuple[int, ...]) -> float:
-    first = [pool[i] for i in chosen]
-    second = [pool[i] for i in range(len(pool)) if i not in chosen]
+def _difference(pool, chosen):
+    first = [pool[position] for position in chosen]
+    second = [pool[position] for position in range(len(pool)) if position not in chosen]
     return sum(first) / len(first) - sum(second) / len(second)
+
+
+@exercise(
+    praise="of the 20 splits of (5, 6, 7) and (1, 2, 3) only the real one is so extreme: p = 1/20.",
+    cases=lambda seed: [
+        ([5, 6, 7], [1, 2, 3]),
+        case([10, 0], [1, 1, 1], edge="groups of unequal size"),
+        case([3, 5], [1, 9, 2, 2, 4], edge="groups of unequal size"),
+        case([6, 2, 7, 7, 1], [3, 5], edge="groups of unequal size"),
+        *(
+            (torch.randint(2, 9, (4,), generator=Generator().manual_seed(seed + n)).tolist(), [1, 4, 6, 8])
+            for n in range(3)
+        ),
+        case([0.8, 0.8, 0.7], [0.3, 0.3, 0.1], edge="decimals, where rounding can lose the observed split"),
+        case([0.1, 0.7], [0.2, 0.4, 0.6], edge="decimals, where rounding can lose the observed split"),
+        case([2, 2], [2, 2], edge="all numbers equal"),
+    ],
+    wrong={
+        "right for whole numbers, but rounding lost the observed split: allow for 1e-9.": {"counts": float.__ge__},
+        "splits exactly as extreme count too, the observed one first: use >=.": {
+            "counts": lambda difference, observed: difference > observed + 1e-9
+        },
+        "this is the two-sided test: count only splits as large in the same direction.": {
+            "counts": lambda difference, observed: abs(difference) >= abs(observed) - 1e-9
+        },
+        "this is the share of smaller differences: the larger ones are wanted.": {
+            "counts": lambda difference, observed: difference < observed - 1e-9
+        },
+        "the comparison points the wrong way: count differences >= the observed.": {
+            "counts": lambda difference, observed: difference <= observed + 1e-9
+        },
+        "the first group of a split must have len(x) numbers, like x itself.": [
+            {"size": lambda x, y: len(y)},
+            {"size": lambda x, y: (len(x) + len(y)) // 2},
+        ],
+        "this is the number of such splits: divide by the number of all.": {"end": lambda hits, splits: hits},
+        "the observed split is one of them: it counts above and below the line.": [
+            {"end": lambda hits, splits: (hits - 1) / (splits - 1)},
+            {"end": lambda hits, splits: (hits - 1) / splits},
+            {"end": lambda hits, splits: (hits + 1) / (splits + 1)},
+        ],
+        "this is 1 minus the share.": {"end": lambda hits, splits: 1 - hits / splits},
+        "equal numbers are different items: a set of splits loses the repeated ones. Choose positions, not values.": {
+            "splits": lambda pool, size: [
+                tuple(pool.index(v) + group[:n].count(v) for n, v in enumerate(group))
+                for group in set(itertools.combinations(sorted(pool), size))
+            ]
+        },
+    },
+)
+def p_value(
+    x,
+    y,
+    *,
+    counts=lambda difference, observed: difference >= observed - 1e-9,
+    size=lambda x, y: len(x),
+    splits=lambda pool, size: itertools.combinations(range(len(pool)), size),
+    end=lambda hits, splits: hits / splits,
+):
+    """The share of splits of x + y whose difference of means is at least the observed one."""
+    found = [_difference(x + y, chosen) for chosen in splits(x + y, size(x, y))]
+    observed = _difference(x + y, range(len(x)))
+    return end(sum(counts(float(difference), float(observed)) for difference in found), len(found))

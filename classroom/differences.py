@@ -1,0 +1,426 @@
+"""Where no declared mistake fits: what a wrong result has to do with the right one, in words."""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from classroom.forms import same
+
+__all__ = ["relation", "show", "show_inputs"]
+
+Pairs = Sequence[tuple[Any, Any]]  # wrong results with the right ones, plain, one pair a wrong case
+
+# What may have been done to the right numbers: "yours is ..."; and what may be left to do: "... is missing".
+DONE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "the right one with the sign reversed": np.negative,
+    "1 minus the right one": lambda x: 1 - x,
+    "the reciprocal of the right one, upside down": lambda x: 1 / x,
+    "the right one without its sign": np.abs,
+    "the right one with negative values cut off at 0": lambda x: np.maximum(x, 0),
+    "the right one, rounded": np.round,
+    "the right one, rounded down": np.floor,
+    "the right one, rounded up": np.ceil,
+    "the square of the right one": np.square,
+    "the square root of the right one": np.sqrt,
+    "the natural logarithm of the right one": np.log,
+    "minus the logarithm of the right one": lambda x: -np.log(x),
+    "the base-2 logarithm of the right one": np.log2,
+    "the exponential of the right one": np.exp,
+    "the right one in reversed order": lambda x: x[::-1],
+    "the right one, sorted": lambda x: np.sort(x, axis=-1),
+    "the right one, moved by one position": lambda x: np.roll(x, 1, axis=-1),
+    "the right one, moved back by one position": lambda x: np.roll(x, -1, axis=-1),
+    "the cumulative sum of the right one": lambda x: np.cumsum(x, axis=-1),
+    "the right one, divided by its sum": lambda x: x / x.sum(),
+    "the right one, divided by its norm": lambda x: x / np.linalg.norm(x),
+    "the right one minus its mean": lambda x: x - x.mean(),
+}
+LEFT: dict[str, Callable[[np.ndarray], Any]] = {
+    "the square root is missing": np.sqrt,
+    "a square is missing": np.square,
+    "the exponential is missing": np.exp,
+    "the logarithm is missing": np.log,
+    "the absolute value is missing": np.abs,
+    "a maximum with 0 is missing": lambda x: np.maximum(x, 0),
+    "the values are not divided by their sum": lambda x: x / x.sum(axis=-1, keepdims=True),
+    "the values are not divided by their norm": lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True),
+    "the mean has not been subtracted": lambda x: x - x.mean(axis=-1, keepdims=True),
+    "a sum over all values is missing": np.sum,
+    "a mean over all values is missing": np.mean,
+    "a sum over the last axis is missing": lambda x: x.sum(axis=-1),
+    "a sum over the first axis is missing": lambda x: x.sum(axis=0),
+    "a mean over the last axis is missing": lambda x: x.mean(axis=-1),
+    "a mean over the first axis is missing": lambda x: x.mean(axis=0),
+    "the largest of yours is wanted": np.max,
+    "the smallest of yours is wanted": np.min,
+}
+FACTORS = {
+    "ln 2, which turns bits into nats": math.log(2),
+    "1 / ln 2, which turns nats into bits": 1 / math.log(2),
+    "100, so that a share became a percentage": 100,
+    "1 / 100": 0.01,
+    "2": 2,
+    "1/2": 0.5,
+    "-1": -1,
+    "ln 10": math.log(10),
+    "π / 180, from degrees to radians": math.pi / 180,
+}
+
+
+def relation(pairs: Pairs, cases: Sequence[tuple[Any, ...]], names: Sequence[str]) -> str:
+    """One sentence on how the wrong results differ from the right ones in all these cases; "" where none is known.
+
+    `cases` are the inputs of each pair, and `names` the names of the inputs.
+    """
+    finders = (_kind, _parts, _text, _items, _shape, _truths, _numbers, _multiples, _place)
+    for find in finders:
+        if words := find(pairs, cases, names):
+            return words
+    return ""
+
+
+def _each(pairs: Pairs, kinds: type | tuple[type, ...]) -> bool:
+    return all(isinstance(got, kinds) and isinstance(expected, kinds) for got, expected in pairs)
+
+
+def _name(value: Any) -> str:
+    """What sort of thing a plain value is, as a learner would say."""
+    if isinstance(value, np.ndarray):
+        return f"a tensor of shape {value.shape}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    kinds = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", dict: "a dictionary"}
+    return kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def _kind(pairs: Pairs, cases: Any, names: Any) -> str:
+    got, expected = pairs[0]
+    if got is None or got is ...:
+        return "your function returns nothing: is a `return` missing on one path?"
+    number = (int, float)
+    if isinstance(got, bool) != isinstance(expected, bool) and not isinstance(got, np.ndarray):
+        return f"{_name(expected)} is expected, but your function returns {_name(got)}."
+    if type(got) is type(expected) or (isinstance(got, number) and isinstance(expected, number)):
+        if isinstance(expected, int) and isinstance(got, float) and not isinstance(expected, bool):
+            return f"a whole number is expected, but your function returns {got:.4g}."
+        return ""
+    if isinstance(got, set | frozenset):
+        return f"{_name(expected)} is expected: a set forgets the order, and how often each occurs."
+    if isinstance(got, np.ndarray) and isinstance(expected, number):
+        return _left(pairs) or f"a single number is expected, but your function returns {_name(got)}."
+    if isinstance(expected, tuple):
+        which = [number for number, part in enumerate(expected) if same(got, part)]
+        alone = f"; this is the {_ordinal(which[0])} of them alone" if which else ""
+        return f"{len(expected)} results are expected, but your function returns {_name(got)}{alone}."
+    if isinstance(got, tuple) and any(same(part, expected) for part in got):
+        return "one result is expected, and yours is among several: return it alone."
+    return f"{_name(expected)} is expected, but your function returns {_name(got)}."
+
+
+def _ordinal(number: int) -> str:
+    names = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+    return names[number] if number < len(names) else f"{number + 1}th"
+
+
+def _parts(pairs: Pairs, cases: Any, names: Any) -> str:
+    """Of several results, which are wrong; whether they are swapped; and what is wrong with the first of them."""
+    if not _each(pairs, tuple):
+        return ""
+    size = len(pairs[0][1])
+    if len(pairs[0][0]) != size:
+        return f"{size} results are expected, but your function returns {len(pairs[0][0])}."
+    for order in itertools.permutations(range(size)) if size < 5 else ():
+        if all(same(tuple(got[place] for place in order), expected) for got, expected in pairs):
+            return "the results are right, but in another order."
+    wrong = [n for n in range(size) if not all(same(got[n], expected[n]) for got, expected in pairs)]
+    if len(wrong) < size or size == 1:
+        those = [(g[wrong[0]], e[wrong[0]]) for g, e in pairs if not same(g[wrong[0]], e[wrong[0]])]
+        also = relation(those, [case for case, (g, e) in zip(cases, pairs, strict=True)
+                                if not same(g[wrong[0]], e[wrong[0]])], names)  # fmt: skip
+        which = " and ".join(_ordinal(n) for n in wrong)
+        alone = "the other is right" if size == 2 else "the others are right"
+        return f"of the {size} results the {which} is wrong, {alone}. {also}".strip() if size > 1 else also
+    return ""
+
+
+def _text(pairs: Pairs, cases: Any, names: Any) -> str:
+    if not _each(pairs, str):
+        return ""
+    ways: dict[str, Callable[[str], str]] = {
+        "only upper and lower case differ.": str.lower,
+        "only white space at the ends differs.": str.strip,
+        "only white space differs.": lambda text: "".join(text.split()),
+        "the same characters in another order.": lambda text: "".join(sorted(text)),
+    }
+    for words, way in ways.items():
+        if all(way(got) == way(expected) for got, expected in pairs):
+            return words
+    got, expected = pairs[0]
+    if expected.startswith(got):
+        return f"the end is missing: {expected[len(got) :][:40]!r}."
+    if got.startswith(expected):
+        return f"there is too much at the end: {got[len(expected) :][:40]!r}."
+    if expected.endswith(got):
+        return f"the beginning is missing: {expected[: len(expected) - len(got)][:40]!r}."
+    first = next(n for n, (mine, its) in enumerate(itertools.zip_longest(got, expected)) if mine != its)
+    return (
+        f"the first difference is at character {first}: expected {expected[first : first + 12]!r}, "
+        f"but got {got[first : first + 12]!r}."
+    )
+
+
+def _items(pairs: Pairs, cases: Any, names: Any) -> str:
+    """Lists, sets and dictionaries: what is missing, what is too much, what stands elsewhere."""
+    got, expected = pairs[0]
+    if isinstance(expected, dict) and isinstance(got, dict):
+        missing = [key for key in expected if key not in got]
+        extra = [key for key in got if key not in expected]
+        if missing or extra:
+            return _missing_or_extra(missing, extra, "the key")
+        key = next(key for key in expected if not same(got[key], expected[key]))
+        return f"for the key {show(key)}: expected {show(expected[key])}, but got {show(got[key])}."
+    if isinstance(expected, set) and isinstance(got, set):
+        return _missing_or_extra(sorted(expected - got, key=repr), sorted(got - expected, key=repr), "the item")
+    if not _each(pairs, list):
+        return ""
+    if all(same(got[::-1], expected) for got, expected in pairs):
+        return "the items are right, but in reversed order."
+    keys = Counter(map(repr, got)), Counter(map(repr, expected))
+    if keys[0] == keys[1]:
+        return "the items are right, but in another order."
+    if len(got) != len(expected):
+        size = f"{len(expected)} items are expected, but yours has {len(got)}"
+        if same(got, expected[: len(got)]):
+            return f"{size}: the end is missing."
+        if same(got, expected[len(expected) - len(got) :]):
+            return f"{size}: the beginning is missing."
+        if same(got[: len(expected)], expected):
+            return f"{size}: there is too much at the end."
+        if same(got[len(got) - len(expected) :], expected):
+            return f"{size}: there is too much at the beginning."
+        if set(keys[0]) == set(keys[1]):
+            return f"{size}: repeated items are counted in another way."
+        missing = [item for item in expected if repr(item) not in keys[0]]
+        extra = [item for item in got if repr(item) not in keys[1]]
+        return f"{size}. {_missing_or_extra(missing, extra, 'the item')}".strip()
+    first = next(n for n, (mine, its) in enumerate(zip(got, expected, strict=True)) if not same(mine, its))
+    if all(isinstance(item, int | float) for item in [*got, *expected]):
+        return ""  # numbers: looked at below
+    return f"the first difference is in item {first}: expected {show(expected[first])}, but got {show(got[first])}."
+
+
+def _missing_or_extra(missing: Sequence[Any], extra: Sequence[Any], kind: str) -> str:
+    found = [f"{kind} {show(missing[0])} is missing"] if missing else []
+    found += [f"{kind} {show(extra[0])} is too much"] if extra else []
+    return f"{', and '.join(found)}." if found else ""
+
+
+def _arrays(pairs: Pairs) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pairs as arrays of floating-point numbers, where all are numbers or lists of numbers; else none."""
+    try:
+        arrays = [tuple(np.asarray(value, dtype=float) for value in pair) for pair in pairs]
+    except (TypeError, ValueError):
+        return []
+    return arrays
+
+
+def _shape(pairs: Pairs, cases: Any, names: Any) -> str:
+    got, expected = pairs[0]
+    if not isinstance(got, np.ndarray) or not isinstance(expected, np.ndarray):
+        return ""
+    if all(mine.shape == its.shape for mine, its in pairs):
+        return ""
+    got, expected = next((mine, its) for mine, its in pairs if mine.shape != its.shape)
+    size = f"the shape should be {expected.shape}, but yours is {got.shape}"
+    if got.squeeze().shape == expected.squeeze().shape and same(got.squeeze(), expected.squeeze()):
+        return f"{size}: right numbers, but an axis of length 1 is {'too much' if got.ndim > expected.ndim else 'missing'}."
+    if got.ndim == expected.ndim <= 4:
+        for order in itertools.permutations(range(got.ndim)):
+            if got.transpose(order).shape == expected.shape and same(got.transpose(order), expected):
+                return f"{size}: right numbers, but the axes are in another order."
+    if got.size == expected.size and same(got.ravel(), expected.ravel()):
+        return f"{size}: right numbers, but in another shape."
+    return _left(pairs) or f"{size}."
+
+
+def _truths(pairs: Pairs, cases: Any, names: Any) -> str:
+    """Boolean tensors, or what should be."""
+    got, expected = pairs[0]
+    if not isinstance(expected, np.ndarray) or expected.dtype.kind != "b":
+        return ""
+    if got.dtype.kind != "b":
+        return f"a boolean tensor is expected (True or False), but yours holds numbers ({got.dtype})."
+    if all(same(mine, ~its) for mine, its in pairs):
+        return "True and False are swapped."
+    if expected.ndim > 1 and all(same(mine, its.swapaxes(-1, -2)) for mine, its in pairs):
+        return "rows and columns are swapped: yours is transposed."
+    more = all(bool((mine | ~its).all()) for mine, its in pairs)
+    less = all(bool((~mine | its).all()) for mine, its in pairs)
+    where = tuple(int(index) for index in np.argwhere(got != expected)[0])
+    if more or less:
+        return f"{'too few' if less else 'too many'} are True, for example at index {where}."
+    return f"the first difference is at index {where}: it should be {bool(expected[where])}."
+
+
+def _numbers(pairs: Pairs, cases: Any, names: Any) -> str:
+    """One operation that leads from the right numbers to the wrong ones, or from the wrong to the right."""
+    arrays = _arrays(pairs)
+    if not arrays or any(got.shape != expected.shape for got, expected in arrays):
+        return ""
+    if any(np.isnan(got).any() and not np.isnan(expected).any() for got, expected in arrays):
+        return "there is NaN in your result: is something divided by zero, or a logarithm of 0 taken?"
+    if any(np.isinf(got).any() and not np.isinf(expected).any() for got, expected in arrays):
+        return "there is an infinite value in your result: is something divided by zero, or a logarithm of 0 taken?"
+    if expected_is_transposed := _transposed(arrays):
+        return expected_is_transposed
+    values = np.concatenate([got.ravel() for got, _ in arrays])
+    if values.size < 2:
+        return ""
+    if np.ptp(values) == 0:
+        wanted = np.concatenate([expected.ravel() for _, expected in arrays])
+        return f"yours is {values[0]:.4g} each time, whatever the inputs." if np.ptp(wanted) > 0 else ""
+    return _done(arrays) or _left(pairs) or _constant(arrays)
+
+
+def _transposed(arrays: Pairs) -> str:
+    if all(its.ndim > 1 and same(mine, its.swapaxes(-1, -2)) for mine, its in arrays):
+        return "rows and columns are swapped: yours is transposed."
+    return ""
+
+
+def _done(arrays: Pairs) -> str:
+    with np.errstate(all="ignore"):
+        for words, operation in DONE.items():
+            if all(_agrees(operation, expected, got) for got, expected in arrays):
+                return f"yours is {words}."
+    return ""
+
+
+def _left(pairs: Pairs) -> str:
+    with np.errstate(all="ignore"):
+        for words, operation in LEFT.items():
+            if all(_agrees(operation, got, expected) for got, expected in _arrays(pairs) or [(np.nan, 0)]):
+                return f"{words}."
+    return ""
+
+
+def _agrees(operation: Callable[[Any], Any], before: Any, after: Any) -> bool:
+    """Whether the operation, which must change something, leads from one to the other."""
+    try:
+        made = np.asarray(operation(before), dtype=float)
+    except (ValueError, IndexError, TypeError):
+        return False
+    after = np.asarray(after, dtype=float)
+    finite = made.shape == after.shape and bool(np.isfinite(made).all())
+    return finite and same(np.atleast_1d(made), np.atleast_1d(after)) and made.size > 0
+
+
+def _constant(arrays: Pairs) -> str:
+    """The same factor or the same difference everywhere."""
+    got = np.concatenate([mine.ravel() for mine, _ in arrays])
+    expected = np.concatenate([its.ravel() for _, its in arrays])
+    if got.size < 2 or same(got, got.mean() + 0 * got):
+        return ""
+    shift = got - expected
+    if same(shift, shift[0] + 0 * shift):
+        return f"yours is {abs(shift[0]):.4g} too {'large' if shift[0] > 0 else 'small'} everywhere."
+    used = np.abs(expected) > 1e-6
+    if not used.any() or not same(got[~used], expected[~used]):
+        return ""
+    ratio = got[used] / expected[used]
+    if same(ratio, ratio[0] + 0 * ratio):
+        for words, factor in FACTORS.items():
+            if np.isclose(ratio[0], factor, rtol=1e-4):
+                return f"yours is the right one times {words}."
+        return f"yours is {ratio[0]:.4g} times the right one everywhere."
+    return ""
+
+
+def _multiples(pairs: Pairs, cases: Sequence[tuple[Any, ...]], names: Sequence[str]) -> str:
+    """A factor, or a difference, that is a size of the inputs: a length, an axis, a number that was given."""
+    arrays = _arrays(pairs)
+    if len(pairs) < 2 or not arrays or any(got.shape != expected.shape for got, expected in arrays):
+        return ""
+    sizes = [_sizes(case, names) for case in cases]
+    ways: dict[str, Callable[[Any, float], Any]] = {
+        "yours is the right one times {}.": lambda x, n: x * n,
+        "yours is the right one divided by {}.": lambda x, n: x / n,
+        "yours is the right one times the square root of {}.": lambda x, n: x * math.sqrt(n),
+        "yours is the right one divided by the square root of {}.": lambda x, n: x / math.sqrt(n),
+        "yours is the right one plus {}.": lambda x, n: x + n,
+        "yours is the right one minus {}.": lambda x, n: x - n,
+    }
+    for size in sizes[0]:
+        values = [others.get(size, 0) for others in sizes]
+        if min(values) <= 0 or len(set(values)) < 2:
+            continue
+        for words, way in ways.items():
+            if all(_agrees(lambda x, way=way, n=n: way(x, n), its, mine)
+                   for (mine, its), n in zip(arrays, values, strict=True)):  # fmt: skip
+                return words.format(size)
+    return ""
+
+
+def _sizes(case: tuple[Any, ...], names: Sequence[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in zip(names, case, strict=False):
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, int | float):
+            found[f"`{name}`"] = value
+        shape = getattr(value, "shape", None)
+        if shape is not None:
+            found |= {f"the length of axis {axis} of `{name}`": size for axis, size in enumerate(shape)}
+        elif hasattr(value, "__len__"):
+            found[f"the length of `{name}`"] = len(value)
+    return found
+
+
+def _place(pairs: Pairs, cases: Any, names: Any) -> str:
+    """How many of many numbers are right, and where the first wrong one is."""
+    got, expected = pairs[0]
+    arrays = _arrays(pairs[:1])
+    if not arrays or arrays[0][0].shape != arrays[0][1].shape or arrays[0][0].size < 2:
+        return ""
+    got, expected = arrays[0]
+    right = np.isclose(got, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+    if not right.any():
+        order = same(np.sort(got.ravel()), np.sort(expected.ravel()))
+        return "the numbers are right, but in another order." if order else ""
+    where = tuple(int(index) for index in np.argwhere(~right)[0])
+    index = where[0] if len(where) == 1 else where
+    return (
+        f"{right.sum()} of {right.size} numbers are right; the first wrong one is at index {index}: "
+        f"expected {expected[where]:.4g}, but got {got[where]:.4g}."
+    )
+
+
+def show_inputs(case: tuple[Any, ...], names: Sequence[str], most: int = 150) -> str:
+    """The inputs of a case by name: `u = [3, 4], v = [4, 3]`; only their shapes where they are large."""
+    texts = [f"{name} = {show(value)}" for name, value in zip(names, case, strict=False)]
+    if len(", ".join(texts)) > most:
+        texts = [f"{name} = {show(value, 40)}" for name, value in zip(names, case, strict=False)]
+    text = ", ".join(texts)
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
+def show(value: Any, most: int = 80) -> str:
+    """A value in at most so many characters; a large array as its shape."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        text = np.array2string(array, precision=4, separator=", ", threshold=24, max_line_width=10_000)
+        text = text.replace("\n", "")
+        return text if len(text) <= most else f"(numbers of shape {tuple(array.shape)})"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, list | tuple) and value:
+        inner = ", ".join(show(part, most) for part in itertools.islice(value, 12))
+        inner += ", ..." if len(value) > 12 else ""
+        text = f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    else:
+        text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
