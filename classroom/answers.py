@@ -8,13 +8,14 @@ import io
 import math
 import random
 import signal
+import sys
 import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import torch
@@ -101,17 +102,29 @@ def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
 
 @contextlib.contextmanager
 def time_limit(seconds: float | int) -> Iterator[None]:
-    """Raise OutOfTime inside the block after so many seconds, and again every half second should it be swallowed."""
+    """Raise OutOfTime inside the block after so many seconds, and again where that is swallowed."""
     if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
 
+        @no_type_check  # a tracer that is wrapped would stop its own wrapper
+        def again(frame: Any, event: str, argument: Any) -> Any:
+            """In the line of an `except:` that has just swallowed the first."""
+            if event == "line":
+                raise OutOfTime
+            return again
+
+        @no_type_check
         def ring(number: int, frame: Any) -> None:
+            while frame and frame.f_code.co_filename != __file__:
+                frame.f_trace, frame = again, frame.f_back
+            sys.settrace(again)
             raise OutOfTime
 
-        before = signal.signal(signal.SIGALRM, ring)
+        before, tracing = signal.signal(signal.SIGALRM, ring), sys.gettrace()
         signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
         try:
             yield
         finally:
+            sys.settrace(tracing)
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
     else:  # Windows, or a thread: the exception arrives at the next line of Python

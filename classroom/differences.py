@@ -30,7 +30,8 @@ DONE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "minus the logarithm of the right one": lambda x: -np.log(x),
     "the base-2 logarithm of the right one": np.log2,
     "the exponential of the right one": np.exp,
-    "the right one in reversed order": lambda x: x[::-1],
+    "the right one in reversed order": lambda x: x[..., ::-1],
+    "the right one with its rows in reversed order": lambda x: x[::-1],
     "the right one, sorted": lambda x: np.sort(x, axis=-1),
     "the right one, moved by one position": lambda x: np.roll(x, 1, axis=-1),
     "the right one, moved back by one position": lambda x: np.roll(x, -1, axis=-1),
@@ -40,10 +41,6 @@ DONE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "the right one minus its mean": lambda x: x - x.mean(),
 }
 LEFT: dict[str, Callable[[np.ndarray], Any]] = {
-    "the square root is missing": np.sqrt,
-    "a square is missing": np.square,
-    "the exponential is missing": np.exp,
-    "the logarithm is missing": np.log,
     "the absolute value is missing": np.abs,
     "a maximum with 0 is missing": lambda x: np.maximum(x, 0),
     "the values are not divided by their sum": lambda x: x / x.sum(axis=-1, keepdims=True),
@@ -237,7 +234,8 @@ def _shape(pairs: Pairs, cases: Any, names: Any) -> str:
     got, expected = next((mine, its) for mine, its in pairs if mine.shape != its.shape)
     size = f"the shape should be {expected.shape}, but yours is {got.shape}"
     if got.squeeze().shape == expected.squeeze().shape and same(got.squeeze(), expected.squeeze()):
-        return f"{size}: right numbers, but an axis of length 1 is {'too much' if got.ndim > expected.ndim else 'missing'}."
+        what = "too much" if got.ndim > expected.ndim else "missing"
+        return f"{size}: right numbers, but an axis of length 1 is {what}."
     if got.ndim == expected.ndim <= 4:
         for order in itertools.permutations(range(got.ndim)):
             if got.transpose(order).shape == expected.shape and same(got.transpose(order), expected):
@@ -365,8 +363,8 @@ def _multiples(pairs: Pairs, cases: Sequence[tuple[Any, ...]], names: Sequence[s
     return ""
 
 
-def _sizes(case: tuple[Any, ...], names: Sequence[str]) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _sizes(case: tuple[Any, ...], names: Sequence[str]) -> dict[str, float | int]:
+    found: dict[str, float | int] = {}
     for name, value in zip(names, case, strict=False):
         if isinstance(value, bool):
             continue
@@ -388,9 +386,10 @@ def _place(pairs: Pairs, cases: Any, names: Any) -> str:
         return ""
     got, expected = arrays[0]
     right = np.isclose(got, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+    if same(np.sort(got.ravel()), np.sort(expected.ravel())):
+        return "the numbers are right, but in another order."
     if not right.any():
-        order = same(np.sort(got.ravel()), np.sort(expected.ravel()))
-        return "the numbers are right, but in another order." if order else ""
+        return ""
     where = tuple(int(index) for index in np.argwhere(~right)[0])
     index = where[0] if len(where) == 1 else where
     return (

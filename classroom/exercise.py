@@ -117,7 +117,7 @@ class Exercise(_Check):
     through: Callable[[Any], Callable[..., Any]] | None = None  # of a design: from an answer to what it does
     form: Callable[[Any], Any] | None = None  # puts a plain result in the form in which it is compared
     tolerance: float = forms.TOLERANCE
-    seconds: float = answers.SECONDS
+    seconds: float | int = answers.SECONDS
 
     def __post_init__(self) -> None:
         for words, changes in self.changes():
@@ -159,15 +159,15 @@ class Experiment(_Check):
     """
 
     id: str
-    score: Callable[[Any, int], float]
-    goal: float
+    score: Callable[[Any, int], float | int]
+    goal: float | int
     unit: str
-    stored: Callable[[], Sequence[tuple[str, float]]]  # what was chosen before, with the scores
+    stored: Callable[[], Sequence[tuple[str, float | int]]]  # what was chosen before, with the scores
     advice: Mapping[str, Callable[[Any], bool]]  # what is worth a try, where it holds of the choice
     wrong: Mapping[str, Callable[..., Any]]  # answers that miss the goal, or are not allowed, with words of the verdict
     lower_is_better: bool = True
     kind: str = "experiment"
-    seconds: float = 60
+    seconds: float | int = 60
 
     def mistakes(self) -> Iterator[tuple[str, Callable[..., Any]]]:
         """Every declared mistake: its words, and a function that makes it, as an answer would."""

@@ -3,7 +3,7 @@
 import itertools
 import numbers
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 __all__ = ["TOLERANCE", "conform", "plain", "same"]
 
 TOLERANCE = 1e-4  # relative and absolute
-MOST_ITEMS = 100_000  # taken of a generator, which may never end
+MOST_ITEMS = 10_000  # taken of a generator, which may never end
 
 
 def plain(value: Any) -> Any:
@@ -36,8 +36,10 @@ def plain(value: Any) -> Any:
         return tuple(plain(part) for part in value)
     if isinstance(value, Mapping):
         return {plain(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | range | deque | Iterator) or type(value).__name__ in ("dict_keys", "dict_values"):
+    if isinstance(value, Iterator):
         return [plain(part) for part in itertools.islice(value, MOST_ITEMS)]
+    if isinstance(value, list | range | deque | KeysView | ValuesView):
+        return [plain(part) for part in value]
     return value
 
 
@@ -53,6 +55,8 @@ def conform(got: Any, expected: Any) -> Any:
         return got
     if isinstance(expected, int):
         return int(got) if isinstance(got, float) and got.is_integer() else got
+    if isinstance(expected, float):
+        return float(got) if isinstance(got, int) and not isinstance(got, bool) else got
     if isinstance(expected, list | tuple):
         if isinstance(got, np.ndarray) and got.ndim:
             got = [plain(part) for part in got]

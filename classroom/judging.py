@@ -68,6 +68,8 @@ def judge(exercise: Exercise, answer: Any, seed: int) -> tuple[bool | None, str]
     cases, wanted = _right(exercise, seed)
     if misfit := _misfit(answer, () if exercise.through else cases[0], exercise.inputs):
         return False, misfit
+    if exercise.through and ((made := answers.run(answer, ())).error or _is_nothing(made)):
+        return (False, made.error) if made.error else (None, NOTHING)
     outcomes = []
     for inputs in cases:
         outcomes.append(_run(exercise, answer, inputs, answers.run))
@@ -168,7 +170,7 @@ def _named(results: Sequence[_Result], valued: Sequence[_Result], declared: Sequ
         agrees, share = _agreement(results, outcomes)
         if share >= 0.5 and places <= agrees:
             fitting.append((-share, len(fitting), words))
-        elif share >= 0.5:
+        elif share >= 1 / 3:
             partly.append((words, agrees & places))
     if fitting:
         return min(fitting)[2]
@@ -214,7 +216,7 @@ def _located(exercise: Exercise, answer: Any, results: Sequence[_Result], valued
     first, right = valued[0], sum(result.right for result in results)
     pairs = [(result.value, result.expected) for result in valued]
     words = differences.relation(pairs, [result.inputs for result in valued], exercise.inputs)
-    if right == 0 and not exercise.through:
+    if right == 0 and not exercise.through and all(type(value) is type(expected) for value, expected in pairs):
         words = _ignored(exercise, answer, results) or words
     edges = sorted({result.edge for result in valued})
     where = f", but not for {' or '.join(edges)}" if all(edges) else ""
