@@ -81,10 +81,11 @@ def run(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | 
 
 def trusted(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | int = SECONDS) -> Outcome:
     """The same for a function of our own, which needs no guard."""
-    try:
-        return Outcome(forms.plain(function(*copy.deepcopy(inputs))))
-    except Exception as error:
-        return Outcome(error=str(error) or type(error).__name__)
+    with _restored():
+        try:
+            return Outcome(forms.plain(function(*copy.deepcopy(inputs))))
+        except Exception as error:
+            return Outcome(error=str(error) or type(error).__name__)
 
 
 def _in_words(function: Any, error: BaseException) -> str:

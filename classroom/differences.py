@@ -10,7 +10,7 @@ import numpy as np
 
 from classroom.forms import same
 
-__all__ = ["relation", "show", "show_inputs"]
+__all__ = ["alike", "relation", "show", "show_inputs"]
 
 Pairs = Sequence[tuple[Any, Any]]  # wrong results with the right ones, plain, one pair a wrong case
 
@@ -58,7 +58,7 @@ LEFT: dict[str, Callable[[np.ndarray], Any]] = {
 FACTORS = {
     "ln 2, which turns bits into nats": math.log(2),
     "1 / ln 2, which turns nats into bits": 1 / math.log(2),
-    "100, so that a share became a percentage": 100,
+    "100": 100,
     "1 / 100": 0.01,
     "2": 2,
     "1/2": 0.5,
@@ -140,6 +140,7 @@ def _parts(pairs: Pairs, cases: Any, names: Any) -> str:
                                 if not same(g[wrong[0]], e[wrong[0]])], names)  # fmt: skip
         which = " and ".join(_ordinal(n) for n in wrong)
         alone = "the other is right" if size == 2 else "the others are right"
+        also = also[:1].upper() + also[1:]
         return f"of the {size} results the {which} is wrong, {alone}. {also}".strip() if size > 1 else also
     return ""
 
@@ -269,9 +270,10 @@ def _numbers(pairs: Pairs, cases: Any, names: Any) -> str:
     arrays = _arrays(pairs)
     if not arrays or any(got.shape != expected.shape for got, expected in arrays):
         return ""
-    if any(np.isnan(got).any() and not np.isnan(expected).any() for got, expected in arrays):
+    got, expected = arrays[0]
+    if np.isnan(got).any() and not np.isnan(expected).any():
         return "there is NaN in your result: is something divided by zero, or a logarithm of 0 taken?"
-    if any(np.isinf(got).any() and not np.isinf(expected).any() for got, expected in arrays):
+    if np.isinf(got).any() and not np.isinf(expected).any():
         return "there is an infinite value in your result: is something divided by zero, or a logarithm of 0 taken?"
     if expected_is_transposed := _transposed(arrays):
         return expected_is_transposed
@@ -319,6 +321,8 @@ def _agrees(operation: Callable[[Any], Any], before: Any, after: Any) -> bool:
 
 def _constant(arrays: Pairs) -> str:
     """The same factor or the same difference everywhere."""
+    if not all(np.isfinite(mine).all() and np.isfinite(its).all() for mine, its in arrays):
+        return ""
     got = np.concatenate([mine.ravel() for mine, _ in arrays])
     expected = np.concatenate([its.ravel() for _, its in arrays])
     if got.size < 2 or same(got, got.mean() + 0 * got):
@@ -398,11 +402,22 @@ def _place(pairs: Pairs, cases: Any, names: Any) -> str:
     )
 
 
+def alike(pairs: Pairs) -> bool:
+    """Whether the wrong results have the type, the shape and the length of the right ones."""
+    return all(
+        type(got) is type(expected)
+        and getattr(got, "shape", None) == getattr(expected, "shape", None)
+        and (not isinstance(got, list | tuple | str) or len(got) == len(expected))
+        for got, expected in pairs
+    )
+
+
 def show_inputs(case: tuple[Any, ...], names: Sequence[str], most: int = 150) -> str:
     """The inputs of a case by name: `u = [3, 4], v = [4, 3]`; only their shapes where they are large."""
-    texts = [f"{name} = {show(value)}" for name, value in zip(names, case, strict=False)]
+    shown = [(name, value) for name, value in zip(names, case, strict=False) if not callable(value)]
+    texts = [f"{name} = {show(value)}" for name, value in shown]
     if len(", ".join(texts)) > most:
-        texts = [f"{name} = {show(value, 40)}" for name, value in zip(names, case, strict=False)]
+        texts = [f"{name} = {show(value, 40)}" for name, value in shown]
     text = ", ".join(texts)
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 

@@ -145,8 +145,10 @@ def _why(exercise: Exercise, answer: Any, results: Sequence[_Result], declared: 
     """What is wrong with an answer that differs in some of the results."""
     wrong = [result for result in results if not result.right]
     valued = [result for result in wrong if not result.got.error]
-    if not valued:
-        return _raised(wrong, results)
+    if 2 * len(valued) <= len(wrong):  # mostly errors: what they say comes first, unless a mistake raises them, too
+        raising = {result.place for result in wrong} - {result.place for result in valued}
+        declared = [two for two in declared if {n for n, outcome in enumerate(two[1]) if outcome.error} >= raising]
+        return (_named(results, valued, declared) if valued else "") or _raised(wrong, results)
     named = _named(results, valued, declared) or _two_changes(exercise, results, valued)
     return named or _located(exercise, answer, results, valued)
 
@@ -175,15 +177,16 @@ def _named(results: Sequence[_Result], valued: Sequence[_Result], declared: Sequ
     if fitting:
         return min(fitting)[2]
     for (words, one), (others, two) in itertools.combinations(partly, 2):
-        if words != others and one | two == places:
+        if words != others and one | two == places and min(len(one), len(two)) > 1:
             return _both(words, others)
     return ""
 
 
 def _agreement(results: Sequence[_Result], outcomes: Sequence[Outcome]) -> tuple[set[int], float]:
-    """In which cases a mistake does what the answer does, and their share of the cases where the mistake is wrong."""
+    """In which cases a mistake does what the answer does, and their share of the cases where it gives a wrong value."""
     agrees = {result.place for result in results if result.is_value(outcomes[result.place])}
-    differs = {result.place for result in results if not result.is_expected(outcomes[result.place])}
+    valued = {result.place for result in results if not outcomes[result.place].error}
+    differs = {place for place in valued if not results[place].is_expected(outcomes[place])}
     return agrees, len(agrees & differs) / max(len(differs), 1)
 
 
@@ -216,10 +219,10 @@ def _located(exercise: Exercise, answer: Any, results: Sequence[_Result], valued
     first, right = valued[0], sum(result.right for result in results)
     pairs = [(result.value, result.expected) for result in valued]
     words = differences.relation(pairs, [result.inputs for result in valued], exercise.inputs)
-    if right == 0 and not exercise.through and all(type(value) is type(expected) for value, expected in pairs):
+    if right == 0 and not exercise.through and differences.alike(pairs):
         words = _ignored(exercise, answer, results) or words
-    edges = sorted({result.edge for result in valued})
-    where = f", but not for {' or '.join(edges)}" if all(edges) else ""
+    edges = list(dict.fromkeys(result.edge for result in valued))
+    where = f", but not for {' or '.join(edges[:2])}" if all(edges) else ""
     lines = [f"right in {right} of {len(results)} cases{where}."] if right else []
     lines += [_sentence(words)] if words else []
     lines.append(f"For {differences.show_inputs(first.inputs, exercise.inputs)}")

@@ -36,6 +36,7 @@ class Exercise:
     id: str
     stars: int
     minutes: int
+    kind: str = "build"  # or "debug", "design", "experiment"
 
 
 def notebooks() -> list[Path]:

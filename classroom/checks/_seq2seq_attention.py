@@ -121,9 +121,7 @@ def weights(query: Tensor, keys: Tensor, W: Tensor, U: Tensor, v: Tensor, mask: 
     return other.get("after", lambda w, m: w)(other.get("scale", lambda s: s.softmax(1))(hidden), mask)
 
 
-def best(
-    beams: list[Beam], log_p: Tensor, k: int, total: Callable[[float, Tensor], Tensor] = torch.add, largest: bool = True
-) -> list[Beam]:
+def best(beams: list[Beam], log_p: Tensor, k: int, total: Callable[[float, Tensor], Tensor] = torch.add, largest: bool = True) -> list[Beam]:
     """The k best continuations; `total` makes one score of a beam's and its continuations'."""
     scores = torch.stack([total(torch.tensor(old), row) for (_, old), row in zip(beams, log_p, strict=True)])
     values, places = scores.flatten().topk(k, largest=largest)

@@ -49,9 +49,7 @@ def pieces(seed: int, C: int) -> tuple[Any, ...]:
     def look(x: Tensor, memory: Tensor) -> Tensor:
         return torch.softmax(x @ D @ memory.transpose(-2, -1), dim=-1) @ memory
 
-    norms = [
-        Part(f"norm {n + 1}", lambda x, n=n: F.layer_norm(x, (C,), gains[n], gains[(n + 1) % 3])) for n in range(3)
-    ]
+    norms = [Part(f"norm {n + 1}", lambda x, n=n: F.layer_norm(x, (C,), gains[n], gains[(n + 1) % 3])) for n in range(3)]
     feed_forward = Part("feed_forward", lambda x: torch.relu(x @ E) @ E.T / 3)
     return Part("attend", attend), Part("look", look), feed_forward, norms
 

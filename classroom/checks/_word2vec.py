@@ -160,17 +160,13 @@ LOSS: Wrong = [
 def loss_mistakes(centre: Callable[[Tensor], Tensor]) -> Wrong:
     """The mistakes in the loss, each with a safe logarithm and an unsafe one; `centre` makes u of what is given."""
     expanded: Wrong = [
-        (lambda given, c, n, wrong=wrong, ln=ln: wrong(centre(given), c, n, ln), words)
-        for wrong, words in LOSS
-        for ln in (F.logsigmoid, _by_log)
+        (lambda given, c, n, wrong=wrong, ln=ln: wrong(centre(given), c, n, ln), words) for wrong, words in LOSS for ln in (F.logsigmoid, _by_log)
     ]
     unsafe = "right for small scores, but where σ(x) rounds to 0 its logarithm is infinite: use `F.logsigmoid`."
     return [*expanded, (lambda given, c, n: pair_loss(centre(given), c, n, _by_log), unsafe)]
 
 
-def formula(
-    u: Tensor, c: Tensor, n: Tensor, true: int = 1, drawn: int = 0, belief: Callable[..., Tensor] = torch.sigmoid
-) -> tuple[Tensor, Tensor, Tensor]:
+def formula(u: Tensor, c: Tensor, n: Tensor, true: int = 1, drawn: int = 0, belief: Callable[..., Tensor] = torch.sigmoid) -> tuple[Tensor, Tensor, Tensor]:
     """The three gradients: belief minus truth, where `true` and `drawn` are the truths."""
     error, errors = belief(u @ c) - true, belief(n @ u) - drawn
     return error * c + errors @ n, error * u, errors[:, None] * u

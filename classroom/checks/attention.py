@@ -1,248 +1,553 @@
-"""Checks of the notebook attention."""
+"""Exercises of the notebook attention."""
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor
+from course_lib import files, positions
+from experiments.tables import beyond_length
+from torch import Generator
 
-from classroom.checks import Mistake, compare, exercise
-from classroom.checks._attention import ROTATE, SINUSOIDAL, Wrong
-from course_lib import positions
-from course_lib.attention import causal_mask, padding_mask
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["batch_mask", "rotate", "sinusoidal", "soft_lookup", "split_heads", "window_mask"]
+__all__ = [
+    "batch_mask",
+    "beyond_trained_length",
+    "causal_attention",
+    "look_back",
+    "rotate",
+    "sinusoidal",
+    "soft_lookup",
+    "split_heads",
+    "window_mask",
+]
 
 
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+def _random(seed, *shape):
+    return torch.randn(shape, generator=Generator().manual_seed(seed))
 
 
-@exercise
-def soft_lookup(answer: Any, seed: int) -> str:
-    """soft_lookup(q, k, v): softmax(q kᵀ / √d) v, with any axes before the last two."""
+def _triangle(length):
+    return torch.ones(length, length, dtype=torch.bool).tril()
 
-    def attend(
-        scale: Callable[..., float] = lambda q, k, v: q.shape[-1] ** 0.5, dim: int = -1
-    ) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-        return lambda q, k, v: (q @ k.mT / scale(q, k, v)).softmax(dim) @ v
 
-    def weights(q: Tensor, k: Tensor) -> Tensor:
-        return (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+def _qkv(seed, *batch, queries=5, keys=7):
+    shapes = ((queries, 11), (keys, 11), (keys, 3))
+    return tuple((2 if n == 0 else 1) * _random(seed + n, *batch, *shape) for n, shape in enumerate(shapes))
 
-    mistakes: Wrong = [
-        (attend(lambda q, k, v: 1), "the scores are not scaled: divide q kᵀ by √d before the softmax."),
-        (attend(lambda q, k, v: q.shape[-1]), "you divide by d itself: by its root, √d."),
-        (attend(lambda q, k, v: q.shape[-1] ** -0.5), "you multiply by √d: divide by it."),
-        (
-            attend(lambda q, k, v: k.shape[-2] ** 0.5),
-            "this is the root of the number of keys: d is the width of a query, its last axis.",
+
+def _by_hand():
+    eye, ln3 = torch.eye(3, 4), math.log(3)
+    q = 2 * eye + torch.tensor([[0.0] * 4, [0] * 4, [2, 2, -2, 0]])
+    return q, ln3 * eye * torch.tensor([[1], [1], [0]]), torch.tensor([[0.0], [10.0], [5.0]])
+
+
+def _products(q, k):
+    return q @ k.mT
+
+
+def _mean(weights, v):
+    return weights @ v
+
+
+@exercise(
+    praise="three tokens: 3, 7 and 5, as by hand; and whole batches.",
+    cases=lambda seed: [
+        _by_hand(),
+        _qkv(seed),
+        case(*_qkv(seed, queries=1), edge="a single query"),
+        case(*_qkv(seed, 2), edge="a batch in front"),
+        case(*_qkv(seed, 2, 3), edge="a batch and heads in front"),
+    ],
+    wrong={
+        "the scores are not scaled: divide q kᵀ by √d before the softmax.": {"scale": lambda q, k, v: 1},
+        "you divide by d itself: by its root, √d.": {"scale": lambda q, k, v: q.shape[-1]},
+        "you multiply by √d: divide by it.": {"scale": lambda q, k, v: q.shape[-1] ** -0.5},
+        "you multiply by d: divide by its root, √d.": {"scale": lambda q, k, v: 1 / q.shape[-1]},
+        "this is the root of the number of keys: d is the width of a query, its last axis.": {"scale": lambda q, k, v: k.shape[-2] ** 0.5},
+        "this is the root of the number of queries: d is the width of a query.": {"scale": lambda q, k, v: q.shape[-2] ** 0.5},
+        "this is the root of the width of the values: d is the width of a query.": {"scale": lambda q, k, v: v.shape[-1] ** 0.5},
+        "this is the root of the length of the first axis: d is the width of a query, its last axis.": {"scale": lambda q, k, v: len(q) ** 0.5},
+        "you divide by the fourth root of d: by √d.": {"scale": lambda q, k, v: q.shape[-1] ** 0.25},
+        "you divide by the norms, as for a cosine: attention divides by √d alone.": {
+            "scale": lambda q, k, v: q.norm(dim=-1, keepdim=True) * k.norm(dim=-1)[..., None, :]
+        },
+        "your softmax runs over the queries (dim=-2): for each query the weights of the *keys* sum to 1, dim=-1.": {
+            "softmax": lambda scores: scores.softmax(-2)
+        },
+        "your softmax runs along the first axis: the keys are along the last one, dim=-1.": {"softmax": lambda scores: scores.softmax(0)},
+        "your softmax runs along axis 1, which is the keys' for two axes only: the last axis is dim=-1.": {"softmax": lambda scores: scores.softmax(1)},
+        "your softmax runs over all scores at once: each query has weights of its own that sum to 1.": {
+            "softmax": lambda scores: scores.flatten(-2).softmax(-1).view_as(scores)
+        },
+        "the softmax is missing: these are raw scores times v.": {"softmax": lambda scores: scores},
+        "the exponentials are not divided by their sum.": {"softmax": torch.exp},
+        "the scores are divided by their sum, without exp: that is no softmax.": {"softmax": lambda scores: scores / scores.sum(-1, keepdim=True)},
+        "this takes the value of the best key alone: the softmax gives every key some weight.": {
+            "softmax": lambda scores: torch.nn.functional.one_hot(scores.argmax(-1), scores.shape[-1]).float()
+        },
+        "these are sigmoids, which do not sum to 1: a softmax over the keys is wanted.": {"softmax": torch.sigmoid},
+        "you scale after the softmax: the weights no longer sum to 1. Divide the scores first.": lambda q, k, v: (
+            (q @ k.mT).softmax(-1) / q.shape[-1] ** 0.5 @ v
         ),
-        (attend(lambda q, k, v: q.shape[-2] ** 0.5), "this is the root of the number of queries: d is their width."),
-        (attend(lambda q, k, v: v.shape[-1] ** 0.5), "this is the root of the width of the values: d is the queries'."),
-        (
-            attend(dim=-2),
-            "your softmax runs over the queries (dim=-2): for each query the weights of the *keys* sum to 1, dim=-1.",
+        "queries and keys are swapped: a row of scores belongs to a query, q kᵀ.": lambda q, k, v: (k @ q.mT / q.shape[-1] ** 0.5).softmax(-1) @ v,
+        "these are the weights: the mean of the values, weights @ v, is wanted.": {"mean": lambda weights, v: weights},
+        "return the mean of the values alone, without the weights.": [
+            {"mean": lambda weights, v: (weights, weights @ v)},
+            {"mean": lambda weights, v: (weights @ v, weights)},
+        ],
+    },
+)
+def soft_lookup(
+    q,
+    k,
+    v,
+    *,
+    scores=_products,
+    scale=lambda q, k, v: q.shape[-1] ** 0.5,
+    softmax=lambda scores: scores.softmax(-1),
+    mean=_mean,
+):
+    """softmax(q k^T / sqrt(d)) v, with any axes before the last two."""
+    return mean(softmax(scores(q, k) / scale(q, k, v)), v)
+
+
+def _masked_too_late(q, k, v):
+    """The exercise as it is found: masked after the softmax, whose denominator has seen the future."""
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    weights = torch.softmax(scores, dim=-1)
+    weights = weights * torch.ones(weights.shape[-2:]).tril()
+    return weights @ v
+
+
+def _hide(scores):
+    return scores.masked_fill(~_triangle(scores.shape[-1]), -math.inf)
+
+
+@exercise(
+    kind="debug",
+    found=_masked_too_late,
+    praise="the weights of each query sum to 1, and no later key has a part in them.",
+    cases=lambda seed: [
+        (torch.zeros(3, 2), torch.zeros(3, 2), torch.tensor([[1.0], [3.0], [8.0]])),
+        tuple(2 * _random(seed + n, 7, width) for n, width in enumerate((11, 11, 3))),
+        case(*(_random(seed + n, 2, 5, width) for n, width in enumerate((4, 4, 2))), edge="a batch in front"),
+        case(*(_random(seed + n, 1, width) for n, width in enumerate((4, 4, 2))), edge="a text of one token"),
+    ],
+    wrong={
+        "a score of 0 is a score like any other: e⁰ = 1 has its share. Hidden scores become -inf before the softmax.": {
+            "hide": lambda scores: scores * _triangle(scores.shape[-1])
+        },
+        "each query now sees what comes *after* it: the triangle is upside down.": [
+            {"hide": lambda scores: scores.masked_fill(_triangle(scores.shape[-1]).tril(-1), -math.inf)},
+            {"hide": lambda scores: scores.masked_fill(~_triangle(scores.shape[-1]).mT, -math.inf)},
+        ],
+        "no query sees itself now: the diagonal is allowed.": {"hide": lambda scores: scores.masked_fill(~_triangle(scores.shape[-1]).tril(-1), -1e9)},
+        "each query sees one token of the future: the triangle begins one column too far right.": {
+            "hide": lambda scores: scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(2), -math.inf)
+        },
+        "nothing is hidden any more: the mask is gone.": {"hide": lambda scores: scores},
+        "the softmax runs over the queries: for each query the weights of the keys sum to 1.": {"softmax": lambda scores: scores.softmax(-2)},
+        "the mask adds 1 where a query may look, which hides nothing: add -inf where it may not.": {
+            "hide": lambda scores: scores + _triangle(scores.shape[-1])
+        },
+        "the root is lost: the scores are divided by √d as before.": {"scale": lambda q: 1},
+        "the weights are divided by the number of visible keys, which is not their sum.": lambda q, k, v: (
+            _masked_too_late(q, k, v) / torch.arange(1, q.shape[-2] + 1)[:, None]
         ),
-        (lambda q, k, v: attend()(k, q, v), "queries and keys have changed places: a row of scores is a query, q kᵀ."),
-        (
-            attend(dim=0),
-            "your softmax runs along the first axis: the keys stand along the last one, dim=-1.",
+    },
+)
+def causal_attention(q, k, v, *, scale=lambda q: q.shape[-1] ** 0.5, hide=_hide, softmax=lambda scores: scores.softmax(-1)):
+    """Attention in which no query sees a later key."""
+    return softmax(hide(q @ k.mT / scale(q))) @ v
+
+
+def _boolean(mask):
+    if getattr(mask, "dtype", None) is not None and mask.dtype.kind != "b":
+        raise Mistake(
+            f"your mask holds numbers ({mask.dtype}): a mask here is boolean, True where a query may look. Do not turn it into 0 and 1, nor into 0 and -inf."
+        )
+    return mask
+
+
+def _real(lengths, longest):
+    return torch.arange(longest) >= longest - lengths[:, None]  # (B, T)
+
+
+def _keys(real):
+    return real[:, None, None]  # (B, 1, 1, T)
+
+
+@exercise(
+    form=_boolean,
+    praise="each query sees itself and what came before, and never padding.",
+    cases=lambda seed: [
+        (torch.tensor([4, 2]), 4),
+        (torch.tensor([3, 1, 2]), 5),
+        (torch.randint(1, 6, (7,), generator=Generator().manual_seed(seed)), 6),
+        case(torch.tensor([3]), 3, edge="a batch of one text without padding"),
+    ],
+    wrong={
+        "the sign is reversed: True must mean may attend (PyTorch's nn.MultiheadAttention means the reverse).": {"end": torch.logical_not},
+        "this is for padding on the right: here it is on the left, the first longest - length positions.": {
+            "real": lambda n, longest: torch.arange(longest) < n[:, None]
+        },
+        "each query sees what comes after it: `tril` keeps what comes before, `triu` what comes after.": {"past": lambda longest: _triangle(longest).mT},
+        "no query sees itself: the diagonal is allowed.": {"past": lambda longest: _triangle(longest).tril(-1)},
+        "each query sees one token of the future: tril without a shift ends at the diagonal.": {
+            "past": lambda longest: torch.ones(longest, longest, dtype=torch.bool).tril(1)
+        },
+        "padding can still be seen: the keys in the first longest - length positions are forbidden.": {
+            "real": lambda n, longest: torch.ones(len(n), longest, dtype=torch.bool)
+        },
+        "one mask for all: padding differs from text to text.": lambda n, longest: _triangle(longest),
+        "later tokens can still be seen: join the causal mask with &.": {"past": lambda longest: torch.ones(longest, longest, dtype=torch.bool)},
+        "`|` allows what either mask allows: both must allow it, `&`.": {"join": torch.logical_or},
+        "`^` allows what exactly one of the masks allows: both must allow it, `&`.": {"join": torch.logical_xor},
+        "you forbid the padding *queries*, the rows: forbid the padding *keys*, the columns.": {"axes": lambda real: real[:, None, :, None]},
+        "one key of padding can be seen: the first real position is longest - length, counted from 0.": {"real": lambda n, longest: _real(n + 1, longest)},
+        "the first real key is forbidden: a key is real where its position >= longest - length.": {"real": lambda n, longest: _real(n - 1, longest)},
+        "padding queries see themselves: their rows are to be False throughout.": {"end": lambda mask: mask | torch.eye(mask.shape[-1], dtype=torch.bool)},
+        "right, but without the axis of heads: (B, 1, T, T) is wanted.": {"end": lambda mask: mask[:, 0]},
+        "right, but the axis of heads comes second: (B, 1, T, T).": {"end": lambda mask: mask.transpose(0, 1)},
+        "this is (B, 1, 1, T), the same for each query: join the causal mask, (T, T), with &.": {"join": lambda real, past: real},
+    },
+)
+def batch_mask(
+    lengths,
+    longest,
+    *,
+    real=_real,
+    past=_triangle,
+    axes=_keys,
+    join=torch.logical_and,
+    end=lambda mask: mask,
+):
+    """True where a query may look: (B, 1, T, T), causal, padding on the left."""
+    return end(join(axes(real(lengths, longest)), past(longest)))
+
+
+def _back(length):
+    return torch.arange(length)[:, None] - torch.arange(length)  # how far back the key is
+
+
+@exercise(
+    form=_boolean,
+    praise="a band below the diagonal: with window 1 the identity, with a large one the causal mask.",
+    cases=lambda seed: [
+        (6, 3),
+        (8 + seed % 5, 4),
+        case(5, 1, edge="a window of 1"),
+        case(4, 9, edge="a window larger than the text"),
+        case(3, 3, edge="a window as large as the text"),
+    ],
+    wrong={
+        "the sign is reversed: True must mean may attend.": {"end": torch.logical_not},
+        "that is one key too many: the query itself counts, so window - 1 others.": {"oldest": lambda back, window: back <= window},
+        "that is one key too few: the query itself and window - 1 others.": {"oldest": lambda back, window: back < window - 1},
+        "no query sees itself: the diagonal belongs to the window.": {"newest": lambda back: back > 0},
+        "no query sees itself: the window begins at the query, not before it.": lambda n, window: (_back(n) > 0) & (_back(n) <= window),
+        "the window opens to both sides: a query may not see what comes after it.": {"distance": lambda length: _back(length).abs()},
+        "half a window on each side: all of it lies before the query.": lambda n, window: _back(n).abs() <= window // 2,
+        "later tokens can be seen: join the causal mask with &.": {"newest": lambda back: back > -(10**6)},
+        "each query sees one token of the future: how far back a key lies must be at least 0.": {"newest": lambda back: back >= -1},
+        "this is the causal mask: old tokens must drop out of the window.": {"oldest": lambda back, window: back > -1},
+        "each query sees what comes after it: queries are the rows.": {"distance": lambda length: _back(length).mT},
+        "this is what lies before the window: reverse it.": {"oldest": lambda back, window: back >= window},
+        "only the oldest key of the window is there: all keys back to it are.": {"oldest": lambda back, window: back == window - 1},
+        "these are blocks of `window` tokens: the window slides along with the query.": lambda n, window: (
+            (torch.arange(n)[:, None] // window == torch.arange(n) // window) & _triangle(n)
         ),
-        (
-            lambda q, k, v: (q @ k.mT).softmax(-1) / q.shape[-1] ** 0.5 @ v,
-            "you scale after the softmax: the weights no longer sum to 1. Divide the scores first.",
-        ),
-        (lambda q, k, v: q @ k.mT / q.shape[-1] ** 0.5 @ v, "the softmax is missing: these are raw scores times v."),
-        (lambda q, k, v: weights(q, k), "these are the weights: the mean of the values, weights @ v, is wanted."),
-        (
-            lambda q, k, v: (weights(q, k), attend()(q, k, v)),
-            "return the mean of the values alone, without the weights.",
-        ),
-        (
-            lambda q, k, v: (attend()(q, k, v), weights(q, k)),
-            "return the mean of the values alone, without the weights.",
-        ),
-    ]
-    three, ln3 = torch.eye(3, 4), math.log(3)
-    q, k = 2 * three + torch.tensor([[0.0] * 4, [0] * 4, [2, 2, -2, 0]]), ln3 * three * torch.tensor([[1], [1], [0]])
-    cases = [(q, k, torch.tensor([[0.0], [10.0], [5.0]]))]
-    cases += [
-        (2 * _random(seed, *b, 5, 11), _random(seed + 1, *b, 7, 11), _random(seed + 2, *b, 7, 3)) for b in [(), (2,)]
-    ]
-    compare(answer, attend(), cases, mistakes)
-    return "three tokens: 3, 7 and 5, as by hand; and whole batches."
+    },
+)
+def window_mask(
+    length,
+    window,
+    *,
+    distance=_back,
+    newest=lambda back: back >= 0,
+    oldest=lambda back, window: back < window,
+    end=lambda mask: mask,
+):
+    """True where a query may look: at itself and at the window - 1 tokens before it."""
+    back = distance(length)
+    return end(newest(back) & oldest(back, window))
 
 
-def _boolean(answer: Any) -> Any:
-    """The same function, but one that gives a mask of numbers is told so."""
-
-    def checked(*inputs: Any) -> Any:
-        mask = answer(*inputs)
-        if isinstance(mask, Tensor) and mask.dtype != torch.bool:
-            raise Mistake(
-                f"your mask holds numbers ({mask.dtype}): a mask here is boolean, True where a query may look. "
-                "Do not turn it into 0 and 1, nor into 0 and -inf."
-            )
-        return mask
-
-    return checked if callable(answer) else answer
-
-
-LEFT = "this is for padding on the right: here it stands on the left, the first longest - length places."
-
-
-@exercise
-def batch_mask(answer: Any, seed: int) -> str:
-    """batch_mask(lengths, longest): causal and without the padding keys on the left, (B, 1, T, T)."""
-
-    def real(lengths: Tensor, longest: int, more: int = 0) -> Tensor:
-        return (torch.arange(longest) >= longest - lengths[:, None] - more)[:, None, None]  # (B, 1, 1, T)
-
-    def both(lengths: Tensor, longest: int, more: int = 0) -> Tensor:
-        return real(lengths, longest, more) & causal_mask(longest)
-
-    mistakes: Wrong = [
-        (
-            lambda n, longest: ~both(n, longest),
-            "the sign is turned round: True must mean may attend (PyTorch's nn.MultiheadAttention means the reverse).",
-        ),
-        (lambda n, longest: padding_mask(n, longest) & causal_mask(longest), LEFT),
-        (
-            lambda n, longest: real(n, longest) & causal_mask(longest).mT,
-            "each query sees what comes after it: `tril` keeps what comes before, `triu` what comes after.",
-        ),
-        (
-            lambda n, longest: real(n, longest) & causal_mask(longest).tril(-1),
-            "no query sees itself: the diagonal is allowed.",
-        ),
-        (
-            lambda n, longest: causal_mask(longest).expand(len(n), 1, -1, -1),
-            "padding can still be seen: the keys in the first longest - length places are forbidden.",
-        ),
-        (lambda n, longest: causal_mask(longest), "one mask for all: padding differs from text to text."),
-        (
-            lambda n, longest: real(n, longest).expand(-1, 1, longest, -1),
-            "later tokens can still be seen: join the causal mask with &.",
-        ),
-        (
-            lambda n, longest: real(n, longest) | causal_mask(longest),
-            "`|` allows what either mask allows: both must allow it, `&`.",
-        ),
-        (
-            lambda n, longest: real(n, longest).mT & causal_mask(longest),
-            "you forbid the padding *queries*, the rows: forbid the padding *keys*, the columns.",
-        ),
-        (
-            lambda n, longest: both(n, longest, 1),
-            "one key of padding can be seen: the first real place is longest - length, counted from 0.",
-        ),
-        (
-            lambda n, longest: both(n, longest, -1),
-            "the first real key is forbidden: a key is real where its position >= longest - length.",
-        ),
-        (
-            lambda n, longest: both(n, longest) | torch.eye(longest, dtype=torch.bool),
-            "padding queries see themselves: their rows are to be False throughout.",
-        ),
-        (lambda n, longest: both(n, longest)[:, 0], "right, but without the axis of heads: (B, 1, T, T) is wanted."),
-    ]
-    lengths = torch.randint(1, 6, (7,), generator=torch.Generator().manual_seed(seed))
-    cases = [(torch.tensor([4, 2]), 4), (torch.tensor([3, 1, 2]), 5), (lengths, 6)]
-    compare(_boolean(answer), both, cases, mistakes)
-    return "each query sees itself and what came before, and never padding."
+@exercise(
+    praise="head h holds components h D to (h + 1) D - 1 of every token.",
+    cases=lambda seed: [
+        (torch.arange(12.0).view(1, 2, 6), 2),
+        (_random(seed, 3, 10, 14), 2),
+        (_random(seed, 2, 6, 15), 3),
+        case(_random(seed, 2, 3, 5), 1, edge="a single head"),
+        case(_random(seed, 2, 3, 4), 4, edge="heads of width 1"),
+    ],
+    wrong={
+        "the shape is right, but a view to (B, H, T, D) mixes tokens, as it keeps the order of the numbers in memory: "
+        "view as (B, T, H, D), then transpose T and H.": {
+            "parts": lambda x, h: x.reshape(x.shape[0], h, x.shape[1], -1),
+            "order": (0, 1, 2, 3),
+        },
+        "this is (B, T, H, D): transpose T and H.": {"order": (0, 1, 2, 3)},
+        "this is (B, H, D, T): a head's last axis is its width D.": {"order": (0, 2, 3, 1)},
+        "this is (B, T, D, H): heads come second, (B, H, T, D).": {"order": (0, 1, 3, 2)},
+        "this is (H, B, T, D): the batch comes first.": {"order": (2, 0, 1, 3)},
+        "this is (B, D, T, H): only T and H change places.": {"order": (0, 3, 1, 2)},
+        "head 0 gets every H-th component: split C as (H, D), heads first.": {
+            "parts": lambda x, h: x.unflatten(-1, (-1, h)),
+            "order": (0, 3, 1, 2),
+        },
+        "C is split as (D, H): heads first, (H, D).": {"parts": lambda x, h: x.unflatten(-1, (-1, h))},
+        "the heads come in reversed order: head 0 has the first components.": {"parts": lambda x, h: x.unflatten(-1, (h, -1)).flip(2)},
+        "batch and heads share an axis: keep them apart, (B, H, T, D).": {"end": lambda heads: heads.flatten(0, 1)},
+        "you split the tokens among the heads: every head gets all tokens, and a part of the width.": lambda x, h: x.unflatten(1, (h, -1)),
+        "every head gets the whole width: give each a part, D = C / H.": lambda x, h: x[:, None].expand(-1, h, -1, -1),
+    },
+)
+def split_heads(x, n_heads, *, parts=lambda x, h: x.unflatten(-1, (h, -1)), order=(0, 2, 1, 3), end=lambda heads: heads):
+    """(B, T, C) -> (B, H, T, D)"""
+    return end(parts(x, n_heads).permute(order))
 
 
-@exercise
-def window_mask(answer: Any, seed: int) -> str:
-    """window_mask(length, window): each query sees itself and the window - 1 tokens before it."""
-
-    def band(newest: int = 0, oldest: int = 0, both: bool = False) -> Callable[[int, int], Tensor]:
-        def mask(length: int, window: int) -> Tensor:
-            back = torch.arange(length)[:, None] - torch.arange(length)  # how far back the key is
-            return (back.abs() if both else back).ge(newest) & (back.abs() if both else back).lt(window + oldest)
-
-        return mask
-
-    right = band()
-    mistakes: Wrong = [
-        (lambda n, window: ~right(n, window), "the sign is turned round: True must mean may attend."),
-        (band(oldest=1), "that is one key too many: the query itself counts, so window - 1 others."),
-        (band(oldest=-1), "that is one key too few: the query itself and window - 1 others."),
-        (band(newest=1), "no query sees itself: the diagonal belongs to the window."),
-        (band(newest=1, oldest=1), "no query sees itself: the window begins at the query, not before it."),
-        (band(both=True), "the window opens to both sides: a query may not see what comes after it."),
-        (band(newest=-10_000), "later tokens can be seen: join the causal mask with &."),
-        (lambda n, window: causal_mask(n), "this is the causal mask: old tokens must drop out of the window."),
-        (lambda n, window: right(n, window).mT, "each query sees what comes after it: queries are the rows."),
-        (lambda n, window: causal_mask(n) & ~right(n, window), "this is what lies before the window: turn it round."),
-    ]
-    compare(_boolean(answer), right, [(6, 3), (5, 1), (4, 9), (3, 3), (8 + seed % 5, 4)], mistakes)
-    return "a band below the diagonal: with window 1 the identity, with a large one the causal mask."
+def _exponents(d):
+    return 2 * torch.arange(d // 2, dtype=torch.float64) / d
 
 
-@exercise
-def split_heads(answer: Any, seed: int) -> str:
-    """split_heads(x, n_heads): (B, T, C) to (B, H, T, D), head h with its D neighbouring components."""
-
-    def parts(x: Tensor, n_heads: int) -> Tensor:
-        return x.unflatten(-1, (n_heads, -1))  # (B, T, H, D)
-
-    mistakes: Wrong = [
-        (
-            lambda x, h: x.reshape(x.shape[0], h, x.shape[1], -1),
-            "the shape is right, but a view to (B, H, T, D) mixes tokens: it cuts the numbers in the order in which "
-            "they lie. View as (B, T, H, D), then transpose T and H.",
-        ),
-        (parts, "this is (B, T, H, D): transpose T and H."),
-        (
-            lambda x, h: x.unflatten(-1, (-1, h)).permute(0, 3, 1, 2),
-            "head 0 gets every H-th component: split C as (H, D), heads first.",
-        ),
-        (lambda x, h: x.unflatten(-1, (-1, h)).transpose(1, 2), "C is split as (D, H): heads first, (H, D)."),
-        (lambda x, h: parts(x, h).permute(0, 2, 3, 1), "this is (B, H, D, T): a head's last axis is its width D."),
-        (
-            lambda x, h: parts(x, h).transpose(1, 2).flatten(0, 1),
-            "batch and heads are in one axis: keep them apart, (B, H, T, D).",
-        ),
-        (lambda x, h: parts(x, h).permute(2, 0, 1, 3), "this is (H, B, T, D): the batch comes first."),
-        (
-            lambda x, h: x.unflatten(1, (h, -1)),
-            "you split the tokens among the heads: every head gets all tokens, and a part of the width.",
-        ),
-        (
-            lambda x, h: x[:, None].expand(-1, h, -1, -1),
-            "every head gets the whole width: give each a part, D = C / H.",
-        ),
-    ]
-    cases = [(torch.arange(12.0).view(1, 2, 6), 2), (_random(seed, 3, 10, 14), 2), (_random(seed, 2, 6, 15), 3)]
-    compare(answer, lambda x, h: parts(x, h).transpose(1, 2), cases, mistakes)
-    return "head h holds components h D to (h + 1) D - 1 of every token."
+def _alternate(sines, cosines):
+    return torch.stack([sines, cosines], dim=-1).flatten(1).float()
 
 
-@exercise
-def sinusoidal(answer: Any, seed: int) -> str:
-    """sinusoidal(length, d_model): sines in even components, cosines in odd ones."""
-    cases = [(3, 4), (50, 16), (7 + seed % 3, 10)]
-    compare(_single(answer), positions.sinusoidal, cases, SINUSOIDAL)
-    return "each pair of components is a hand of a clock; the first turns by 1 radian a token, each next more slowly."
+@exercise(
+    praise="each pair of components is a hand of a clock; the first turns 1 radian per token, each next more slowly.",
+    cases=lambda seed: [
+        (3, 4),
+        (50, 16),
+        (7 + seed % 3, 10),
+        case(1, 6, edge="a single position"),
+        case(5, 2, edge="d = 2"),
+    ],
+    wrong={
+        "sine and cosine are added into one number: they are two components of the vector, side by side.": [
+            {"join": lambda s, c: (s + c).float()},
+            {"join": lambda s, c: (s + c).float().repeat_interleave(2, dim=1)},
+            {"join": lambda s, c: (s + c).float().repeat(1, 2)},
+            lambda n, d: _added(n, 2 * d, _exponents(2 * d)),
+            lambda n, d: _added(n, 2 * d, 2 * _exponents(2 * d)),
+        ],
+        "all sines are before all cosines: right numbers, but the paper alternates them, sine, cosine, sine ...": {
+            "join": lambda s, c: torch.cat([s, c], dim=1).float()
+        },
+        "the cosine is before the sine: even components are sines, odd ones cosines.": {"join": lambda s, c: _alternate(c, s)},
+        "odd components need the cosine.": {"join": lambda s, c: _alternate(s, s)},
+        "even components need the sine.": {"join": lambda s, c: _alternate(c, c)},
+        "these are the angles: their sines and cosines are wanted.": lambda n, d: torch.arange(n)[:, None] / 10_000 ** (_exponents(d)),
+        "the exponent is off by a factor 2: pair i has 2i / d_model.": {"exponents": lambda d: _exponents(d) / 2},
+        "the exponent is twice too large: pair i has 2i / d_model.": {"exponents": lambda d: 2 * _exponents(d)},
+        "you multiply by 10000^(2i / d): divide the position by it.": {"exponents": lambda d: -_exponents(d)},
+        "all pairs have the same frequency: divide by 10000^(2i / d_model).": {"exponents": lambda d: 0 * _exponents(d)},
+        "the exponent counts pairs from 1: the first pair, i = 0, turns by 1 radian per token.": {"exponents": lambda d: _exponents(d) + 2 / d},
+        "the base of the frequencies is 10,000.": [{"base": base} for base in (1_000.0, 100_000.0, math.e, 10.0, 500_000.0)],
+        "within a pair sine and cosine have the same frequency: component 2i + 1 has the exponent of 2i.": [
+            lambda n, d: _by_component(n, d, torch.arange(d, dtype=torch.float64) / d),
+            lambda n, d: _by_component(n, d, 2 * torch.arange(d, dtype=torch.float64) / d),
+        ],
+        "you turn the angle from degrees into radians: it is in radians already.": {"unit": math.pi / 180},
+        "you turn the angle into degrees: sin and cos take radians.": {"unit": 180 / math.pi},
+        "the angle is divided by the base raised to 2i, without / d.": {"exponents": lambda d: d * _exponents(d)},
+        "positions count from 0: yours count from 1.": {"first": 1},
+        "this is the table on its side: a row is a position.": lambda n, d: _alternate(*_waves(n, d, _exponents(d))).mT,
+    },
+)
+def sinusoidal(length, d_model, *, exponents=_exponents, base=10_000.0, first=0, unit=1.0, join=_alternate):
+    """A row for each position: sin and cos of p / 10000^(2i / d), in turn."""
+    return join(*_waves(length, d_model, exponents(d_model), base, first, unit))
 
 
-@exercise
-def rotate(answer: Any, seed: int) -> str:
-    """rotate(x): components i and i + D/2 of position p turned by p / 10000^(2i / D)."""
-    small = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
-    cases = [(small,), (_random(seed, 7, 10),), (_random(seed, 2, 3, 5, 6),)]
-    compare(_single(answer), positions.rotate, cases, ROTATE)
-    return "lengths stay, directions turn with the position."
+def _waves(length, d_model, exponents, base=10_000.0, first=0, unit=1.0):
+    angles = torch.arange(first, first + length)[:, None] * base**-exponents * unit
+    return angles.sin(), angles.cos()
 
 
-def _single(answer: Any) -> Any:
-    """The same function with its result in single precision, whatever floating-point numbers it gives."""
+def _added(length, d_model, exponents):
+    return sum(_waves(length, d_model, exponents)).float()
 
-    def single(*inputs: Any) -> Any:
-        result = answer(*inputs)
-        return result.float() if isinstance(result, Tensor) and result.is_floating_point() else result
 
-    return single if callable(answer) else answer
+def _by_component(length, d_model, exponents):
+    sines, cosines = _waves(length, d_model, exponents)
+    return torch.where(torch.arange(d_model) % 2 == 0, sines, cosines).float()
+
+
+def _turned(a, b, cos, sin):
+    return a * cos - b * sin, b * cos + a * sin
+
+
+def _neighbours(x):
+    halves = rotate.right(torch.cat([x[..., ::2], x[..., 1::2]], dim=-1))
+    return torch.stack(halves.chunk(2, dim=-1), dim=-1).flatten(-2)
+
+
+def _overwritten(a, b, cos, sin):
+    a = a * cos - b * sin
+    return a, b * cos + a * sin
+
+
+@exercise(
+    praise="norms stay, directions turn with the position.",
+    cases=lambda seed: [
+        (torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 2.0]]),),
+        (_random(seed, 7, 10),),
+        case(_random(seed, 2, 3, 5, 6), edge="a batch and heads in front"),
+        case(_random(seed, 1, 4), edge="a single position"),
+    ],
+    wrong={
+        "a true rotation, of neighbours (2i, 2i + 1), as in the paper: here a pair is i and i + D/2, as in Llama.": (lambda x: _neighbours(x)),
+        "this turns the other way round: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos + b * sin, b * cos - a * sin)},
+        "two plus signs are no rotation: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos + b * sin, b * cos + a * sin)},
+        "two minus signs are no rotation: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos - b * sin, b * cos - a * sin)},
+        "sine and cosine are swapped: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: _turned(a, b, sin, cos)},
+        "the second half is made from the new first half: keep the old one until both are computed.": {"turn": _overwritten},
+        "the halves are swapped in the result: the first half first.": {"turn": lambda a, b, cos, sin: _turned(a, b, cos, sin)[::-1]},
+        "the two halves alternate in the result: join them one after the other, as they were cut.": {
+            "join": lambda halves: torch.stack(halves, dim=-1).flatten(-2)
+        },
+        "only the first half is there: the second is b cos + a sin.": {"join": lambda halves: halves[0]},
+        "the second half has not turned.": {"turn": lambda a, b, cos, sin: (a * cos - b * sin, b)},
+        "only the cosines are there: the sines mix the two halves.": {"turn": lambda a, b, cos, sin: (a * cos, b * cos)},
+        "the exponent is off by a factor 2: pair i has 2i / D.": {"exponents": lambda d: _exponents(d) / 2},
+        "the exponent is twice too large: pair i has 2i / D, and D is the whole width.": {"exponents": lambda d: 2 * _exponents(d)},
+        "all pairs turn equally fast: pair i turns by p / 10000^(2i / D).": {"exponents": lambda d: 0 * _exponents(d)},
+        "you multiply by 10000^(2i / D): divide the position by it.": {"exponents": lambda d: -_exponents(d)},
+        "the base of the frequencies is 10,000.": [{"base": base} for base in (1_000.0, 100_000.0, 500_000.0, 10.0)],
+        "positions count from 0: the first vector stays as it is.": {"first": 1},
+        "you turn the angle from degrees into radians: it is in radians already.": {"unit": math.pi / 180},
+        "you turn the angle into degrees: sin and cos take radians.": {"unit": 180 / math.pi},
+        "this adds sines and cosines to x: turn x instead.": {"turn": lambda a, b, cos, sin: (a + sin, b + cos)},
+        "the position runs along the axis before the last, not along the first.": lambda x: rotate.right(x.transpose(0, -2)).transpose(0, -2),
+        "the position runs along the axis before the last, not along the second.": lambda x: rotate.right(x.transpose(1, -2)).transpose(1, -2),
+        "nothing has turned.": lambda x: x,
+    },
+)
+def rotate(
+    x,
+    *,
+    exponents=_exponents,
+    base=10_000.0,
+    first=0,
+    unit=1.0,
+    turn=_turned,
+    join=lambda halves: torch.cat(halves, dim=-1),
+):
+    """Queries or keys, turned by their positions: pairs i and i + D/2."""
+    length, width = x.shape[-2:]
+    sin, cos = _waves(length, width, exponents(width), base, first, unit)
+    return join(turn(*x.double().chunk(2, dim=-1), cos, sin)).float()
+
+
+WIDTH, BACK = 16, 3
+
+
+def _looks(design):
+    """From two matrices to where each query looks: the position with 90% of the weight, or -1 where there is none."""
+
+    def looked_at(length):
+        matrices = design()
+        if not isinstance(matrices, tuple | list) or len(matrices) != 2:
+            raise Mistake("two matrices are expected: W_Q and W_K.")
+        w_q, w_k = (torch.as_tensor(matrix).detach().float() for matrix in matrices)
+        for name, matrix in (("W_Q", w_q), ("W_K", w_k)):
+            if matrix.shape != (WIDTH, WIDTH) or not matrix.isfinite().all():
+                shape = tuple(matrix.shape)
+                raise Mistake(f"{name} is a {WIDTH} × {WIDTH} matrix of finite numbers, but yours has the shape {shape}.")
+        x = positions.sinusoidal(length, WIDTH)
+        scores = x @ w_q @ (x @ w_k).mT / math.sqrt(WIDTH)
+        weights = scores.masked_fill(~_triangle(length), -math.inf).softmax(-1)
+        best = weights.max(dim=-1)
+        return best.indices.where(best.values >= 0.9, -1)[BACK:].tolist()
+
+    return looked_at
+
+
+def _turn_by(steps, scale=40.0, transposed=False):
+    """A matrix that turns each hand of a row of sinusoidal positions by so many steps, and makes it longer."""
+    angles = steps / 10_000.0 ** _exponents(WIDTH)
+    matrix = torch.zeros(WIDTH, WIDTH)
+    for pair, angle in enumerate(angles.tolist()):
+        cos, sin, i = math.cos(angle), math.sin(angle), 2 * pair
+        matrix[i : i + 2, i : i + 2] = torch.tensor([[cos, -sin], [sin, cos]])
+    return scale * (matrix.mT if transposed else matrix)
+
+
+@exercise(
+    kind="design",
+    through=_looks,
+    praise="every hand of the clock turned back three steps: the head looks three back on texts of any length.",
+    cases=lambda seed: [(9,), (16,), case(40, edge="a text longer than the one you tried")],
+    wrong={
+        "the head looks at the token itself: nothing tells it to look back. Turn the query's hands three steps.": {"back": 0},
+        "the head looks for what comes three positions *later*, which the mask hides: turn the hands the other way.": {"back": -3},
+        "the head looks two back: each hand has to turn by three steps.": {"back": 2},
+        "the head looks one back: each hand has to turn by three steps.": {"back": 1},
+        "the head looks four back: each hand has to turn by three steps.": {"back": 4},
+        "the head looks the right way, but its weights are too even: no key gets 90%. Make the scores larger.": {"scale": 1.0},
+    },
+)
+def look_back(*, back=3, scale=40.0, key=0):
+    """W_Q and W_K, (16, 16) each: with sinusoidal positions as inputs, each query looks at the key three before it."""
+    return _turn_by(-back, scale), _turn_by(-key, 1.0)
+
+
+def _stored_lengths():
+    rows = files.load_results("beyond_length")["rows"]
+    worst: dict[str, float] = {}
+    for row in rows:
+        if row["d_model"] <= 32:
+            name = f"{row['kind']} positions, width {row['d_model']}"
+            worst[name] = min(row["32 to 63"][0], worst.get(name, 1.0))
+    return list(worst.items())
+
+
+@experiment(
+    goal=0.99,
+    unit="accuracy at the positions 32 to 63, the worst of three seeds",
+    lower_is_better=False,
+    stored=_stored_lengths,
+    advice={
+        "positions by which only the distance of two tokens counts.": lambda choice: choice["kind"] != "rotary",
+        "a window that reaches the token asked for: the query itself counts, too.": lambda choice: choice["window"] is not None and choice["window"] < 4,
+        "a window: beyond the trained length, keys at distances never seen in training compete for the weight.": (lambda choice: choice["window"] is None),
+        "a window no larger than the text in training.": lambda choice: choice["window"] > 16,
+        "more steps.": lambda choice: choice["steps"] < 100,
+        "more width.": lambda choice: True,
+    },
+    wrong={
+        "positions by which only the distance of two tokens counts.": lambda: _choice(kind="sinusoidal"),
+        "a window: beyond the trained length": lambda: _choice(window=None),
+        "a window that reaches the token asked for": lambda: _choice(window=3),
+        "more steps.": lambda: _choice(steps=5),
+        "kind is one of none, sinusoidal, learned, rotary, but yours is 'rotory'.": lambda: _choice(kind="rotory"),
+        "the window is None or a whole number from 1 to 64, but yours is 0.": lambda: _choice(window=0),
+        "d_model is an even number from 2 to 32, but yours is 64.": lambda: _choice(d_model=64),
+        "steps is a whole number from 1 to 300, but yours is 3000.": lambda: _choice(steps=3000),
+        "a dictionary with kind, window, d_model, steps is expected": lambda: {"kind": "rotary"},
+    },
+)
+def beyond_trained_length(choice, seed):
+    """Positions, window, width and steps of a head that is trained on 16 tokens and asked on 64."""
+    if not isinstance(choice, dict) or set(choice) != {"kind", "window", "d_model", "steps"}:
+        raise Mistake("a dictionary with kind, window, d_model, steps is expected, and nothing else.")
+    kind, window, d_model, steps = (choice[name] for name in ("kind", "window", "d_model", "steps"))
+    if kind not in beyond_length.KINDS:
+        raise Mistake(f"kind is one of {', '.join(beyond_length.KINDS)}, but yours is {kind!r}.")
+    if window is not None and window not in range(1, 65):
+        raise Mistake(f"the window is None or a whole number from 1 to 64, but yours is {window}.")
+    if d_model not in range(2, 33, 2):
+        raise Mistake(f"d_model is an even number from 2 to 32, but yours is {d_model}.")
+    if steps not in range(1, 301):
+        raise Mistake(f"steps is a whole number from 1 to 300, but yours is {steps}.")
+    rows = [beyond_length.row(kind, window, int(d_model), int(steps), other) for other in beyond_length.SEEDS]
+    return min(row["32 to 63"][0] for row in rows)
+
+
+def _choice(kind="rotary", window=8, d_model=32, steps=300):
+    return {"kind": kind, "window": window, "d_model": d_model, "steps": steps}

@@ -26,15 +26,11 @@ __all__ = [
 def next_token_loss(answer: Any, seed: int) -> str:
     """next_token_loss(logits, tokens): the mean over all predictions whose answer is in the window, in nats."""
     other: Changes = {
-        "nothing is shifted: logits[:, t] were made from token t, and must be asked for token t + 1.": {
-            "aligned": lambda logits, tokens: (logits, tokens)
-        },
+        "nothing is shifted: logits[:, t] were made from token t, and must be asked for token t + 1.": {"aligned": lambda logits, tokens: (logits, tokens)},
         "shifted the wrong way: logits[:, t] are for token t + 1, so drop the last logits and the first token.": {
             "aligned": lambda logits, tokens: (logits[:, 1:], tokens[:, :-1])
         },
-        "shifted by two: token t + 1 follows token t.": {
-            "aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 2:])
-        },
+        "shifted by two: token t + 1 follows token t.": {"aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 2:])},
         "shift inside each window: this asks the end of one window for the beginning of the next.": {
             "aligned": lambda logits, tokens: (logits.flatten(0, 1)[None, :-1], tokens.flatten()[None, 1:])
         },
@@ -49,17 +45,11 @@ def next_token_loss(answer: Any, seed: int) -> str:
         "cross_entropy wants logits: your softmax before it is one too many.": {"log_p": right.cross_entropy_of},
         "the minus is missing: -log p.": {"end": lambda each: -each.mean()},
         "this is the sum over all predictions: their mean is wanted.": {"end": lambda each: each.sum()},
-        "divide by all predictions, B (T - 1), not by the number of windows.": {
-            "end": lambda each: each.sum() / len(each)
-        },
-        "divide by the number of predictions: it is B (T - 1), not B T.": {
-            "end": lambda each: each.sum() / each.shape[0] / (each.shape[1] + 1)
-        },
+        "divide by all predictions, B (T - 1), not by the number of windows.": {"end": lambda each: each.sum() / len(each)},
+        "divide by the number of predictions: it is B (T - 1), not B T.": {"end": lambda each: each.sum() / each.shape[0] / (each.shape[1] + 1)},
         "these are bits: nats are wanted, do not divide by ln 2.": {"end": lambda each: each.mean() / math.log(2)},
     }
-    cases = [
-        (torch.tensor([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.2, 0.7, 0.1]]]).log() + 1, torch.tensor([[0, 1, 2]]))
-    ]
+    cases = [(torch.tensor([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.2, 0.7, 0.1]]]).log() + 1, torch.tensor([[0, 1, 2]]))]
     for number, (B, T, V) in enumerate(((3, 7, 5), (2, 5, 11))):
         (logits,) = numbers(seed + number, (B, T, V))
         cases.append((2 * logits, torch.randint(V, (B, T), generator=Generator().manual_seed(seed + number))))
@@ -86,19 +76,11 @@ def split_heads(answer: Any, seed: int) -> str:
         "view or reshape to (B, H, T, D) mixes positions and heads: first (B, T, H, D), then transpose(1, 2).": {
             "cut": lambda one, H: one.reshape(one.shape[0], H, one.shape[1], -1)
         },
-        "the heads still stand behind the positions, (B, T, H, D): transpose(1, 2).": {
-            "cut": lambda one, H: one.unflatten(-1, (H, -1))
-        },
-        "the last two axes are swapped: (B, H, T, D), each position a row.": {
-            "cut": lambda one, H: one.unflatten(-1, (H, -1)).permute(0, 2, 3, 1)
-        },
-        "only axes 1 and 2, positions and heads, change places: transpose(1, 2).": {
-            "cut": lambda one, H: one.unflatten(-1, (H, -1)).transpose(1, 3)
-        },
+        "the heads still stand behind the positions, (B, T, H, D): transpose(1, 2).": {"cut": lambda one, H: one.unflatten(-1, (H, -1))},
+        "the last two axes are swapped: (B, H, T, D), each position a row.": {"cut": lambda one, H: one.unflatten(-1, (H, -1)).permute(0, 2, 3, 1)},
+        "only axes 1 and 2, positions and heads, change places: transpose(1, 2).": {"cut": lambda one, H: one.unflatten(-1, (H, -1)).transpose(1, 3)},
         "a head's D numbers are neighbours: (B, T, H, D), not (B, T, D, H).": {"cut": interleaved},
-        "the sizes are swapped: unflatten the last axis into (n_heads, -1).": {
-            "cut": lambda one, H: one.unflatten(-1, (-1, H)).transpose(1, 2)
-        },
+        "the sizes are swapped: unflatten the last axis into (n_heads, -1).": {"cut": lambda one, H: one.unflatten(-1, (-1, H)).transpose(1, 2)},
         "the heads are not split: (B, T, C) each, and (B, H, T, D) is wanted.": {"cut": lambda one, H: one},
         "keys and values are swapped: the order is q, k, v.": {"results": lambda q, k, v: (q, v, k)},
         "queries and keys are swapped: the order is q, k, v.": {"results": lambda q, k, v: (k, q, v)},
@@ -118,31 +100,19 @@ def split_heads(answer: Any, seed: int) -> str:
 def bits_a_character(answer: Any, seed: int) -> str:
     """bits_a_character(nats, lengths): from each token's -ln p and its number of characters."""
     other: Changes = {
-        "these are bits a token: divide by the characters, not by the tokens.": {
-            "how": lambda nats, lengths: nats.mean() / math.log(2)
-        },
-        "these are nats a character: one bit is ln 2 nats, divide by it.": {
-            "how": lambda nats, lengths: nats.sum() / lengths.sum()
-        },
+        "these are bits a token: divide by the characters, not by the tokens.": {"how": lambda nats, lengths: nats.mean() / math.log(2)},
+        "these are nats a character: one bit is ln 2 nats, divide by it.": {"how": lambda nats, lengths: nats.sum() / lengths.sum()},
         "these are nats a token: divide by the characters, and by ln 2.": {"how": lambda nats, lengths: nats.mean()},
-        "divide by ln 2, do not multiply: a nat is more than a bit.": {
-            "how": lambda nats, lengths: nats.sum() / lengths.sum() * math.log(2)
-        },
+        "divide by ln 2, do not multiply: a nat is more than a bit.": {"how": lambda nats, lengths: nats.sum() / lengths.sum() * math.log(2)},
         "this is the mean of each token's quotient: sum the nats, sum the characters, then divide.": {
             "how": lambda nats, lengths: (nats / lengths).mean() / math.log(2)
         },
         "this is the sum of each token's quotient: sum the nats, sum the characters, then divide.": {
             "how": lambda nats, lengths: (nats / lengths).sum() / math.log(2)
         },
-        "upside down: these are characters a bit.": {
-            "how": lambda nats, lengths: lengths.sum() / nats.sum() * math.log(2)
-        },
-        "these are bits of the whole text: divide by its characters.": {
-            "how": lambda nats, lengths: nats.sum() / math.log(2)
-        },
-        "each token's nats count once, whatever its length.": {
-            "how": lambda nats, lengths: (nats * lengths).sum() / lengths.sum() / math.log(2)
-        },
+        "upside down: these are characters a bit.": {"how": lambda nats, lengths: lengths.sum() / nats.sum() * math.log(2)},
+        "these are bits of the whole text: divide by its characters.": {"how": lambda nats, lengths: nats.sum() / math.log(2)},
+        "each token's nats count once, whatever its length.": {"how": lambda nats, lengths: (nats * lengths).sum() / lengths.sum() / math.log(2)},
     }
     cases = [(torch.tensor([1.0, 3.0]) * math.log(2), torch.tensor([1, 3]))]
     for number, N in enumerate((7, 13)):
@@ -159,18 +129,14 @@ def accumulated_gradient(answer: Any, seed: int) -> str:
         "the parts differ in length: weigh each part's gradient by its rows, then divide by all rows.": {
             "how": lambda gradients, rows: sum(gradients) / len(gradients)
         },
-        "this is the plain sum: each part's gradient is a mean over its own rows already.": {
-            "how": lambda gradients, rows: sum(gradients)
-        },
+        "this is the plain sum: each part's gradient is a mean over its own rows already.": {"how": lambda gradients, rows: sum(gradients)},
         "weighed rightly, but not divided: divide by the rows of all parts.": {
             "how": lambda gradients, rows: sum(n * one for n, one in zip(rows, gradients, strict=True))
         },
         "divide by the rows of all parts, not by the number of parts.": {
             "how": lambda gradients, rows: sum(n * one for n, one in zip(rows, gradients, strict=True)) / len(gradients)
         },
-        "only the last part is left: add to what was there, do not overwrite it.": {
-            "how": lambda gradients, rows: gradients[-1]
-        },
+        "only the last part is left: add to what was there, do not overwrite it.": {"how": lambda gradients, rows: gradients[-1]},
         "only the first part counts: is the return inside the loop?": {"how": lambda gradients, rows: gradients[0]},
         "a part's weight is its share of the rows: multiply by its rows, do not divide.": {
             "how": lambda gradients, rows: sum(one / n for n, one in zip(rows, gradients, strict=True))
@@ -202,29 +168,19 @@ def chunk_mask(answer: Any, seed: int) -> str:
         return torch.ones(new, past + new, dtype=torch.bool)
 
     other: Changes = {
-        "row i is token past + i: its triangle begins `past` columns further right (tril(past)).": {
-            "how": lambda past, new: ones(past, new).tril()
-        },
+        "row i is token past + i: its triangle begins `past` columns further right (tril(past)).": {"how": lambda past, new: ones(past, new).tril()},
         "a token may look at itself.": {"how": lambda past, new: ones(past, new).tril(past - 1)},
         "a token may not look at the one that follows it.": {"how": lambda past, new: ones(past, new).tril(past + 1)},
         "this is the reverse: True = may look.": {"how": lambda past, new: ~ones(past, new).tril(past)},
         "new tokens must not see those that follow them.": {"how": ones},
-        "the tokens in the cache may be looked at by all.": {
-            "how": lambda past, new: ones(past, new).tril(past).logical_and(torch.arange(past + new) >= past)
-        },
-        "the cache's columns come first, then the new tokens'.": {
-            "how": lambda past, new: ones(past, new).tril(past).roll(new, 1)
-        },
-        "the triangle is upside down: a token looks back, tril instead of triu.": {
-            "how": lambda past, new: ones(past, new).triu(past)
-        },
+        "the tokens in the cache may be looked at by all.": {"how": lambda past, new: ones(past, new).tril(past).logical_and(torch.arange(past + new) >= past)},
+        "the cache's columns come first, then the new tokens'.": {"how": lambda past, new: ones(past, new).tril(past).roll(new, 1)},
+        "the triangle is upside down: a token looks back, tril instead of triu.": {"how": lambda past, new: ones(past, new).triu(past)},
         "the diagonal moves by `past` columns, not by `new`.": {"how": lambda past, new: ones(past, new).tril(new)},
         "this is the mask of the whole text: only the new tokens ask, the last `new` rows.": {
             "how": lambda past, new: torch.ones(past + new, past + new, dtype=torch.bool).tril()
         },
-        "rows are the queries (new), columns the keys (past + new): yours is turned over.": {
-            "how": lambda past, new: ones(past, new).tril(past).T
-        },
+        "rows are the queries (new), columns the keys (past + new): yours is turned over.": {"how": lambda past, new: ones(past, new).tril(past).T},
         "the columns of the cache are missing: (new, past + new).": {"how": lambda past, new: ones(0, new).tril()},
     }
     drawn = torch.randint(2, 8, (2, 2), generator=Generator().manual_seed(seed)).tolist()
@@ -241,9 +197,7 @@ def step_flops(answer: Any, seed: int) -> str:
         "the way back costs twice the way forward: 2 + 4 a weight, not 2 + 2.": {"passes": 2},
         "a multiplication and an addition are two operations.": {"operations": 1},
         "attention is missing: scores and means take 4 C T a token and layer forwards.": {"attention": 0},
-        "attention counts by half: it has two products (scores, then means), and the masked half counts as well.": {
-            "attention": 1
-        },
+        "attention counts by half: it has two products (scores, then means), and the masked half counts as well.": {"attention": 1},
         "attention's way back is missing: 4 C T a token and layer forwards, 12 C T in all.": {"attention": 2 / 3},
         "the product that gives the logits is missing: V C weights.": {"table": 0},
         "looking a token up costs no product: V C counts once, for the logits.": {"table": 2},

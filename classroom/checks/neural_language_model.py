@@ -113,9 +113,7 @@ def cross_entropy_gradient(answer: Any, seed: int) -> str:
 def gradients(answer: Any, seed: int) -> str:
     """gradients(tape): the derivative of the last value with respect to each value of the tape."""
 
-    def walk(
-        combine: Callable, order: Callable = reversed, last: float = 1.0, first: float = 0.0
-    ) -> Callable[[list], list[float]]:
+    def walk(combine: Callable, order: Callable = reversed, last: float = 1.0, first: float = 0.0) -> Callable[[list], list[float]]:
         def along(tape: list) -> list[float]:
             result = [first] * (len(tape) - 1) + [last]
             for place in order(range(len(tape))):

@@ -161,9 +161,7 @@ def continuation(answer: Any, seed: int) -> str:
 def discounted(answer: Any, seed: int) -> str:
     """discounted(counts, lower, discount): one step of the ladder, as a distribution over the vocabulary."""
 
-    def step(
-        freed: Callable[..., Any] = lambda c, d: d * np.count_nonzero(c), least: float = 0
-    ) -> Callable[..., np.ndarray]:
+    def step(freed: Callable[..., Any] = lambda c, d: d * np.count_nonzero(c), least: float = 0) -> Callable[..., np.ndarray]:
         return lambda c, q, d: (np.maximum(c - d, least) + freed(c, d) * q) / c.sum()
 
     mistakes = [
@@ -289,8 +287,7 @@ def sharpen(answer: Any, seed: int) -> str:
             ((np.array([0.5, 0.0, 0.5]), 9.0), "right, except where a probability is 0: it must stay 0."),
             (
                 (np.array([0.01] * 96 + [0.02, 0.0199, 0.0001]), 0.005),
-                "right, but at a low temperature every power rounds to 0: "
-                "divide p by its maximum first, or subtract the maximum from ln p / temperature.",
+                "right, but at a low temperature every power rounds to 0: divide p by its maximum first, or subtract the maximum from ln p / temperature.",
             ),
         ):
             _also(plain, lambda p, t: power(p, 1 / t), case, words)

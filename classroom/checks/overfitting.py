@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from course_lib import metrics
 from torch import Tensor
 from torch.nn import functional as F
 
 from classroom.checks import compare, exercise
-from course_lib import metrics
 
 __all__ = ["bag_of_vectors", "best_temperature", "calibration_error", "dropout", "early_stop", "first_step"]
 

@@ -35,15 +35,11 @@ def dequantise(answer: Any, seed: int) -> str:
         "low and high are neighbours here, high first: all 16 low halves come first, then the high ones.": {
             "put": lambda low, high: [q for pair in zip(high, low, strict=True) for q in pair]
         },
-        "the low halves (byte & 15) are the first 16 numbers, the high ones the last.": {
-            "put": lambda low, high: high + low
-        },
+        "the low halves (byte & 15) are the first 16 numbers, the high ones the last.": {"put": lambda low, high: high + low},
         "16 numbers are missing: each byte holds two, its high half is byte >> 4.": {"put": lambda low, high: low},
         "16 numbers are missing: each byte holds two, its low half is byte & 15.": {"put": lambda low, high: high},
         "shift the high half down: byte >> 4, from 0 to 15.": {"put": lambda low, high: low + [16 * q for q in high]},
-        "scale and least value are swapped: the first two bytes are d, the next two m.": {
-            "number": lambda d, m, q: m * q + d
-        },
+        "scale and least value are swapped: the first two bytes are d, the next two m.": {"number": lambda d, m, q: m * q + d},
         "this is Q4_0, which has no least value: here a number is d q + m.": {"number": lambda d, m, q: d * (q - 8)},
         "the least value is added: d q + m.": {"number": lambda d, m, q: d * q - m},
         "the least value m is missing: d q + m.": {"number": lambda d, m, q: d * q},
@@ -51,9 +47,7 @@ def dequantise(answer: Any, seed: int) -> str:
         "these are the 4-bit numbers q themselves: d q + m is wanted.": {"number": lambda d, m, q: float(q)},
         "the first four bytes are d and m, not numbers: begin at block[4:].": {"skip": 0},
         "a whole number is wanted for the high half: byte >> 4, or byte // 16.": {"high": lambda byte: byte / 16},
-        "the scale is read with its bytes in the wrong order: little-endian, '<e' for struct, '<f2' for NumPy.": {
-            "order": ">"
-        },
+        "the scale is read with its bytes in the wrong order: little-endian, '<e' for struct, '<f2' for NumPy.": {"order": ">"},
     }
     hand = struct.pack("<2e", 0.5, -1.0) + bytes([0x21, 0xF0, *[0x88] * 14])
     cases = [(hand,), *((some_block(seed + number),) for number in range(2))]
@@ -84,12 +78,8 @@ def halves(answer: Any, seed: int) -> str:
         "split takes the size of a part, chunk the number of parts.": {"size": True},
         "nothing has moved.": {"order": lambda width: list(range(width))},
         "the odd rows come after the even ones.": {"order": lambda width: [*range(1, width, 2), *range(0, width, 2)]},
-        "swapping the halves is not it: take every second row.": {
-            "order": lambda width: [*range(width // 2, width), *range(width // 2)]
-        },
-        "swapping neighbours is not it: first all even rows, then all odd ones.": {
-            "order": lambda width: [n for k in range(0, width, 2) for n in (k + 1, k)]
-        },
+        "swapping the halves is not it: take every second row.": {"order": lambda width: [*range(width // 2, width), *range(width // 2)]},
+        "swapping neighbours is not it: first all even rows, then all odd ones.": {"order": lambda width: [n for k in range(0, width, 2) for n in (k + 1, k)]},
     }
     hand = torch.arange(16.0)[:, None]
     cases: list[tuple[Any, ...]] = [(hand, 2)]
@@ -107,16 +97,10 @@ def chat_text(answer: Any, seed: int) -> str:
     system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
     other: Changes = {
         "the generation prompt is missing: end with <|im_start|>assistant and a new line.": {"close": ""},
-        "a new line belongs behind the last `assistant`: the answer begins on the next line.": {
-            "close": "<|im_start|>assistant"
-        },
-        "the last message is still to be written: end after `assistant` and its new line.": {
-            "close": "<|im_start|>assistant\n<|im_end|>\n"
-        },
+        "a new line belongs behind the last `assistant`: the answer begins on the next line.": {"close": "<|im_start|>assistant"},
+        "the last message is still to be written: end after `assistant` and its new line.": {"close": "<|im_start|>assistant\n<|im_end|>\n"},
         "a conversation that begins without a system message gets the default one.": {"begin": lambda messages: []},
-        "the default system message is only for a conversation that begins without one.": {
-            "begin": lambda messages: [{"role": "system", "content": system}]
-        },
+        "the default system message is only for a conversation that begins without one.": {"begin": lambda messages: [{"role": "system", "content": system}]},
         "a new line stands between the role and what is said.": {"after_role": " "},
         "something must stand between the role and what is said: a new line.": {"after_role": ""},
         "a new line follows each <|im_end|>.": {"end": "<|im_end|>"},
@@ -147,15 +131,9 @@ def log_probability(answer: Any, seed: int) -> str:
         "the first token of the choice is missing: begin at start.": {"begin": lambda start: start + 1},
         "these are logits: take log_softmax first.": {"log_p": lambda z: z},
         "take the logarithm of the softmax.": {"log_p": lambda z: z.softmax(dim=-1)},
-        "the softmax runs over the positions (dim 0): over the vocabulary, the last axis.": {
-            "log_p": lambda z: z.log_softmax(dim=0)
-        },
-        "the sign is turned: this is the cost (cross-entropy). A mean of ln p is below 0.": {
-            "end": lambda each: -each.mean()
-        },
-        "the mean of the logarithms is wanted, not the logarithm of the mean.": {
-            "end": lambda each: each.exp().mean().log()
-        },
+        "the softmax runs over the positions (dim 0): over the vocabulary, the last axis.": {"log_p": lambda z: z.log_softmax(dim=0)},
+        "the sign is turned: this is the cost (cross-entropy). A mean of ln p is below 0.": {"end": lambda each: -each.mean()},
+        "the mean of the logarithms is wanted, not the logarithm of the mean.": {"end": lambda each: each.exp().mean().log()},
         "these are bits: nats are wanted, the natural logarithm.": {"end": lambda each: each.mean() / math.log(2)},
         "the logarithm is wanted, not the probability itself.": {"end": lambda each: each.mean().exp()},
         "divide by the number of tokens from start on, not of all.": {"end": lambda each: each.sum() / (len(each) + 2)},
@@ -180,16 +158,10 @@ def showable(answer: Any, seed: int) -> str:
         "the text ends where the stop string comes *first*.": {"cut": lambda text, stop: text.rpartition(stop)[0]},
         "what follows the stop string goes too.": {"cut": lambda text, stop: text.replace(stop, "")},
         "the end of the text may be the beginning of the stop string: hold that back.": {"hold": lambda text, stop: 0},
-        "only hold back what really begins the stop string: other text can be shown at once.": {
-            "hold": lambda text, stop: min(len(text), len(stop) - 1)
-        },
-        "more than one character of the stop string may have come.": {
-            "hold": lambda text, stop: int(text.endswith(stop[0]))
-        },
+        "only hold back what really begins the stop string: other text can be shown at once.": {"hold": lambda text, stop: min(len(text), len(stop) - 1)},
+        "more than one character of the stop string may have come.": {"hold": lambda text, stop: int(text.endswith(stop[0]))},
         "with n = 0 the cut text[:-0] is empty: stop the loop at 1.": {
-            "hold": lambda text, stop: max(
-                (n for n in range(1, len(stop)) if text.endswith(stop[:n])), default=len(text)
-            )
+            "hold": lambda text, stop: max((n for n in range(1, len(stop)) if text.endswith(stop[:n])), default=len(text))
         },
         "where the whole stop string has come, the text ends before it.": {"unseen": True},
         "rstrip takes away any of the characters, not a text: look for text.endswith(stop[:n]).": {
@@ -200,10 +172,7 @@ def showable(answer: Any, seed: int) -> str:
             "hold": lambda text, stop: min((n for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
         },
         "what begins the stop string stands at the *end* of the text.": {
-            "hold": lambda text, stop: (
-                len(text)
-                - min([text.index(stop[:n]) for n in range(1, len(stop)) if stop[:n] in text], default=len(text))
-            )
+            "hold": lambda text, stop: len(text) - min([text.index(stop[:n]) for n in range(1, len(stop)) if stop[:n] in text], default=len(text))
         },
     }
     cases: list[tuple[Any, ...]] = [
@@ -226,18 +195,14 @@ def showable(answer: Any, seed: int) -> str:
 def few_shot(answer: Any, seed: int) -> str:
     """few_shot(examples, text): reviews with their sentiment, then the text, up to where its sentiment follows."""
     other: Changes = {
-        "no blank at the end: the model's tokens begin with theirs, and ' positive' is one token.": {
-            "last": "\nSentiment: "
-        },
+        "no blank at the end: the model's tokens begin with theirs, and ' positive' is one token.": {"last": "\nSentiment: "},
         "the question must end with a line `Sentiment:`, or the model goes on with the review.": {"last": ""},
         "no new line at the end: the answer stands on the same line as `Sentiment:`.": {"last": "\nSentiment:\n"},
         "an empty line stands between two reviews.": {"between": "\n"},
         "one empty line between two reviews, not two.": {"between": "\n\n\n"},
         "the reviews must be parted, by an empty line.": {"between": ""},
         "`Sentiment:` begins a line of its own.": {"line": " "},
-        "an example is (review, sentiment), in this order.": {
-            "order": lambda examples: [(sentiment, review) for review, sentiment in examples]
-        },
+        "an example is (review, sentiment), in this order.": {"order": lambda examples: [(sentiment, review) for review, sentiment in examples]},
         "an empty line stands before the last review, too.": {"before_last": "\n"},
         "the last line is `Sentiment:`, with its colon.": {"last": "\nSentiment"},
         "the examples stay in their order.": {"order": lambda examples: list(reversed(examples))},

@@ -66,9 +66,7 @@ def rnn_step(answer: Any, seed: int) -> str:
         (lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T + h * W_h.diagonal() + b), "every unit sees all units of h."),
     ]
     pencil = [torch.tensor(table) for table in ([[1.0]], [[0.5, -0.5]], [[1.0], [0.0]], [[0.0, 0.0], [1.0, 0.0]])]
-    compare(
-        _detached(answer), _step, [(*pencil, torch.zeros(2)), _layer(seed, 1, 3, 5), _layer(seed, 7, 3, 5)], mistakes
-    )
+    compare(_detached(answer), _step, [(*pencil, torch.zeros(2)), _layer(seed, 1, 3, 5), _layer(seed, 7, 3, 5)], mistakes)
     return "the second unit of the example holds what the first one held a step ago."
 
 

@@ -190,18 +190,14 @@ def additive_weights(answer: Any, seed: int) -> str:
         return scores
 
     other: Changes = {
-        "the weights of one sentence must sum to 1: softmax over the keys (dim=1), not over the sentences.": {
-            "scale": lambda s: s.softmax(0).nan_to_num()
-        },
+        "the weights of one sentence must sum to 1: softmax over the keys (dim=1), not over the sentences.": {"scale": lambda s: s.softmax(0).nan_to_num()},
         "padding is attended: where the mask is False, the score becomes -inf before the softmax.": {"hide": bare},
         "padding has no weight, but the others no longer sum to 1: mask the scores, before the softmax.": {
             "hide": bare,
             "after": lambda w, m: w * m,
         },
         "a score of 0 is a score like others, exp(0) = 1: padding needs -inf.": {"hide": lambda s, m: s * m},
-        "the mask is turned round: True says which keys may be seen.": {
-            "hide": lambda s, m: s.masked_fill(m, -math.inf)
-        },
+        "the mask is turned round: True says which keys may be seen.": {"hide": lambda s, m: s.masked_fill(m, -math.inf)},
         "the tanh is missing: v·tanh(W q + U k).": {"bend": lambda a: a},
         "a sigmoid stands where tanh should.": {"bend": torch.sigmoid},
         "the query plays no part: add W q to U k.": {"mix": lambda q, k: k},
@@ -221,9 +217,7 @@ def additive_weights(answer: Any, seed: int) -> str:
             "this is the context already: return the weights.",
         ),
         (
-            lambda q, k, W, U, v, m: (
-                ((q @ W.T)[:, None] + k @ U.T).matmul(v).tanh().masked_fill(~m, -math.inf).softmax(1)
-            ),
+            lambda q, k, W, U, v, m: ((q @ W.T)[:, None] + k @ U.T).matmul(v).tanh().masked_fill(~m, -math.inf).softmax(1),
             "the tanh comes before v, on each component: v·tanh(W q + U k).",
         ),
     ]
@@ -262,9 +256,7 @@ def beam_step(answer: Any, seed: int) -> str:
         (one_each, "one continuation of each beam is not enough: the best k of *all* may come from one beam."),
         (lambda beams, log_p, k: best(beams, log_p, k)[::-1], "the best comes first: yours stand in rising order."),
         (
-            lambda beams, log_p, k: [
-                one for beam, row in zip(beams, log_p, strict=True) for one in best([beam], row[None], k)
-            ],
+            lambda beams, log_p, k: [one for beam, row in zip(beams, log_p, strict=True) for one in best([beam], row[None], k)],
             "k continuations of each beam are too many: keep the best k of all.",
         ),
         (
@@ -280,18 +272,14 @@ def beam_step(answer: Any, seed: int) -> str:
 
     def plain(beams: list[Beam], log_p: Tensor, k: int) -> Any:
         result = answer([(list(tokens), score) for tokens, score in beams], log_p, k)
-        if not isinstance(result, list | tuple) or not all(
-            isinstance(one, list | tuple) and len(one) == 2 for one in result
-        ):
+        if not isinstance(result, list | tuple) or not all(isinstance(one, list | tuple) and len(one) == 2 for one in result):
             return result
         if not all(isinstance(tokens, list | tuple | Tensor) for tokens, _ in result):
             return list(result)
         return [([int(token) for token in tokens], float(score)) for tokens, score in result]
 
     draw = Generator().manual_seed(seed)
-    cases: list[tuple[list[Beam], Tensor, int]] = [
-        ([([1], -0.1), ([3], -2.5)], torch.tensor([[0.2, 0.5, 0.3], [0.8, 0.15, 0.05]]).log(), 2)
-    ]
+    cases: list[tuple[list[Beam], Tensor, int]] = [([([1], -0.1), ([3], -2.5)], torch.tensor([[0.2, 0.5, 0.3], [0.8, 0.15, 0.05]]).log(), 2)]
     for number, (n, vocab_size, k) in enumerate(((2, 5, 2), (3, 7, 3), (4, 5, 4), (1, 5, 3))):
         old = (-3 * torch.rand(n, generator=draw)).sort(descending=True).values.tolist()
         log_p = (2 * torch.randn(n, vocab_size, generator=draw)).log_softmax(1)

@@ -32,14 +32,10 @@ def steps_in_time(answer: Any, seed: int) -> str:
         "the mean of the ratios: one bad moment of the machine moves it. Take the median.": {
             "speed": lambda recipe, entry: statistics.mean(r / e for r, e in zip(recipe, entry, strict=True))
         },
-        "compare turn by turn, then take the median of the ratios: the machine changes its pace between the turns.": {
-            "speed": ratio(statistics.median)
-        },
+        "compare turn by turn, then take the median of the ratios: the machine changes its pace between the turns.": {"speed": ratio(statistics.median)},
         "the mean of each: turn by turn, please, and the median of the ratios.": {"speed": ratio(statistics.mean)},
         "one turn is chance: take all of them.": {"speed": lambda recipe, entry: recipe[0] / entry[0]},
-        "the best turn of all is luck: take the median of the ratios.": {
-            "speed": lambda recipe, entry: max(r / e for r, e in zip(recipe, entry, strict=True))
-        },
+        "the best turn of all is luck: take the median of the ratios.": {"speed": lambda recipe, entry: max(r / e for r, e in zip(recipe, entry, strict=True))},
         "steps are whole: round.": {"end": lambda found: found},
         "cut off, not rounded: 2.9 steps are nearer to 3.": {"end": lambda found: max(1, int(found))},
         "even the slowest entry may take one step: not 0.": {"end": round},
@@ -59,23 +55,15 @@ def steps_in_time(answer: Any, seed: int) -> str:
 def gain(answer: Any, seed: int) -> str:
     """gain(before, after): the mean gain of the same seeds and the ends of its 95% interval, a tuple of three."""
     other: Changes = {
-        "turned over: a loss that falls is a gain, before less after.": {
-            "gains": lambda before, after: [a - b for b, a in zip(before, after, strict=True)]
-        },
+        "turned over: a loss that falls is a gain, before less after.": {"gains": lambda before, after: [a - b for b, a in zip(before, after, strict=True)]},
         "the standard deviation of a few values divides by n - 1, not n.": {"divisor": lambda n: n},
-        "the interval is for the mean: divide the standard deviation by the square root of n.": {
-            "error": lambda sd, n: sd
-        },
+        "the interval is for the mean: divide the standard deviation by the square root of n.": {"error": lambda sd, n: sd},
         "divide by the square root of n, not by n.": {"error": lambda sd, n: sd / n},
         "1.96 is for many values: for a few take Student's t, stats.t.ppf(0.975, n - 1).": {"factor": lambda n: 1.96},
         "Student's t has n - 1 degrees of freedom here.": {"factor": lambda n: float(stats.t.ppf(0.975, n))},
-        "95% in the middle leaves 2.5% at each end: ppf(0.975, ...).": {
-            "factor": lambda n: float(stats.t.ppf(0.95, n - 1))
-        },
+        "95% in the middle leaves 2.5% at each end: ppf(0.975, ...).": {"factor": lambda n: float(stats.t.ppf(0.95, n - 1))},
         "without Student's factor this is one standard error, not 95%.": {"factor": lambda n: 1},
-        "the seeds are pairs: take the differences first, then their mean and standard deviation.": {
-            "unpaired": right.apart
-        },
+        "the seeds are pairs: take the differences first, then their mean and standard deviation.": {"unpaired": right.apart},
         "the order is mean, low end, high end.": {"ends": lambda mean, half: (mean - half, mean, mean + half)},
         "the ends of the interval are wanted, mean - half and mean + half.": {"ends": lambda mean, half: (mean, half)},
     }
@@ -98,18 +86,14 @@ def straight_rate(answer: Any, seed: int) -> str:
             "fall": lambda step, steps, warmup: (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
         },
         "after the warmup it falls: this stays.": {"fall": lambda step, steps, warmup: 1},
-        "the way down begins at the end of the warmup: divide by steps - warmup.": {
-            "fall": lambda step, steps, warmup: (steps - step) / steps
-        },
+        "the way down begins at the end of the warmup: divide by steps - warmup.": {"fall": lambda step, steps, warmup: (steps - step) / steps},
         "the way down begins at the highest rate: steps - step, over steps - warmup.": {
             "fall": lambda step, steps, warmup: (steps - step - 1) / (steps - warmup)
         },
         "the last step (steps - 1) would learn nothing: 0 is reached only at `steps`.": {
             "fall": lambda step, steps, warmup: (steps - 1 - step) / (steps - 1 - warmup)
         },
-        "after the warmup it falls: yours rises.": {
-            "fall": lambda step, steps, warmup: (step - warmup) / (steps - warmup)
-        },
+        "after the warmup it falls: yours rises.": {"fall": lambda step, steps, warmup: (step - warmup) / (steps - warmup)},
         "the warmup rises step by step to the highest rate: yours is there at once.": {"rise": lambda step, warmup: 1},
     }
     steps, warmup = (20, 30)[seed % 2], 4 + seed % 3
@@ -130,25 +114,15 @@ def rms_norm(answer: Any, seed: int) -> str:
             "size": lambda x: (x - x.mean(dim=-1, keepdim=True)).square().mean(dim=-1, keepdim=True),
         },
         "RMSNorm takes no mean away.": {"centred": lambda x: x - x.mean(dim=-1, keepdim=True)},
-        "this divides by the length, the root of the sum of squares: take their mean.": {
-            "size": lambda x: x.square().sum(dim=-1, keepdim=True)
-        },
-        "the root is missing: divide by the square root of the mean square.": {
-            "divide": lambda x, size, eps: x / (size + eps)
-        },
-        "the square is missing: the root of the mean of squares.": {
-            "size": lambda x: x.abs().mean(dim=-1, keepdim=True)
-        },
+        "this divides by the length, the root of the sum of squares: take their mean.": {"size": lambda x: x.square().sum(dim=-1, keepdim=True)},
+        "the root is missing: divide by the square root of the mean square.": {"divide": lambda x, size, eps: x / (size + eps)},
+        "the square is missing: the root of the mean of squares.": {"size": lambda x: x.abs().mean(dim=-1, keepdim=True)},
         "eps stands under the root, with the mean square.": {"divide": lambda x, size, eps: x / (size.sqrt() + eps)},
         "eps is missing: a row of zeros would give NaN.": {"divide": lambda x, size, eps: x / size.sqrt()},
         "the gain is missing.": {"end": lambda x, gain: x},
         "Llama's gain multiplies; Gemma's 1 + gain is another custom.": {"end": lambda x, gain: x * (1 + gain)},
-        "one size for the whole tensor: each position has its own, over the last axis.": {
-            "size": lambda x: x.square().mean()
-        },
-        "over the last axis (dim=-1), the components, not over the positions.": {
-            "size": lambda x: x.square().mean(dim=-2, keepdim=True)
-        },
+        "one size for the whole tensor: each position has its own, over the last axis.": {"size": lambda x: x.square().mean()},
+        "over the last axis (dim=-1), the components, not over the positions.": {"size": lambda x: x.square().mean(dim=-2, keepdim=True)},
     }
     x, gain = numbers(seed, (2, 3, 5), (5,))
     cases = [
@@ -163,20 +137,14 @@ def rms_norm(answer: Any, seed: int) -> str:
 def swiglu(answer: Any, seed: int) -> str:
     """swiglu(x, gate, value, out): out (silu(gate x) * (value x)), matrices as nn.Linear has them."""
     other: Changes = {
-        "the bend belongs to the gate's product: silu(x @ gate.T) * (x @ value.T).": {
-            "matrices": lambda gate, value, out: (value, gate, out)
-        },
+        "the bend belongs to the gate's product: silu(x @ gate.T) * (x @ value.T).": {"matrices": lambda gate, value, out: (value, gate, out)},
         "this bends with the sigmoid alone (GLU): silu(z) = z · sigmoid(z).": {"bend": torch.sigmoid},
         "this is GEGLU: silu instead of GELU.": {"bend": F.gelu},
         "this is ReGLU: silu instead of ReLU.": {"bend": F.relu},
         "the bend is missing: silu of the gate's product.": {"bend": lambda z: z},
         "the two are multiplied, not added.": {"join": lambda bent, plain: bent + plain},
-        "the second product, with `value`, is missing: it is what the gate lets through.": {
-            "join": lambda bent, plain: bent
-        },
-        "both products are bent here: silu is for the gate's alone.": {
-            "join": lambda bent, plain: bent * F.silu(plain)
-        },
+        "the second product, with `value`, is missing: it is what the gate lets through.": {"join": lambda bent, plain: bent},
+        "both products are bent here: silu is for the gate's alone.": {"join": lambda bent, plain: bent * F.silu(plain)},
     }
     x, gate, value, out = numbers(seed, (2, 3, 5), (7, 5), (7, 5), (5, 7))
     cases = [(torch.ones(1, 1), torch.tensor([[2.0]]), torch.tensor([[3.0]]), torch.tensor([[1.0]]))]
@@ -202,21 +170,15 @@ def newton_schulz(answer: Any, seed: int) -> str:
             "length": lambda matrix: torch.linalg.matrix_norm(matrix, 2)
         },
         "the largest entry is not enough: divide by matrix.norm().": {"length": lambda matrix: matrix.abs().max()},
-        "each row has its own length here: the whole matrix has one, matrix.norm().": {
-            "length": lambda matrix: matrix.norm(dim=-1, keepdim=True)
-        },
+        "each row has its own length here: the whole matrix has one, matrix.norm().": {"length": lambda matrix: matrix.norm(dim=-1, keepdim=True)},
         "five steps, not one.": {"rounds": 1},
         "five steps: yours are four.": {"rounds": 4},
         "five steps: yours are six.": {"rounds": 6},
-        "powers of the entries are not those of the singular values: x xᵀ is a matrix product, x @ x.T.": {
-            "step": by_element
-        },
+        "powers of the entries are not those of the singular values: x xᵀ is a matrix product, x @ x.T.": {"step": by_element},
         "(x xᵀ)² is the matrix times itself, square @ square, not each entry squared.": {"step": by_square},
         "the last term, c (x xᵀ)² x, is missing.": {"step": lambda x, a, b, c: a * x + b * x @ x.T @ x},
         "b is negative: -4.7750.": {"coefficients": (3.4445, 4.7750, 2.0315)},
-        "Newton and Schulz's own coefficients (1.5, -0.5) need many more steps: take those of the text.": {
-            "coefficients": (1.5, -0.5, 0)
-        },
+        "Newton and Schulz's own coefficients (1.5, -0.5) need many more steps: take those of the text.": {"coefficients": (1.5, -0.5, 0)},
     }
     cases = [(torch.tensor([[3.0, 0.0], [0.0, 0.1]]),), (right.unlike(seed, (3, 5)),), (right.unlike(seed, (4, 4)),)]
     compare(detached(answer), right.orthogonal, cases, variants(right.orthogonal, other))
@@ -230,22 +192,14 @@ def ngram_rows(answer: Any, seed: int) -> str:
         "this n-gram begins at the place: the model would see the tokens that it is to predict.": {
             "gram": lambda tokens, place, n: (tokens + [0] * n)[place : place + n]
         },
-        "the n-gram ends with the token of its place; yours ends one before.": {
-            "gram": lambda tokens, place, n: ([0] * n + tokens)[place : place + n]
-        },
-        "the text is no ring: before its first token stand zeros.": {
-            "gram": lambda tokens, place, n: [tokens[place - k] for k in range(n - 1, -1, -1)]
-        },
+        "the n-gram ends with the token of its place; yours ends one before.": {"gram": lambda tokens, place, n: ([0] * n + tokens)[place : place + n]},
+        "the text is no ring: before its first token stand zeros.": {"gram": lambda tokens, place, n: [tokens[place - k] for k in range(n - 1, -1, -1)]},
         "the place's own token alone: an n-gram has n.": {"gram": lambda tokens, place, n: [tokens[place]]},
-        "one token too many: an n-gram has n, the place's own among them.": {
-            "gram": lambda tokens, place, n: ([0] * n + tokens)[place : place + n + 1]
-        },
+        "one token too many: an n-gram has n, the place's own among them.": {"gram": lambda tokens, place, n: ([0] * n + tokens)[place : place + n + 1]},
         "the last token of the n-gram counts 1, those before it vocab_size, vocab_size squared and so on.": {
             "number": lambda gram, V: sum(t * V**k for k, t in enumerate(gram))
         },
-        "a plain sum gives 'on' and 'no' the same number: powers of vocab_size keep the order.": {
-            "number": lambda gram, V: sum(gram)
-        },
+        "a plain sum gives 'on' and 'no' the same number: powers of vocab_size keep the order.": {"number": lambda gram, V: sum(gram)},
         "the table has `size` rows: take the number modulo size.": {"row": lambda number, size: number},
         "divided instead of the rest: number % size.": {"row": lambda number, size: number // size},
     }

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from course_lib.tokenizers import WordTokenizer
 
 from classroom.checks import Mistake, compare, exercise
 from classroom.checks.forms import as_list, as_number
-from course_lib.tokenizers import WordTokenizer
 
 __all__ = ["encode", "merge", "unknown_rate", "utf8", "words", "zipf_exponent"]
 

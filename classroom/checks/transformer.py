@@ -41,9 +41,7 @@ def layer_norm(answer: Any, seed: int) -> str:
             "divide": lambda c, v: c / v.sqrt(),
         },
         "equal numbers have the variance 0: add 1e-5 under the root.": {"divide": lambda c, v: c / v.sqrt()},
-        "1e-5 belongs under the root, added to the variance, not to its root.": {
-            "divide": lambda c, v: c / (v.sqrt() + 1e-5)
-        },
+        "1e-5 belongs under the root, added to the variance, not to its root.": {"divide": lambda c, v: c / (v.sqrt() + 1e-5)},
         "divide by the root of the variance, not by the variance.": {"divide": lambda c, v: c / (v + 1e-5)},
         "the division by the root of the variance is missing.": {"divide": lambda c, v: c},
         "the mean is not taken away (this is RMSNorm, which comes later in the course).": {"centre": False},
@@ -88,9 +86,7 @@ def decoder_block(answer: Any, seed: int) -> str:
     swapped = "the two inputs of look are swapped: x asks (queries), memory is looked at (keys and values)."
     other: Changes = {
         "no residual is there: x = x + sublayer(norm(x)), three times.": {"residual": bare},
-        "this is post-norm, as in 2017: here each norm stands before its sublayer, x + sublayer(norm(x)).": {
-            "residual": post
-        },
+        "this is post-norm, as in 2017: here each norm stands before its sublayer, x + sublayer(norm(x)).": {"residual": post},
         "the norm stands after the sublayer: it belongs before, x + sublayer(norm(x)).": {"residual": after},
         "the norms are missing: x + sublayer(norm(x)).": {"residual": no_norm},
         "x itself is normalised: only what goes into the sublayer is, x + sublayer(norm(x)).": {"residual": normed},
@@ -99,9 +95,7 @@ def decoder_block(answer: Any, seed: int) -> str:
         "feed_forward comes last.": {"order": (0, 2, 1)},
         swapped: {"asked": lambda look, x, memory, norm: look(memory, x)},
         "look must see the memory, not x again.": {"asked": lambda look, x, memory, norm: look(x, x)},
-        "memory comes normalised from the encoder: norms[1] is for x alone.": {
-            "asked": lambda look, x, memory, norm: look(x, norm(memory))
-        },
+        "memory comes normalised from the encoder: norms[1] is for x alone.": {"asked": lambda look, x, memory, norm: look(x, norm(memory))},
     }
     for n, name in enumerate(names):
         other[f"the residual around {name} is missing: x + ..."] = {"forms": {n: bare}}
@@ -155,27 +149,17 @@ def smoothed_loss(answer: Any, seed: int) -> str:
     spread = "epsilon is spread over all V tokens, epsilon / V each, the right one too."
     other = {
         "padding counts: take the mean over the tokens that are not 0.": {"end": lambda each, counted: each.mean()},
-        "the sum is right, but divide by the number of *real* tokens.": {
-            "end": lambda each, counted: each[counted].sum() / len(each)
-        },
+        "the sum is right, but divide by the number of *real* tokens.": {"end": lambda each, counted: each[counted].sum() / len(each)},
         "this is the sum over the tokens: their mean is wanted.": {"end": lambda each, counted: each[counted].sum()},
         "the minus is missing: -log p.": {"end": lambda each, counted: -each[counted].mean()},
         "these are logits: take log_softmax first.": {"log_p": lambda z: z},
         "take the logarithm of the softmax.": {"log_p": lambda z: z.softmax(dim=-1)},
         spread: {"mixed": lambda right, every, e, V: (1 - e) * right + e * (every - right) / (V - 1)},
-        "divide the sum over all tokens by V: each of them counts epsilon / V.": {
-            "mixed": lambda right, every, e, V: (1 - e) * right + e * every
-        },
-        "epsilon and 1 - epsilon are swapped: the right token keeps 1 - epsilon.": {
-            "mixed": lambda right, every, e, V: e * right + (1 - e) * every / V
-        },
+        "divide the sum over all tokens by V: each of them counts epsilon / V.": {"mixed": lambda right, every, e, V: (1 - e) * right + e * every},
+        "epsilon and 1 - epsilon are swapped: the right token keeps 1 - epsilon.": {"mixed": lambda right, every, e, V: e * right + (1 - e) * every / V},
         "nothing is smoothed: all tokens must count epsilon / V.": {"mixed": lambda right, every, e, V: right},
-        "the right token counts 1 - epsilon, so that the weights sum to 1.": {
-            "mixed": lambda right, every, e, V: right + e * every / V
-        },
-        "the share of all tokens is missing: + epsilon x the mean of -log p over the vocabulary.": {
-            "mixed": lambda right, every, e, V: (1 - e) * right
-        },
+        "the right token counts 1 - epsilon, so that the weights sum to 1.": {"mixed": lambda right, every, e, V: right + e * every / V},
+        "the share of all tokens is missing: + epsilon x the mean of -log p over the vocabulary.": {"mixed": lambda right, every, e, V: (1 - e) * right},
         "mix the losses, not the probabilities: it is the *target* that is smoothed.": {
             "mixed": lambda right, every, e, V: -((1 - e) * (-right).exp() + e / V).log()
         },
@@ -231,31 +215,19 @@ def paper_rate(answer: Any, seed: int) -> str:
 def cached_step(answer: Any, seed: int) -> str:
     """cached_step(x, keys, values, W_q, W_k, W_v): one token more; output (1, D), and the caches, one row longer."""
     other: Changes = {
-        "a token may look at itself: add its key and value first, then look.": {
-            "seen": lambda keys, values: (keys[:-1], values[:-1])
-        },
+        "a token may look at itself: add its key and value first, then look.": {"seen": lambda keys, values: (keys[:-1], values[:-1])},
         "the scores must be divided by the root of D.": {"scale": lambda D, C: 1.0},
         "divide by the root of the keys' width D, not of C.": {"scale": lambda D, C: C**0.5},
         "divide by the *root* of D.": {"scale": lambda D, C: D},
         "the softmax is missing: scores are no weights.": {"weigh": lambda scores: scores},
-        "the softmax runs over the queries (dim 0): over the keys, the last axis.": {
-            "weigh": lambda scores: scores.softmax(dim=0)
-        },
-        "the new row belongs at the end: the cache is in the order of the text.": {
-            "grown": lambda kept, new: torch.cat([new, kept])
-        },
-        "nothing is kept: add a row to keys and values and return them.": {
-            "results": lambda out, keys, values: (out, keys[:-1], values[:-1])
-        },
+        "the softmax runs over the queries (dim 0): over the keys, the last axis.": {"weigh": lambda scores: scores.softmax(dim=0)},
+        "the new row belongs at the end: the cache is in the order of the text.": {"grown": lambda kept, new: torch.cat([new, kept])},
+        "nothing is kept: add a row to keys and values and return them.": {"results": lambda out, keys, values: (out, keys[:-1], values[:-1])},
         "return three things: the output, the keys and the values.": {"results": lambda out, keys, values: out},
         "keys and values are swapped in what you return.": {"results": lambda out, keys, values: (out, values, keys)},
-        "return the longer keys and values too, not the new rows alone.": {
-            "results": lambda out, keys, values: (out, keys[-1:], values[-1:])
-        },
+        "return the longer keys and values too, not the new rows alone.": {"results": lambda out, keys, values: (out, keys[-1:], values[-1:])},
         "the mean is over the values: yours is over the keys.": {"seen": lambda keys, values: (keys, keys)},
-        "the scores are between query and keys: yours are with the values.": {
-            "seen": lambda keys, values: (values, values)
-        },
+        "the scores are between query and keys: yours are with the values.": {"seen": lambda keys, values: (values, values)},
         "the query asks, x @ W_q: you ask with the key.": {"asked": lambda q, k, v: k},
     }
     mistakes = variants(cached, other)

@@ -3,17 +3,99 @@
 import itertools
 
 import torch
+from course_lib import files
+from experiments.tables import count_vectors
 from scipy import stats
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["analogy", "cosine_similarity", "nearest", "p_value", "ppmi", "spearman"]
+__all__ = [
+    "analogy",
+    "cosine_similarity",
+    "count_settings",
+    "nearest",
+    "p_value",
+    "ppmi",
+    "spearman",
+    "three_measures",
+    "window_counts",
+]
 
 
 def _random(seed, *shape):
     return torch.randn(shape, generator=Generator().manual_seed(seed))
+
+
+def _from_the_end(tokens, n_words, window):
+    """The exercise as it is found: negative positions count from the end of a list, and `range` leaves its end out."""
+    counts = torch.zeros(n_words, n_words)
+    for here, word in enumerate(tokens):
+        for there in range(here - window, min(len(tokens), here + window)):
+            if there != here:
+                counts[word, tokens[there]] += 1
+    return counts
+
+
+@exercise(
+    kind="debug",
+    found=_from_the_end,
+    praise="a symmetric table, and the first word of a text never meets the last one.",
+    cases=lambda seed: [
+        ([0, 1, 2, 3], 4, 1),
+        ([0, 1, 2, 1, 3, 0, 2, 4], 5, 2),
+        (torch.randint(0, 6, (23,), generator=Generator().manual_seed(seed)).tolist(), 6, 3),
+        case([2, 2, 1, 2], 3, 2, edge="a word that is its own neighbour"),
+        case([1, 0, 2], 3, 5, edge="a window larger than the text"),
+        case([1], 2, 2, edge="a text of one word"),
+    ],
+    wrong={
+        "Python counts negative positions from the end, so the first words still meet the last ones: where should the window of the first word begin?": {
+            "first": lambda here, window: here - window
+        },
+        "`range` leaves its end out: the neighbour `window` positions to the right is not counted.": {
+            "last": lambda here, window, length: min(length, here + window)
+        },
+        "the window reaches one position too far to the right: `range` leaves its end out, so it ends at + 1.": {
+            "last": lambda here, window, length: min(length, here + window + 2)
+        },
+        "the window begins one position too late.": {"first": lambda here, window: max(0, here - window + 1)},
+        "the window begins one position too early.": {"first": lambda here, window: max(0, here - window - 1)},
+        "the first word of the text is never a neighbour: positions count from 0.": {"first": lambda here, window: max(1, here - window)},
+        "the last word of the text is never a neighbour: `range` leaves its end out already.": {
+            "last": lambda here, window, length: min(length - 1, here + window + 1)
+        },
+        "only neighbours on the right are counted: a window opens to both sides.": {"first": lambda here, window: here},
+        "only neighbours on the left are counted: a window opens to both sides.": {"last": lambda here, window, length: here},
+        "a token is not its own neighbour: leave out the position `here`.": {"skip": lambda here, there, tokens: False},
+        "two tokens of one word can be neighbours: leave out the position `here`, not the word.": {
+            "skip": lambda here, there, tokens: tokens[here] == tokens[there]
+        },
+        "each neighbour within the window counts 1, however far it is.": {"amount": lambda here, there: 1 / abs(here - there)},
+        "every pair is counted twice now: adding the transposed table is for a table of one side.": {"end": lambda counts: counts + counts.T},
+        "this says whether two words meet: count how often.": {"end": lambda counts: counts.clamp(max=1)},
+    },
+)
+def window_counts(
+    tokens,
+    n_words,
+    window,
+    *,
+    first=lambda here, window: max(0, here - window),
+    last=lambda here, window, length: min(length, here + window + 1),
+    skip=lambda here, there, tokens: here == there,
+    amount=lambda here, there: 1.0,
+    end=lambda counts: counts,
+):
+    """How often each word stands within `window` tokens of each other word: (n_words, n_words)."""
+    counts = torch.zeros(n_words, n_words)
+    for here, word in enumerate(tokens):
+        for there in range(first(here, window), last(here, window, len(tokens))):
+            if not skip(here, there, tokens):
+                counts[word, tokens[there]] += amount(here, there)
+    return end(counts)
 
 
 def _norms(u, v):
@@ -32,27 +114,17 @@ def _norms(u, v):
         case(torch.zeros(3), torch.zeros(3), edge="two zero vectors"),
     ],
     wrong={
-        "right for ordinary vectors, but a zero vector, which has no direction, gives NaN: return 0 there.": {
-            "zero": torch.nan
-        },
+        "a zero vector, which has no direction, gives NaN: return 0 there.": {"zero": torch.nan},
         "a zero vector has no direction, so it is similar to nothing: return 0 there, not 1.": {"zero": 1.0},
         "this is the dot product: divide it by the norms of both vectors.": {"norms": lambda u, v: 1},
-        "`a / b * c` multiplies by c: put the product of the norms in brackets.": {
-            "norms": lambda u, v: u.norm() / v.norm()
-        },
+        "`a / b * c` multiplies by c: put the product of the norms in brackets.": {"norms": lambda u, v: u.norm() / v.norm()},
         "you divide by the norm of u only: the norm of v must go too.": {"norms": lambda u, v: u.norm()},
         "you divide by the norm of v only: the norm of u must go too.": {"norms": lambda u, v: v.norm()},
         "the sum is missing: add the products up to a single number.": {"product": torch.mul},
         "you take the mean of the products: add them up.": {"product": lambda u, v: (u * v).mean()},
-        "every product counts as positive: leave out the absolute value, since opposite signs lower the cosine.": {
-            "product": lambda u, v: (u * v).abs().sum()
-        },
-        "you divide by the squared norms: take the root of each sum of squares.": {
-            "norms": lambda u, v: u @ u * (v @ v)
-        },
-        "you divide by sums of absolute values: a norm is the root of the sum of squares.": {
-            "norms": lambda u, v: u.abs().sum() * v.abs().sum()
-        },
+        "every product counts as positive: leave out the absolute value, since opposite signs lower the cosine.": {"product": lambda u, v: (u * v).abs().sum()},
+        "you divide by the squared norms: take the root of each sum of squares.": {"norms": lambda u, v: u @ u * (v @ v)},
+        "you divide by sums of absolute values: a norm is the root of the sum of squares.": {"norms": lambda u, v: u.abs().sum() * v.abs().sum()},
         "you divide by the sum of the two norms: divide by their product.": {"norms": lambda u, v: u.norm() + v.norm()},
         "you divide by the number of components: divide by the product of the norms.": {"norms": lambda u, v: len(u)},
         "this is the cosine distance, 1 - cos: leave the 1 - away.": {"end": lambda cosine: 1 - cosine},
@@ -60,9 +132,7 @@ def _norms(u, v):
         "this is the square of the cosine.": {"end": torch.square},
         "the sign is lost: vectors that point apart have a negative cosine.": {"end": torch.abs},
         "this is the distance between the two points, not the cosine of their angle.": lambda u, v: (u - v).norm(),
-        "this is Pearson's correlation: do not subtract the means.": lambda u, v: F.cosine_similarity(
-            u - u.mean(), v - v.mean(), dim=0
-        ),
+        "this is Pearson's correlation: do not subtract the means.": lambda u, v: F.cosine_similarity(u - u.mean(), v - v.mean(), dim=0),
     },
 )
 def cosine_similarity(u, v, *, product=torch.dot, norms=_norms, zero=0.0, end=lambda cosine: cosine):
@@ -70,6 +140,54 @@ def cosine_similarity(u, v, *, product=torch.dot, norms=_norms, zero=0.0, end=la
     if not u.any() or not v.any():
         return torch.tensor(zero)
     return end(product(u, v) / norms(u, v))
+
+
+MEASURES = {
+    "cosine": lambda query, words: F.cosine_similarity(words, query[None]),
+    "distance": lambda query, words: -(words - query).norm(dim=1),
+    "dot product": lambda query, words: words @ query,
+}
+
+
+def _winners(design):
+    """From a design to the word that a measure finds most similar to the query."""
+
+    def winner(measure):
+        made = design()
+        vectors = torch.stack([torch.as_tensor(row) for row in made]) if isinstance(made, list | tuple) else made
+        vectors = torch.as_tensor(vectors).double()
+        if vectors.shape != (4, 2) or not vectors.isfinite().all():
+            raise Mistake(f"four rows of two numbers are expected, but yours has the shape {tuple(vectors.shape)}.")
+        if not vectors.any(dim=1).all():
+            raise Mistake("a zero vector has no direction: give every word another one.")
+        similarities = MEASURES[measure](vectors[0], vectors[1:])
+        best, second = similarities.topk(2).values
+        return "nobody: a tie" if best - second < 1e-6 else "abc"[similarities.argmax()]
+
+    return winner
+
+
+@exercise(
+    kind="design",
+    through=_winners,
+    praise="direction, distance, and both at once: three measures, three winners.",
+    cases=lambda seed: [("cosine",), ("distance",), ("dot product",)],
+    wrong={
+        "by cosine a and c tie: c may be long, but must not point exactly where the query points.": {"c": (6.0, 0.0)},
+        "a wins by distance, too: make a so short, or so long, that its tip is farther from the query's than b's.": {"a": (1.9, 0.0)},
+        "c wins by distance, too: a long vector ends far away from the query.": {"c": (2.1, 0.2)},
+        "b wins by cosine, too: turn it away from the query a little.": {"b": (2.2, 0.0), "a": (0.2, 0.01)},
+        "a wins by the dot product, too: c must be longer, for its angle costs it less than its length gains.": {"a": (9.0, 0.0)},
+        "b wins by the dot product, too: c must be longer.": {"c": (1.0, 2.0)},
+        "the order of the rows is the query, a, b, c.": {"rows": lambda query, a, b, c: (a, b, c, query)},
+        "a and b have changed places: a wins by cosine, b by distance.": {"rows": lambda query, a, b, c: (query, b, a, c)},
+        "a and c have changed places: a wins by cosine, c by the dot product.": {"rows": lambda query, a, b, c: (query, c, b, a)},
+        "b and c have changed places: b wins by distance, c by the dot product.": {"rows": lambda query, a, b, c: (query, a, c, b)},
+    },
+)
+def three_measures(*, query=(2.0, 0.0), a=(0.2, 0.0), b=(2.0, 0.5), c=(6.0, 4.0), rows=lambda query, a, b, c: (query, a, b, c)):
+    """A query and three words: a is most similar by cosine, b by distance, c by dot product."""
+    return torch.tensor(rows(query, a, b, c))
 
 
 def _counts(seed):
@@ -95,9 +213,7 @@ def _cut(pmi):
             {"cut": lambda pmi: pmi},
             {"cut": lambda pmi: pmi, "log": lambda x: torch.log(x.clamp(min=0))},
         ],
-        "pairs with a count of 0 are right, but other negative values must become 0 too.": {
-            "cut": lambda pmi: pmi.nan_to_num(neginf=0.0)
-        },
+        "pairs with a count of 0 are right, but other negative values must become 0 too.": {"cut": lambda pmi: pmi.nan_to_num(neginf=0.0)},
         "these are absolute values: what is rarer than chance must become 0.": {"cut": lambda pmi: _finite(pmi.abs())},
         "this is in bits (log2): nats (ln) are wanted.": {"log": torch.log2},
         "this is with the logarithm to base 10: the natural one (ln) is wanted.": {"log": torch.log10},
@@ -108,23 +224,13 @@ def _cut(pmi):
         ],
         "everything comes out 0: no ratio is above 1. Compare probabilities, each divided by the total of the table, "
         "and divide p(w, c) by both p(w) and p(c).": torch.zeros_like,
-        "the counts must be divided by the total of the table: p(w, c), p(w) and p(c) are probabilities.": {
-            "joint": lambda counts: counts
-        },
-        "the row sums must be a column: keepdim=True is missing.": {
-            "independent": lambda counts: counts.sum(1) * counts.sum(0) / counts.sum() ** 2
-        },
+        "the counts must be divided by the total of the table: p(w, c), p(w) and p(c) are probabilities.": {"joint": lambda counts: counts},
+        "the row sums must be a column: keepdim=True is missing.": {"independent": lambda counts: counts.sum(1) * counts.sum(0) / counts.sum() ** 2},
         "rows and columns change places in p(w) p(c): the row sums are a column, the column sums a row.": {
             "independent": lambda counts: counts.sum(1) * counts.sum(0, keepdim=True).mT / counts.sum() ** 2
         },
-        "you divide by p(w) only: by p(c) as well, which is how frequent the context is.": {
-            "independent": lambda counts: counts.sum(1, keepdim=True) / counts.sum()
-        },
-        "you divide by p(c) only: by p(w) as well.": {"independent": lambda counts: counts.sum(0) / counts.sum()},
         "you add 1 to every count: PPMI takes the counts as they are.": lambda counts: _ppmi(counts + 1),
-        "this is weighted by p(w, c): PPMI is the logarithm alone.": lambda counts: (
-            _ppmi(counts) * counts / counts.sum()
-        ),
+        "this is weighted by p(w, c): PPMI is the logarithm alone.": lambda counts: _ppmi(counts) * counts / counts.sum(),
     },
 )
 def ppmi(counts, *, joint=lambda counts: counts / counts.sum(), independent=_independent, log=torch.log, cut=_cut):
@@ -158,47 +264,32 @@ def _parallel(seed):
 @exercise(
     praise="the greatest cosine comes first, whatever the norms.",
     cases=lambda seed: [
-        *(
-            (_random(seed, 23, 5) * torch.arange(1, 24)[:, None], row, k)
-            for row, k in ((4, 3), (0, 7), (11, 1), (9, 22))
-        ),
+        *((_random(seed, 23, 5) * torch.arange(1, 24)[:, None], row, k) for row, k in ((4, 3), (0, 7), (11, 1), (9, 22))),
         case(_parallel(seed), 2, 3, edge="another row that points the same way"),
         case(_parallel(seed), 7, 3, edge="another row that points the same way"),
     ],
     wrong={
-        "the word itself comes first: leave its own row out, and give k others.": {
-            "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 2.0).argsort(descending=True)
-        },
-        "only k - 1 neighbours come back: take k + 1 before you leave the word itself out.": {
-            "take": lambda order, k: order[: k - 1]
-        },
+        "the word itself comes first: leave its own row out, and give k others.": [
+            {"rank": lambda s, row: s.index_fill(0, torch.tensor(row), 2.0).argsort(descending=True)},
+            {"rank": lambda s, row: s.argsort(descending=True)},
+            {"rank": lambda s, row: s.index_fill(0, torch.tensor(row), 1 - 1e-4).argsort(descending=True)},
+        ],
+        "only k - 1 neighbours come back: take k + 1 before you leave the word itself out.": [
+            {"take": lambda order, k: order[: k - 1]},
+            {"rank": lambda s, row: s.argsort(descending=True), "take": lambda order, k: order[1:k]},
+        ],
         "one neighbour too many: k are wanted.": {"take": lambda order, k: order[: k + 1]},
-        "the first neighbour is lost: the word's own row is gone already.": {"take": lambda order, k: order[1 : k + 1]},
-        "you cut off the first of the ranking, but the word itself need not come first: another row can be parallel to it. "
-        "Leave out its own row by number.": {
+        "the first neighbour is lost: the word's row has gone already.": {"take": lambda order, k: order[1 : k + 1]},
+        "you cut off the first of the ranking, but a row that is parallel to the word can come first: leave out its own row by number.": {
             "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 1 - 1e-4).argsort(descending=True)[1:]
         },
-        "these are the least similar words: sort from the greatest similarity down.": {
-            "rank": lambda s, row: _ranked(-s, row)
-        },
+        "these are the least similar words: sort from the greatest similarity down.": {"rank": lambda s, row: _ranked(-s, row)},
         "right words, but the best must come first: reverse the order.": {"take": lambda order, k: order[:k].flip(0)},
-        "this ranks by the dot product, so long vectors win: divide by the norms.": {
-            "similarity": lambda vectors, row: vectors @ vectors[row]
-        },
-        "this ranks by distance, so vectors of other norms lose: use the cosine.": {
-            "similarity": lambda vectors, row: -(vectors - vectors[row]).norm(dim=1)
-        },
-        "this ranks by the distance of unit vectors, largest first: the smallest distance is the nearest.": {
-            "similarity": lambda vectors, row: (F.normalize(vectors) - F.normalize(vectors)[row]).norm(dim=1)
-        },
-        "the sign is lost: a word that points the opposite way is not near.": {
-            "similarity": lambda vectors, row: _cosines(vectors, row).abs()
-        },
+        "this ranks by the dot product, so long vectors win: divide by the norms.": {"similarity": lambda vectors, row: vectors @ vectors[row]},
+        "this ranks by distance, so vectors of other norms lose: use the cosine.": {"similarity": lambda vectors, row: -(vectors - vectors[row]).norm(dim=1)},
+        "the sign is lost: a word that points the opposite way is not near.": {"similarity": lambda vectors, row: _cosines(vectors, row).abs()},
         "you divide by the norms of the columns (dim=0): a word is a row, dim=1.": {
             "similarity": lambda vectors, row: _cosines(vectors / vectors.norm(dim=0), row)
-        },
-        "you divide by the norm of the one word only: every row needs its own.": {
-            "similarity": lambda vectors, row: vectors @ F.normalize(vectors[row], dim=0)
         },
         "0 is not low enough for the word itself, as others are negative: give it -torch.inf.": {
             "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 0).argsort(descending=True)
@@ -206,9 +297,7 @@ def _parallel(seed):
         "the rows have moved: once a row is cut out, those after it have other numbers.": lambda vectors, row, k: (
             (found := _nearest(vectors, row, k)) - (found > row).long()
         ),
-        "these are the similarities: return the numbers of the rows (topk and sort give both).": lambda vectors, row, k: (
-            _cosines(vectors, row)[_nearest(vectors, row, k)]
-        ),
+        "these are the similarities: return the rows (topk and sort give both).": lambda vectors, row, k: _cosines(vectors, row)[_nearest(vectors, row, k)],
         "return the rows' numbers, not the vectors.": lambda vectors, row, k: vectors[_nearest(vectors, row, k)],
     },
 )
@@ -223,8 +312,8 @@ def _nearest(vectors, row, k):
 
 def _solve(vectors, a, b, c, signs=(-1, 1, 1), excluded="abc", unit=F.normalize, low=-torch.inf, target=None):
     ready = unit(vectors)
-    wanted = sum(sign * (ready if target is None else target(vectors))[row] for sign, row in zip(signs, (a, b, c)))
-    similarity = ready @ wanted
+    of_a, of_b, of_c = (ready if target is None else target(vectors))[[a, b, c]]
+    similarity = ready @ (signs[0] * of_a + signs[1] * of_b + signs[2] * of_c)
     for letter, row in (("a", a), ("b", b), ("c", c)):
         if letter in excluded:
             similarity[row] = low
@@ -258,22 +347,17 @@ def _analogies(seed):
         "this is b - a - c: c is added, b - a + c.": {"signs": (-1, 1, -1)},
         "one of the question's own words wins: a, b and c cannot be the answer.": {"excluded": ""},
         **{
-            f"{' and '.join(letter for letter in 'abc' if letter not in left)} can still be the answer: leave out all "
-            "three words.": {"excluded": left}
+            f"{' and '.join(letter for letter in 'abc' if letter not in left)} can still be the answer: leave out all three words.": {"excluded": left}
             for left in ("a", "b", "c", "ab", "ac", "bc")
         },
         "0 is not low enough for a, b and c, as others may be negative: give them -torch.inf.": {"low": 0.0},
         "long vectors win: make every vector a unit vector first.": {"unit": lambda vectors: vectors},
-        "the target is made of the raw vectors, so a long one counts more: make them unit vectors first.": {
-            "target": lambda vectors: vectors
-        },
+        "the target is made of the raw vectors, so a long one counts more: make them unit vectors first.": {"target": lambda vectors: vectors},
         "you divide by the norms of the columns: a word is a row, dim=1.": {"unit": lambda x: F.normalize(x, dim=0)},
-        "this is the least similar row: take the greatest similarity.": {
-            "choose": lambda s, *rows: s.where(s.isfinite(), torch.inf).argmin()
-        },
-        "the three words need not be the top three: leave them out by number, do not take the fourth.": lambda *q: (
-            _solve(*q, excluded="").argsort(descending=True)[3]
-        ),
+        "this is the least similar row: take the greatest similarity.": {"choose": lambda s, *rows: s.where(s.isfinite(), torch.inf).argmin()},
+        "the three words need not be the top three: leave them out by number, do not take the fourth.": lambda *q: _solve(*q, excluded="").argsort(
+            descending=True
+        )[3],
         "this is the similarity: return the number of its row.": lambda *q: _solve(*q).max(),
         "these are several rows: return the best alone.": lambda *q: _solve(*q).topk(1).indices,
     },
@@ -316,36 +400,30 @@ def _squares(x, y):
     ],
     wrong={
         "this is Pearson's correlation of the values themselves: correlate their ranks.": {"rank": lambda x: x},
-        "`argsort` gives the positions that would sort the values, not their ranks: apply it twice.": {
-            "rank": torch.argsort
-        },
+        "`argsort` gives the positions that would sort the values, not their ranks: apply it twice.": {"rank": torch.argsort},
         "only x is ranked: y needs ranks, too.": lambda x, y: _pearson(_ranks(x), y),
         "only y is ranked: x needs ranks, too.": lambda x, y: _pearson(x, _ranks(y)),
         "the sign is wrong: rank both from the smallest up.": {"correlate": lambda x, y: -_pearson(x, y)},
         "the sign is lost: opposite orders correlate negatively.": {"correlate": lambda x, y: _pearson(x, y).abs()},
         "this is the square of the correlation.": {"correlate": lambda x, y: _pearson(x, y).square()},
-        "this is the cosine of the ranks: subtract their mean first, or use `torch.corrcoef`.": {
-            "correlate": lambda x, y: F.cosine_similarity(x, y, dim=0)
-        },
-        "`torch.corrcoef` gives a 2 × 2 matrix: the correlation is its entry [0, 1].": {
-            "correlate": lambda x, y: torch.corrcoef(torch.stack([x, y]))
-        },
+        "this is the cosine of the ranks: subtract their mean first, or use `torch.corrcoef`.": {"correlate": lambda x, y: F.cosine_similarity(x, y, dim=0)},
+        "`torch.corrcoef` gives a 2 × 2 matrix: the correlation is its entry [0, 1].": {"correlate": lambda x, y: torch.corrcoef(torch.stack([x, y]))},
         "this is the sum of squared rank differences: 1 - 6 Σd² / (n (n² - 1)) is still to come.": _squares,
-        "the denominator is n (n² - 1): yours has n (n - 1).": lambda x, y: (
-            1 - 6 * _squares(x, y) / (len(x) * (len(x) - 1))
-        ),
+        "the denominator is n (n² - 1): yours has n (n - 1).": lambda x, y: 1 - 6 * _squares(x, y) / (len(x) * (len(x) - 1)),
         "the 6 is missing in 1 - 6 Σd² / (n (n² - 1)).": lambda x, y: 1 - _squares(x, y) / (len(x) * (len(x) ** 2 - 1)),
-        "the 1 - is missing in 1 - 6 Σd² / (n (n² - 1)).": lambda x, y: (
-            6 * _squares(x, y) / (len(x) * (len(x) ** 2 - 1))
-        ),
-        "this is Kendall's correlation, which counts pairs in the same order: Spearman correlates ranks.": lambda x, y: (
-            torch.tensor(stats.kendalltau(x, y).statistic)
-        ),
+        "the 1 - is missing in 1 - 6 Σd² / (n (n² - 1)).": lambda x, y: 6 * _squares(x, y) / (len(x) * (len(x) ** 2 - 1)),
+        "this is Kendall's correlation, which counts pairs in one order: correlate ranks.": lambda x, y: torch.tensor(stats.kendalltau(x, y).statistic),
     },
 )
 def spearman(x, y, *, rank=_ranks, correlate=_pearson):
     """The correlation of the ranks of x with the ranks of y."""
     return correlate(rank(x), rank(y))
+
+
+DECIMALS = (
+    ([0.4, 0.8], [0.5, 0.1, 0.7]),
+    ([0.7, 0.4, 0.6], [0.2, 0.4, 0.7]),
+)
 
 
 def _difference(pool, chosen):
@@ -361,28 +439,28 @@ def _difference(pool, chosen):
         case([10, 0], [1, 1, 1], edge="groups of unequal size"),
         case([3, 5], [1, 9, 2, 2, 4], edge="groups of unequal size"),
         case([6, 2, 7, 7, 1], [3, 5], edge="groups of unequal size"),
-        *(
-            (torch.randint(2, 9, (4,), generator=Generator().manual_seed(seed + n)).tolist(), [1, 4, 6, 8])
-            for n in range(3)
-        ),
-        case([0.8, 0.8, 0.7], [0.3, 0.3, 0.1], edge="decimals, where rounding can lose the observed split"),
-        case([0.1, 0.7], [0.2, 0.4, 0.6], edge="decimals, where rounding can lose the observed split"),
+        *((torch.randint(2, 9, (4,), generator=Generator().manual_seed(seed + n)).tolist(), [1, 4, 6, 8]) for n in range(3)),
+        *(case(*decimals, edge="decimals, where rounding can lose the observed split") for decimals in DECIMALS),
         case([2, 2], [2, 2], edge="all numbers equal"),
     ],
     wrong={
         "right for whole numbers, but rounding lost the observed split: allow for 1e-9.": {"counts": float.__ge__},
-        "splits exactly as extreme count too, the observed one first: use >=.": {
-            "counts": lambda difference, observed: difference > observed + 1e-9
-        },
-        "this is the two-sided test: count only splits as large in the same direction.": {
-            "counts": lambda difference, observed: abs(difference) >= abs(observed) - 1e-9
-        },
-        "this is the share of smaller differences: the larger ones are wanted.": {
-            "counts": lambda difference, observed: difference < observed - 1e-9
-        },
-        "the comparison points the wrong way: count differences >= the observed.": {
-            "counts": lambda difference, observed: difference <= observed + 1e-9
-        },
+        "splits exactly as extreme count too, the observed one first: use >=.": [
+            {"counts": lambda difference, observed: difference > observed + 1e-9},
+            {"counts": float.__gt__},
+        ],
+        "this is the two-sided test: count only splits as large in the same direction.": [
+            {"counts": lambda difference, observed: abs(difference) >= abs(observed) - 1e-9},
+            {"counts": lambda difference, observed: abs(difference) >= abs(observed)},
+        ],
+        "this is the share of smaller differences: the larger ones are wanted.": [
+            {"counts": lambda difference, observed: difference < observed - 1e-9},
+            {"counts": float.__lt__},
+        ],
+        "the comparison points the wrong way: count differences >= the observed.": [
+            {"counts": lambda difference, observed: difference <= observed + 1e-9},
+            {"counts": float.__le__},
+        ],
         "the first group of a split must have len(x) numbers, like x itself.": [
             {"size": lambda x, y: len(y)},
             {"size": lambda x, y: (len(x) + len(y)) // 2},
@@ -393,11 +471,9 @@ def _difference(pool, chosen):
             {"end": lambda hits, splits: (hits - 1) / splits},
             {"end": lambda hits, splits: (hits + 1) / (splits + 1)},
         ],
-        "this is 1 minus the share.": {"end": lambda hits, splits: 1 - hits / splits},
         "equal numbers are different items: a set of splits loses the repeated ones. Choose positions, not values.": {
             "splits": lambda pool, size: [
-                tuple(pool.index(v) + group[:n].count(v) for n, v in enumerate(group))
-                for group in set(itertools.combinations(sorted(pool), size))
+                tuple(pool.index(v) + group[:n].count(v) for n, v in enumerate(group)) for group in set(itertools.combinations(sorted(pool), size))
             ]
         },
     },
@@ -415,3 +491,48 @@ def p_value(
     found = [_difference(x + y, chosen) for chosen in splits(x + y, size(x, y))]
     observed = _difference(x + y, range(len(x)))
     return end(sum(counts(float(difference), float(observed)) for difference in found), len(found))
+
+
+def _stored_counts():
+    rows = files.load_results("count_vectors")["rows"]
+    allowed = [row for row in rows if row["weighting"] == "PPMI" and row["window"] <= 10 and row["width"] == 50]
+    return [(f"window {row['window']}", row["development"][0]) for row in allowed]
+
+
+@experiment(
+    goal=0.645,
+    unit="rank correlation on the 71 pairs for choosing",
+    lower_is_better=False,
+    stored=_stored_counts,
+    advice={
+        "a wider window: of the stored rows, the wider ones are better.": lambda choice: choice["window"] < 6,
+        "smoothing: contexts to a power below 1, so that rare ones surprise less.": lambda choice: choice["smoothing"] > 0.9,
+        "less smoothing: with a power near 0 all contexts count as equally frequent.": lambda choice: choice["smoothing"] < 0.3,
+        "a larger power of the singular values: with 0 every direction counts the same.": lambda choice: choice["power"] < 0.4,
+        "a power of the singular values between 0.5 and 1.": lambda choice: choice["power"] > 0.9,
+        "one step of each setting at a time, to see which way the correlation goes.": lambda choice: True,
+    },
+    wrong={
+        "a wider window": lambda: {"window": 2, "smoothing": 1.0, "power": 0.5},
+        "smoothing: contexts to a power below 1": lambda: {"window": 6, "smoothing": 1.0, "power": 0.5},
+        "a larger power of the singular values": lambda: {"window": 8, "smoothing": 0.75, "power": 0.0},
+        "the window is a whole number from 1 to 10, but yours is 16.": lambda: {
+            "window": 16,
+            "smoothing": 1,
+            "power": 0.5,
+        },
+        "smoothing is a number from 0 to 1, but yours is 2.": lambda: {"window": 8, "smoothing": 2, "power": 0.5},
+        "power is a number from 0 to 1, but yours is -1.": lambda: {"window": 8, "smoothing": 1, "power": -1},
+        "a dictionary with window, smoothing, power is expected": lambda: {"window": 8, "width": 100},
+    },
+)
+def count_settings(choice, seed):
+    """Window, smoothing and power for vectors of 50 numbers, scored on the pairs for choosing."""
+    if not isinstance(choice, dict) or set(choice) != {"window", "smoothing", "power"}:
+        raise Mistake("a dictionary with window, smoothing, power is expected, and nothing else.")
+    if choice["window"] not in range(1, 11):
+        raise Mistake(f"the window is a whole number from 1 to 10, but yours is {choice['window']}.")
+    for name in ("smoothing", "power"):
+        if not isinstance(choice[name], int | float) or not 0 <= choice[name] <= 1:
+            raise Mistake(f"{name} is a number from 0 to 1, but yours is {choice[name]}.")
+    return count_vectors.correlation(int(choice["window"]), 50, float(choice["smoothing"]), float(choice["power"]))

@@ -38,27 +38,31 @@ def cooccurrence(tokens: Int[Tensor, " T"], vocab_size: int, window: int) -> sci
     return counts + counts.T
 
 
-def ppmi(counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def ppmi(counts: scipy.sparse.csr_array, smoothing: float | int = 1.0) -> scipy.sparse.csr_array:
     """Positive pointwise mutual information, max(0, ln p(w, c) / (p(w) p(c))), in nats; pairs never seen stay 0.
 
-    Church and Hanks (1990); the positive part: Bullinaria and Levy (2007).
+    Church and Hanks (1990); the positive part: Bullinaria and Levy (2007). With `smoothing` below 1, p(c) is in
+    proportion to the context's count to that power, so that rare contexts surprise less: Levy, Goldberg and Dagan
+    (2015, section 3.1). Raises ValueError unless 0 <= smoothing <= 1.
 
     >>> ppmi(scipy.sparse.csr_array([[1.0, 1.0], [0.0, 2.0]])).toarray().round(3).tolist()
     [[0.693, 0.0], [0.0, 0.288]]
     """
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"smoothing must be from 0 to 1, but it is {smoothing}")
     pairs = counts.tocoo()
-    word_totals, context_totals = counts.sum(axis=1), counts.sum(axis=0)
-    expected = word_totals[pairs.row] * context_totals[pairs.col] / counts.sum()
+    word_totals, context_totals = counts.sum(axis=1), counts.sum(axis=0) ** smoothing
+    expected = word_totals[pairs.row] * context_totals[pairs.col] / context_totals.sum()
     information = np.maximum(np.log(pairs.data / expected), 0)
     positive = scipy.sparse.csr_array((information, (pairs.row, pairs.col)), shape=counts.shape)
     positive.eliminate_zeros()
     return positive
 
 
-def svd_vectors(matrix: scipy.sparse.csr_array, d_embed: int) -> Float[Tensor, "V D"]:
-    """Vectors of width d_embed from the best matrix of that rank: U √Σ of a truncated SVD, widest direction first.
+def svd_vectors(matrix: scipy.sparse.csr_array, d_embed: int, power: float | int = 0.5) -> Float[Tensor, "V D"]:
+    """Vectors of width d_embed from the best matrix of that rank: U Σ^power of a truncated SVD, widest direction first.
 
-    The root of the singular values: Levy, Goldberg and Dagan (2015, section 3.3). SciPy's `svds` does the work, from a
+    The power of the singular values: Levy, Goldberg and Dagan (2015, section 3.3). SciPy's `svds` does the work, from a
     fixed start, with each direction's sign such that its largest entry is positive: the same vectors every time.
     Raises ValueError unless 1 <= d_embed < the smaller side of the matrix.
     """
@@ -69,4 +73,4 @@ def svd_vectors(matrix: scipy.sparse.csr_array, d_embed: int) -> Float[Tensor, "
     u, s, _ = svds(matrix, k=d_embed, v0=np.ones(min(matrix.shape)))
     u, s = u[:, ::-1], s[::-1]
     signs = np.sign(u[np.abs(u).argmax(axis=0), np.arange(d_embed)])
-    return torch.from_numpy((u * signs * np.sqrt(s)).astype(np.float32))
+    return torch.from_numpy((u * signs * s**power).astype(np.float32))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
 import scipy.sparse
 import torch
 
@@ -31,19 +32,33 @@ def row(window: int, weighting: str, width: int | None) -> dict[str, Any]:
     """One setting's rank correlation with people's judgements, on the pairs for choosing alone."""
     matrix = _matrix(window, weighting)
     vectors = torch.from_numpy(matrix.toarray()).float() if width is None else svd_vectors(matrix, width)
-    result: dict[str, Any] = {"window": window, "weighting": weighting, "width": width or matrix.shape[1]}
-    numbers = {word: number for number, word in enumerate(corpus()[0])}
-    pairs, people = judgements("wordsim353", numbers, "development")
-    model = cosine_similarity(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).numpy()
-    result["development"] = [round(end, 4) for end in bootstrap_interval(spearman, people, model)]
-    return result
+    people, model = _judged(vectors)
+    interval = [round(end, 4) for end in bootstrap_interval(spearman, people, model)]
+    return {"window": window, "weighting": weighting, "width": width or matrix.shape[1], "development": interval}
+
+
+@cache
+def correlation(window: int, width: int, smoothing: float | int, power: float | int) -> float:
+    """The rank correlation on the pairs for choosing, with smoothed contexts and a power of the singular values."""
+    return float(spearman(*_judged(svd_vectors(ppmi(_counts(window), smoothing), width, power))))
+
+
+def _judged(vectors: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """What people say of the pairs for choosing, and the cosines of their vectors."""
+    rows = {word: row for row, word in enumerate(corpus()[0])}
+    pairs, people = judgements("wordsim353", rows, "development")
+    return people, cosine_similarity(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).numpy()
+
+
+@cache
+def _counts(window: int) -> scipy.sparse.csr_array:
+    words, tokens = corpus()
+    return cooccurrence(tokens, len(words), window)
 
 
 @cache
 def _matrix(window: int, weighting: str) -> scipy.sparse.csr_array:
-    words, tokens = corpus()
-    counts = cooccurrence(tokens, len(words), window)
-    return {"counts": lambda: counts, "PPMI": lambda: ppmi(counts)}[weighting]()
+    return {"counts": lambda counts: counts, "PPMI": ppmi}[weighting](_counts(window))
 
 
 def rows() -> Iterator[dict[str, Any]]:
