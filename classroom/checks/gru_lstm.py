@@ -156,7 +156,11 @@ def _unasked(steps):
             {"steps": lambda z: z / 0.5},
         ],
         "this is ln 0.5 alone: how often does ln z go into it?": {"steps": lambda z: math.log(0.5)},
-        "this is ln z alone: how often does it go into ln 0.5?": {"steps": math.log},
+        "this is the logarithm of z alone: how often does it go into that of 0.5?": [
+            {"steps": math.log},
+            {"steps": math.log2},
+            {"steps": math.log10},
+        ],
         "divide by ln z, not by z.": [{"steps": lambda z: math.log(0.5) / z}, {"steps": lambda z: math.log(2) / z}],
         "this is the logarithm of a quotient: the quotient of the two logarithms is wanted.": {
             "steps": lambda z: math.log(0.5 / z)
@@ -234,6 +238,8 @@ def _every(gates):
         },
         "the gates are sigmoids, between 0 and 1: tanh is for the candidate.": {"gate": torch.tanh},
         "the gates have no nonlinearity: put what you have through a sigmoid.": {"gate": _same},
+        "the share in the new state is z, not r, which acts in the candidate only.": {"gates": lambda r, z: (r, r)},
+        "what acts in the candidate is r, not z, which is the share in the new state.": {"gates": lambda r, z: (z, z)},
         "the gates see the input only: add what comes from the old state, W_h h + b_h.": {"sees": lambda a, u: a},
         "the gates see the old state only: add what comes from the input, W_x x + b_x.": {"sees": lambda a, u: u},
         "the reset gate does nothing: in the candidate, r multiplies what comes from the old state.": {
@@ -252,6 +258,9 @@ def _every(gates):
             {"inside": lambda a, r, h, U, c: a + (r * h) @ U + c},
             {"inside": lambda a, r, h, U, c: a + (r * h) @ U + r * c},
         ],
+        "the old state goes through its block of W_h and b_h before r multiplies it: you take h itself.": {
+            "inside": lambda a, r, h, U, c: a + r * h
+        },
         "r is the share that passes: you multiply by 1 - r.": {
             "inside": lambda a, r, h, U, c: a + (1 - r) * (h @ U + c)
         },
@@ -299,6 +308,7 @@ def gru_step(
     blocks=lambda a: a.chunk(3, dim=-1),
     sees=lambda a, u: a + u,
     gate=torch.sigmoid,
+    gates=lambda r, z: (r, z),
     inside=lambda a, r, h, U, c: a + r * (h @ U + c),
     candidate=torch.tanh,
     mix=lambda n, h, z: (1 - z) * n + z * h,
@@ -307,7 +317,7 @@ def gru_step(
     b_x, b_h = biases(b_x, b_h)
     a_r, a_z, a_n = blocks(x @ W_x.T + b_x)
     u_r, u_z, _ = blocks(h @ W_h.T + b_h)
-    r, z = gate(sees(a_r, u_r)), gate(sees(a_z, u_z))
+    r, z = gates(gate(sees(a_r, u_r)), gate(sees(a_z, u_z)))
     U, c = blocks(W_h.T)[2], blocks(b_h)[2]
     return mix(candidate(inside(a_n, r, h, U, c)), h, z)
 
@@ -349,10 +359,11 @@ def gru_step(
         },
         "the reset gate must stay as it is: only the middle third changes.": {"reset": torch.neg},
         "the candidate must stay as it is: only the middle third changes.": {"candidate": torch.neg},
-        "every row changed its sign: only the update gate's may, the middle third.": {
-            "reset": torch.neg,
-            "candidate": torch.neg,
-        },
+        "every row changed: only the update gate's may, the middle third.": [torch.neg, lambda weight: 1 - weight],
+        "a gate's rows are missing: return all rows, those of r and n as they were.": [
+            {"order": (0, 1)},
+            {"order": (1, 2)},
+        ],
         "the rows must keep their order: r, z, n.": [{"order": order} for order in ((1, 0, 2), (0, 2, 1), (2, 1, 0))],
         "the rows of r and z are swapped: no rows move, the update gate's change their sign.": {
             "order": (1, 0, 2),
@@ -413,8 +424,13 @@ def flip_update_gate(
         },
         "the nonlinearity of the candidate g is tanh: all four of yours are sigmoids.": {"candidate": torch.sigmoid},
         "the candidate g has no nonlinearity: put it through tanh.": {"candidate": _same},
-        "the gates i, f and o are sigmoids, between 0 and 1: tanh is for the candidate.": {"gate": torch.tanh},
-        "the gates have no nonlinearity: put what you have through a sigmoid.": {"gate": _same},
+        "the gates i, f and o are sigmoids, between 0 and 1: tanh is for the candidate.": {"gates": [torch.tanh] * 3},
+        "the gates have no nonlinearity: put what you have through a sigmoid.": {"gates": [_same] * 3},
+        "one of the gates i, f and o is no sigmoid: all three must lie between 0 and 1.": [
+            {"gates": [other if number == gate else torch.sigmoid for number in range(3)]}
+            for gate in range(3)
+            for other in (_same, torch.tanh)
+        ],
         "the forget gate is missing: it multiplies the old c.": {"write": lambda i, f, g, c: c + i * g},
         "the input gate is missing: it multiplies the candidate g.": {"write": lambda i, f, g, c: f * c + g},
         "both gates of the cell state are missing: f multiplies the old c, i the candidate.": {
@@ -444,6 +460,10 @@ def flip_update_gate(
         "return two things: h' and c'; this is h'.": {"results": lambda out, new, c: out},
         "return two things: h' and c'; this is c'.": {"results": lambda out, new, c: new},
         "the second result is the old c: return the new one.": {"results": lambda out, new, c: (out, c)},
+        "the two results are joined to one tensor: return them one by one, h' and c'.": [
+            {"results": lambda out, new, c: torch.cat([out, new])},
+            {"results": lambda out, new, c: torch.cat([out, new], dim=1)},
+        ],
         "`nn.LSTM` returns an output and a pair of states: here, return the two states, h' and c'.": {
             "results": lambda out, new, c: (out, (out, new))
         },
@@ -468,7 +488,7 @@ def lstm_step(
     sees=lambda x, h, c: (x, h),
     biases=lambda b_x, b_h: b_x + b_h,
     blocks=lambda a: a.chunk(4, dim=-1),
-    gate=torch.sigmoid,
+    gates=(torch.sigmoid, torch.sigmoid, torch.sigmoid),
     candidate=torch.tanh,
     keeps=lambda h, c: c,
     write=lambda i, f, g, c: f * c + i * g,
@@ -478,8 +498,9 @@ def lstm_step(
     """The new h and the new c (B, C); the rows of the weights are those of i, f, g and o."""
     seen, state = sees(x, h, c)
     i, f, g, o = blocks(seen @ W_x.T + state @ W_h.T + biases(b_x, b_h))
-    new = write(gate(i), gate(f), candidate(g), keeps(h, c))
-    return results(out(gate(o), new, c), new, c)
+    gate_i, gate_f, gate_o = gates
+    new = write(gate_i(i), gate_f(f), candidate(g), keeps(h, c))
+    return results(out(gate_o(o), new, c), new, c)
 
 
 def _ranked(p: Tensor) -> Tensor:
@@ -524,6 +545,7 @@ def _put_back(kept, places):
         "the *sum* of the kept ones must reach the mass, not each of them.": [
             {"keep": lambda ranked, mass: ranked >= mass},
             {"keep": lambda ranked, mass: ranked >= 1 - mass},
+            {"keep": lambda ranked, mass: ranked > 1 - mass},
         ],
         "this compares with the most likely token (min-p): sort and add up instead.": {
             "keep": lambda ranked, mass: ranked >= mass * ranked[0]

@@ -113,6 +113,15 @@ def blind_candidate(x, h, W_x, W_h, b_x, b_h):
     return torch.lerp(torch.tanh((a_r + u_r).sigmoid() * u_n), h, (a_z + u_z).sigmoid())
 
 
+def one_gate(used):
+    def step(x, h, W_x, W_h, b_x, b_h):
+        (a_r, a_z, a_n), (u_r, u_z, u_n) = F.linear(x, W_x, b_x).chunk(3, 1), F.linear(h, W_h, b_h).chunk(3, 1)
+        gate = torch.sigmoid(a_r + u_r if used == "r" else a_z + u_z)
+        return torch.lerp(torch.tanh(a_n + gate * u_n), h, gate)
+
+    return step
+
+
 def interleaved(step, gates):
     """Every third (or fourth) row instead of blocks of rows."""
 
@@ -192,6 +201,12 @@ def lstm(x, h, c, W_x, W_h, b_x, b_h, rows=(0, 1, 2, 3), bend=torch.tanh, keep=N
     i, f, g, o = gate(i), gate(f), bend(g), gate(o)
     new = f * c + i * g if keep is None else keep(i, f, g, c)
     return (o * new.tanh() if out is None else out(o, new, c)), new
+
+
+def lstm_with_plain_output(x, h, c, W_x, W_h, b_x, b_h):
+    i, f, g, o = (F.linear(x, W_x, b_x) + F.linear(h, W_h, b_h)).chunk(4, dim=-1)
+    new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o * new.tanh(), new
 
 
 def other_lstm(**change):
@@ -305,7 +320,7 @@ WRONG = {
         (lambda z: math.log(0.5) / z, "Divide by ln z, not by z"),
         (unless_one(lambda z: math.log(2) / z), "divide by ln z, not by z"),
         (unless_one(lambda z: math.log(0.5)), "ln 0.5 alone"),
-        (unless_one(math.log), "ln z alone"),
+        (unless_one(math.log), "the logarithm of z alone"),
         (unless_one(lambda z: math.log(0.5 / z)), "this is the logarithm of a"),
         (lambda z: math.log(0.5) - math.log(z), "This is the logarithm of a quotient"),
         (unless_one(lambda z: math.log(z) * math.log(0.5)), "multiply the two logarithms"),
@@ -376,6 +391,9 @@ WRONG = {
         (other_gru(inner=lambda r, h, U, c: r * F.linear(h, U) + c), "multiply the bias b_h too"),
         (other_gru(inner=lambda r, h, U, c: F.linear(r * h, U, c)), "the paper's"),
         (other_gru(inner=lambda r, h, U, c: (1 - r) * F.linear(h, U, c)), "you multiply by 1 - r"),
+        (other_gru(inner=lambda r, h, U, c: r * h), "you take h itself"),
+        (one_gate("r"), "is z, not r"),
+        (one_gate("z"), "is r, not z"),
         (other_gru(inner=lambda r, h, U, c: 0), "does not see the old state"),
         (blind_candidate, "does not see the input"),
         (other_gru(inner=lambda r, h, U, c: r * F.linear(h, U)), "the candidate lacks the bias b_h"),
@@ -409,7 +427,9 @@ WRONG = {
         (thirds(same, same, torch.neg), "the candidate's rows changed"),
         (thirds(torch.neg, torch.neg, same), "the reset gate must stay"),
         (thirds(same, torch.neg, torch.neg), "the candidate must stay"),
-        (torch.neg, "only the update gate's may"),
+        (torch.neg, "every row changed"),
+        (lambda weight: 1 - weight, "every row changed"),
+        (parts(lambda r, z, n: torch.cat([r, z])), "a gate's rows are missing"),
         (parts(lambda r, z, n: torch.cat([z, r, n])), "keep their order"),
         (parts(lambda r, z, n: torch.cat([n, z, r])), "keep their order"),
         (parts(lambda r, z, n: torch.cat([-z, r, n])), "no rows move"),
@@ -433,6 +453,8 @@ WRONG = {
         (other_lstm(bend=same), "g has no nonlinearity"),
         (other_lstm(gate=torch.tanh), "tanh is for the candidate"),
         (other_lstm(gate=same), "the gates have no nonlinearity"),
+        (lstm_with_plain_output, "one of the gates i, f and o is no sigmoid"),
+        (lambda *inputs: torch.cat(lstm(*inputs)), "joined to one tensor"),
         (other_lstm(keep=lambda i, f, g, c: c + i * g), "the forget gate is missing"),
         (other_lstm(keep=lambda i, f, g, c: f * c + g), "the input gate is missing"),
         (other_lstm(keep=lambda i, f, g, c: g + c), "both gates of the cell state"),
