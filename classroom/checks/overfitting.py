@@ -66,6 +66,11 @@ def _known(rows):
         "you leave out the words at the wrong positions: choose the rows that are not -1.": {
             "known": lambda rows: rows[rows < 0]
         },
+        "the mask `rows >= 0` chooses among the rows: index `rows` with it, then `vectors` with the result.": [
+            lambda vectors, rows: bag_of_vectors.right(vectors, (rows >= 0).long()),
+            lambda vectors, rows: vectors[: len(rows)][rows >= 0].mean(0),
+            {"known": lambda rows: torch.arange(len(rows))[rows >= 0]},
+        ],
         "divide by the number of known words, not by that of all words.": lambda vectors, rows: (
             vectors[_known(rows)].sum(0) / len(rows)
         ),
@@ -76,7 +81,10 @@ def _known(rows):
             "mean": lambda found: found.sum(0) / found.shape[1]
         },
         "this is the sum, so long reviews get large vectors: take the mean.": {"mean": lambda found: found.sum(0)},
-        "this is the maximum of each column: take the mean.": {"mean": lambda found: found.amax(0)},
+        "this is the maximum or the median of each column: take the mean.": [
+            {"mean": lambda found: found.amax(0)},
+            {"mean": lambda found: found.median(0).values},
+        ],
         "this is one number for all: take the mean over the words only, dim=0.": {"mean": torch.mean},
         "this averages within each word's vector: average over the words, dim=0.": {
             "mean": lambda found: found.mean(1)
@@ -128,6 +136,7 @@ def _against_the_past(losses, patience):
         ([5, 6, 4, 5, 3, 4, 2, 6, 6, 6, 1], 3),
         case([5, 4, 4, 4, 3], 2, edge="equal losses"),
         case([4, 5, 3, 3, 6, 2, 7], 3, edge="equal losses"),
+        case([5, 4, 4, 6, 6, 6], 2, edge="equal losses"),
         case([1, 2, 0], 1, edge="a patience of 1"),
         case([4, 3, 2, 1], 1, edge="losses that fall to the end"),
         case([5, 3, 4], 2, edge="a list that ends before the patience is used up"),
@@ -153,6 +162,9 @@ def _against_the_past(losses, patience):
         ),
         "going back `patience` evaluations finds the best only if the run was stopped: the list may end sooner.": (
             lambda losses, patience: early_stop.right(losses, patience, stopped=_last, ended=_last) - patience
+        ),
+        "the last evaluation counts as well: your loop ends one too soon.": lambda losses, patience: early_stop.right(
+            losses[:-1], patience
         ),
         "you stop an evaluation too late: stop when `patience` in a row have not been lower than the best.": {
             "used_up": lambda waited, patience: waited > patience
@@ -247,9 +259,15 @@ def early_stop(
         "you multiply by 1 - p: divide by it, since the numbers that stay must grow.": {
             "scale": lambda p, x, kept: 1 - p
         },
-        "you divide by p: the share that stays is 1 - p.": {"scale": lambda p, x, kept: 1 / p if p else torch.inf},
+        "you divide by p: the share that stays is 1 - p.": [
+            {"scale": lambda p, x, kept: 1 / p if p else torch.inf},
+            {"scale": lambda p, x, kept: 1 / p if p else 0},
+        ],
         "you multiply by 1 + p: divide by 1 - p, the share that stays.": {"scale": lambda p, x, kept: 1 + p},
-        "you multiply by p: divide by 1 - p, the share that stays.": {"scale": lambda p, x, kept: p},
+        "you multiply by p: divide by 1 - p, the share that stays.": [
+            {"scale": lambda p, x, kept: p},
+            {"scale": lambda p, x, kept: p / (1 - p)},
+        ],
         "you divide by the root of 1 - p: the expected value needs 1 - p itself.": {
             "scale": lambda p, x, kept: (1 - p) ** -0.5
         },
@@ -261,9 +279,12 @@ def early_stop(
             "scale": lambda p, x, kept: x.sum() / (x * kept).sum()
         },
         "you keep what should go: a number is dropped where the noise is below p.": {"stays": operator.lt},
-        "p is the share that is dropped, not the share that is kept.": {
-            "stays": operator.lt,
-            "scale": lambda p, x, kept: 1 / p if p else torch.inf,
+        "p is the share that is dropped, not the share that is kept.": [
+            {"stays": operator.lt, "scale": lambda p, x, kept: 1 / p if p else torch.inf},
+            {"stays": operator.lt, "scale": lambda p, x, kept: 1 / p if p else 0},
+        ],
+        "a number is dropped where the noise is below p, not where it is below 1 - p.": {
+            "stays": lambda noise, p: noise >= 1 - p
         },
         "a number whose noise equals p stays: it is dropped only where the noise is below p.": {"stays": operator.gt},
         "you compare the numbers of `x` with p: compare the noise.": lambda x, p, noise: x * (x >= p) / (1 - p),
@@ -346,6 +367,11 @@ def _adam(gradient):
         "the same number is taken from every weight: the decay is proportional to the weight.": {
             "shrink": lambda w, g, lr, d: lr * d
         },
+        "the decay takes the weight with its sign: leave out the absolute value.": [
+            {"shrink": lambda w, g, lr, d: lr * d * w.abs()},
+            {"shrink": lambda w, g, lr, d: -lr * d * w.abs()},
+        ],
+        "Adam's move is multiplied by `decay`: only the weight is.": {"move": lambda g, w, d: d * _adam(g)},
         "this is plain gradient descent with decay: Adam divides the gradient by its size.": {
             "move": lambda g, w, d: g
         },
@@ -369,6 +395,7 @@ def _adam(gradient):
         "ε is 1e-8.": [{"move": lambda g, w, d, eps=eps: g / (g.abs() + eps)} for eps in (1e-6, 1e-7, 1e-5, 1e-10)],
         "you divide by one size of the whole gradient: each number is divided by its own.": [
             {"move": lambda g, w, d: g / (g.norm() + 1e-8)},
+            {"move": lambda g, w, d: g / g.norm()},
             {"move": lambda g, w, d: g / (g.abs().mean() + 1e-8)},
             {"move": lambda g, w, d: g / (g.abs().max() + 1e-8)},
             {"move": lambda g, w, d: g / (g.square().mean().sqrt() + 1e-8)},
@@ -417,7 +444,11 @@ def _last_fall(candidates, losses):
 @exercise(
     praise="above 1 the model was too sure of itself, below 1 too timid; its answers stay the same.",
     cases=lambda seed: [
-        (torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 0.0], [3.0, 0.0]]), torch.tensor([0, 1, 1, 0]), [4.0, 0.25, 1.0]),
+        (
+            torch.tensor([[2.0, 0.0], [5.0, 3.0], [3.0, 5.0], [4.0, 5.0], [0.0, 2.0]]),
+            torch.tensor([0, 1, 1, 1, 1]),
+            [4.0, 0.5, 1.0, 3.0, 2.0],
+        ),
         *(
             (*_reviews(seed + n, factor), candidates)
             for n, (factor, candidates) in enumerate(
@@ -479,6 +510,9 @@ def _last_fall(candidates, losses):
             {"loss": lambda x, y: F.cross_entropy(x, x.argmax(1))},
             lambda logits, targets, candidates: min(candidates),
         ],
+        "yours always takes the largest temperature, whatever the loss.": lambda logits, targets, candidates: max(
+            candidates
+        ),
         "this is the candidate closest to 1, whatever the loss.": lambda logits, targets, candidates: min(
             candidates, key=lambda t: abs(t - 1)
         ),
@@ -574,7 +608,14 @@ def _answers(seed, n_bins, n, low=0.5, fall=False):
         "you round to the nearest edge of a bin: round down to find the number of the bin.": {
             "bins": lambda c, n: (c * n).round().long()
         },
-        "`n_bins` edges make one bin fewer: n_bins + 1 are needed.": {"bins": lambda c, n: _bins(c, n - 1)},
+        "the number of bins is off by one: n_bins of them have n_bins + 1 edges.": [
+            {"bins": lambda c, n: _bins(c, n - 1)},
+            {"bins": lambda c, n: _bins(c, n + 1)},
+        ],
+        "you cut into 10 bins, whatever `n_bins` is.": {"bins": lambda c, n: _bins(c, 10)},
+        "the gap of a bin is between two means, not between two sums.": {
+            "total": lambda gaps, sizes, n: (gaps * sizes.square() / sizes.sum()).sum()
+        },
         "a confidence of exactly 1 has a bin of its own: it belongs to the last.": {
             "bins": lambda c, n: (c * n).long()
         },

@@ -285,6 +285,12 @@ def edge_of_bins(confidence, correct, n_bins):
     return error
 
 
+def gaps_of_sums(confidence, correct, n_bins):
+    bins = (confidence * n_bins).long().clamp(max=n_bins - 1)
+    masks = [bins == number for number in range(n_bins)]
+    return sum((confidence[mask].sum() - correct[mask].sum()).abs() * mask.float().mean() for mask in masks)
+
+
 def of_wrong_answers(confidence, correct, n_bins):
     return binned(lambda sure, n: int(sure * n))(confidence, ~correct, n_bins)
 
@@ -352,6 +358,7 @@ WRONG = {
         (bag_to_the_first_unknown, "stop at the first unknown word"),
         (bag_if_all_known, "one unknown word turns"),
         (lambda v, r: v[r[r < 0]].mean(0) if (r < 0).any() else v[0] * 0, "at the wrong positions"),
+        (lambda v, r: v[(r >= 0).int()].mean(0), "the mask `rows >= 0` chooses"),
         (bag_of_all, "not by that of all words"),
         (bag_with(end=lambda found: found.sum(0) / (1 + len(found))), "one more than the number"),
         (bag_with(end=lambda found: found.sum(0) / len(found[0])), "not by the length of a vector"),
@@ -375,6 +382,7 @@ WRONG = {
         (lambda x, p: stop_by_hand(x, p, end=lambda best, losses: len(losses) - 1), "where the list ends before"),
         (lambda losses, patience: len(losses) - 1, "this is the last evaluation"),
         (lambda x, p: stop_place(x, p) - p, "going back `patience` evaluations"),
+        (lambda losses, patience: stop_by_hand(losses[:-1], patience), "your loop ends one too soon"),
         (stop_late, "too late"),
         (lambda losses, patience: stop_by_list(losses, patience - 1) if patience > 1 else 0, "too early"),
         (lambda x, p: stop_by_hand(x, p, enough=lambda waited, patience: waited == patience - 1), "too early"),
@@ -410,6 +418,8 @@ WRONG = {
         (lambda x, p, noise: x * (noise < p) / (1 - p), "you keep what should go"),
         (lambda x, p, noise: x * (noise < p), "two things. The scale is missing"),
         (lambda x, p, noise: x * (noise < p) / p, "p is the share that is dropped"),
+        (lambda x, p, noise: x * (noise < p) / p if p else 0 * x, "p is the share that is dropped"),
+        (lambda x, p, noise: torch.where(noise < 1 - p, 0.0, x / (1 - p)), "not where it is below 1 - p"),
         (lambda x, p, noise: torch.where(noise > p, x / (1 - p), 0.0), "equals p stays"),
         (lambda x, p, noise: torch.where(x < p, 0.0, x / (1 - p)), "compare the noise"),
         (lambda x, p, noise: noise * x, "not multiplied by `x`"),
@@ -435,6 +445,8 @@ WRONG = {
         (lambda w, g, lr, d: w - lr * unit(g) - lr * d * w**2, "not to its square"),
         (lambda w, g, lr, d: w - lr * unit(g) - lr * d * w.sign(), "as L1 does"),
         (lambda w, g, lr, d: w - lr * (unit(g) + d), "the same number is taken"),
+        (lambda w, g, lr, d: w - lr * unit(g) - lr * d * abs(w), "the weight with its sign"),
+        (lambda w, g, lr, d: w - lr * d * (w + unit(g)), "multiplied by `decay`: only"),
         (lambda w, g, lr, d: w - lr * (g + d * w), "plain gradient descent"),
         (lambda w, g, lr, d: w * (1 - lr * d), "Adam's move is missing"),
         (lambda w, g, lr, d: w + lr * unit(g) - lr * d * w, "uphill"),
@@ -488,8 +500,9 @@ WRONG = {
         ),
         (lambda x, y, c: c[losses(x, x.argmax(1), c).argmin()], "always takes the smallest temperature"),
         (lambda x, y, c: sorted(c)[0], "always takes the smallest temperature"),
+        (lambda x, y, c: sorted(c)[-1], "always takes the largest temperature"),
         (lambda x, y, c: sorted(c, key=lambda t: abs(t - 1.0))[0], "closest to 1"),
-        (lambda x, y, c: c[len(c) // 2], "expected"),
+        (lambda x, y, c: sum(c) / len(c), "expected"),
     ],
     "calibration_error": [
         (calibration(lambda total: sum(gap for gap, _ in total) / len(total)), "every bin counts the same"),
@@ -513,7 +526,10 @@ WRONG = {
         (of_the_range, "the range of the confidences"),
         (equal_sizes, "equally many answers"),
         (binned(lambda sure, n: round(sure * n), top=False), "round down"),
-        (binned(lambda sure, n: min(int(sure * (n - 1)), n - 2)), "one bin fewer"),
+        (binned(lambda sure, n: min(int(sure * (n - 1)), n - 2)), "off by one"),
+        (lambda c, r, n: binned(lambda sure, n: int(sure * n))(c, r, n + 1), "off by one"),
+        (lambda c, r, n: binned(lambda sure, n: int(sure * n))(c, r, 10), "into 10 bins"),
+        (gaps_of_sums, "not between two sums"),
         (binned(lambda sure, n: int(sure * n), top=False), "has a bin of its own"),
         (calibration(weighed, top=False), "falls out of the last bin"),
         (with_empty_bins, "an empty bin gives NaN"),
