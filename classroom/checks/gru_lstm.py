@@ -1,292 +1,502 @@
-"""Checks of the notebook gru_lstm."""
+"""Exercises of the notebook gru_lstm."""
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from classroom.checks import Mistake, compare, exercise, variants
-from classroom.checks.forms import as_number
+from classroom.exercise import case, exercise
 
 __all__ = ["flip_update_gate", "gru_step", "half_life", "leaky", "lstm_step", "nucleus"]
 
 
-def _random(seed: int, *shapes: tuple[int, ...]) -> list[Tensor]:
+def _same(value):
+    return value
+
+
+def _random(seed, *shapes):
     generator = Generator().manual_seed(seed)
-    return [torch.randn(shape, generator=generator) for shape in shapes]
+    return tuple(torch.randn(shape, generator=generator) for shape in shapes)
 
 
-def _detached(answer: Any, one: Callable[[Any], Any] = lambda result: result) -> Any:
-    """The answer with gradients taken off its results; `one` makes other sensible kinds of a result plain."""
-    if not callable(answer):
-        return answer
-
-    def plain(*inputs: Any) -> Any:
-        result = one(answer(*inputs))
-        if isinstance(result, tuple):
-            return tuple(part.detach() if isinstance(part, Tensor) else part for part in result)
-        return result.detach() if isinstance(result, Tensor) else result
-
-    return plain
-
-
-@exercise
-def half_life(answer: Any, seed: int) -> str:
-    """half_life(z): after how many steps half is left, where each step keeps the share z."""
-
-    def steps(z: float) -> float:
-        return math.log(0.5) / math.log(z)
-
-    whole = "do not round: a half-life need not be a whole number of steps."
-    mistakes = [
-        (lambda z: -steps(z), "the sign is wrong: both logarithms are negative, so that their quotient is not."),
-        (lambda z: 1 / steps(z), "the quotient is turned round: ln 0.5 is divided by ln z."),
-        (lambda z: -1 / math.log(z), "after so many steps 1/e = 0.37 is left: for a half, ln 0.5 over ln z."),
-        (lambda z: 1 / (1 - z), "this is about when 1/e is left: for a half, ask for which k z ** k is 0.5."),
-        (lambda z: 0.5 / (1 - z), "what is left falls by a share each step, not by an amount: z ** k, not k (1 - z)."),
-        (lambda z: 0.5 / z, "z ** k is not k times z: take logarithms of both sides of z ** k = 0.5."),
-        (lambda z: math.log(0.5), "divide by the logarithm of z."),
-        (lambda z: math.log(z), "this is ln z: how often does it go into ln 0.5?"),
-        (lambda z: math.log(0.5) / z, "divide by ln z, not by z."),
-        (lambda z: math.log(0.5 / z), "ln 0.5 / ln z is wanted, the quotient of two logarithms: not ln of a quotient."),
-        (lambda z: z**0.5, "this is the root of z: which power of z is 0.5?"),
-        *((lambda z, cut=cut: float(cut(steps(z))), whole) for cut in (round, math.ceil, math.floor)),
-    ]
-    drawn = torch.rand(2, generator=Generator().manual_seed(seed), dtype=torch.float64)
-    plain = as_number(answer)
-    compare(plain, steps, [(0.9,), (0.5,), (0.99,), *((0.05 + 0.9 * float(z),) for z in drawn)], mistakes)
-    try:
-        compare(plain, lambda z: math.inf, [(1.0,)])
-    except Exception:
-        raise Mistake("right, except for z = 1: ln 1 is 0. What never fades has the half-life math.inf.") from None
-    return "0.9 keeps for 6.6 steps, 0.99 for 69, and 1 forever."
-
-
-@exercise
-def leaky(answer: Any, seed: int) -> str:
-    """leaky(x, z): the states of h' = z h + (1 - z) x, from h = 0, one for each input."""
-
-    def walk(old: Callable[[float], float], new: Callable[[float], float], first: bool = False) -> Callable[..., Any]:
-        def states(x: Tensor, z: float) -> Tensor:
-            h, result = x[0] if first else torch.zeros(()), []
-            for one in x:
-                h = old(z) * h + new(z) * one
-                result.append(h)
-            return torch.stack(result)
-
-        return states
-
-    right = walk(lambda z: z, lambda z: 1 - z)
-    mistakes = [
-        (walk(lambda z: 1 - z, lambda z: z), "z and 1 - z are swapped: z is the share of the *old* state."),
-        (walk(lambda z: z, lambda z: 1), "the input counts in full: multiply it by 1 - z."),
-        (walk(lambda z: 1, lambda z: 1 - z), "the old state must lose something: multiply it by z."),
-        (walk(lambda z: 0, lambda z: 1 - z), "nothing is kept: each state starts from 0. Hand the new state on."),
-        (walk(lambda z: z, lambda z: z), "the input has the factor 1 - z, so that the two shares add up to 1."),
-        (walk(lambda z: z, lambda z: 1 - z, True), "the state begins at 0, not at the first input."),
-        (lambda x, z: right(x, z)[-1], "this is the last state: return all of them, one for each input."),
-        (lambda x, z: torch.cat([torch.zeros(1), right(x, z)]), "the 0 at the start is no result: one state an input."),
-        (lambda x, z: _before(right(x, z)), "append the new state, not the old: yours are one step late."),
-        (lambda x, z: right(x.flip(0), z), "you read from the end: begin with x[0]."),
-        (lambda x, z: right(x, z).flip(0), "the states are in reversed order: the first step first."),
-        (lambda x, z: z * _before(x) + (1 - z) * x, "mix with the last *state*, not with the last input."),
-        (lambda x, z: (1 - z) * x.cumsum(0), "what lies further back counts less: multiply by z at each step."),
-    ]
-
-    def stacked(result: Any) -> Any:
-        parts = result if isinstance(result, list | tuple) and result else [None]
-        plain = all(isinstance(part, float) or getattr(part, "ndim", None) == 0 for part in parts)
-        return torch.tensor([float(part) for part in parts]) if plain else result
-
-    x, y = _random(seed, (7,), (5,))
-    compare(_detached(answer, stacked), right, [(torch.tensor([1.0, 0.0, 0.0]), 0.5), (x, 0.9), (y, 0.2)], mistakes)
-    return "a pulse of 1 becomes 0.5, and half as much at each step."
-
-
-def _before(x: Tensor) -> Tensor:
+def _before(x):
     return torch.cat([torch.zeros(1), x[:-1]])
 
 
-def _gru(*inputs: Tensor, order: str = "rzn", **other: Any) -> Any:
-    """A step of a GRU; what is `other` than in PyTorch: gate, bend, inner(U, h, r, c, U h), mix(n, h, z)."""
-    x, h, W_x, W_h, b_x, b_h = inputs
-    of_x = dict(zip(order, (x @ W_x.T + b_x).chunk(3, dim=1), strict=True))
-    of_h = dict(zip(order, (h @ W_h.T).chunk(3, dim=1), strict=True))
-    U = dict(zip(order, W_h.chunk(3), strict=True))
-    c = dict(zip(order, b_h.chunk(3), strict=True))
-    gate, bend = other.get("gate", torch.sigmoid), other.get("bend", torch.tanh)
-    r, z = (gate(of_x[name] + of_h[name] + c[name]) for name in "rz")
-    inner = other.get("inner", lambda U, h, r, c, u: r * (u + c))
-    n = bend(of_x["n"] + inner(U["n"], h, r, c["n"], of_h["n"]))
-    return other.get("mix", lambda n, h, z: (1 - z) * n + z * h)(n, h, z)
+def _leak(h, x, z):
+    return z * h + (1 - z) * x
 
 
-@exercise
-def gru_step(answer: Any, seed: int) -> str:
-    """gru_step(x, h, W_x, W_h, b_x, b_h): the new states of a batch, by PyTorch's conventions."""
-    other = {
-        "z is the share of the *old* state here: (1 - z) n + z h.": {"mix": lambda n, h, z: z * n + (1 - z) * h},
-        "the rows are those of r, z and n, in this order: r and z are swapped.": {"order": "zrn"},
-        "the rows are those of r, z and n, in this order: you take n for the first.": {"order": "nrz"},
-        "the rows are those of r, z and n, in this order: yours are r, n and z.": {"order": "rnz"},
-        "the candidate is bent by tanh: a sigmoid could only push the state up.": {"bend": torch.sigmoid},
-        "the candidate is bent by tanh: the state would grow without a bound.": {"bend": lambda a: a},
-        "the gates are sigmoids, between 0 and 1: tanh is for the candidate.": {"gate": torch.tanh},
-        "the gates are sigmoids: this is what goes into them.": {"gate": lambda a: a},
-        "the reset gate does nothing: r (W_h h + b_h) with the rows of n.": {"inner": lambda U, h, r, c, u: u + c},
-        "r multiplies the bias b_h too, as in PyTorch: r (U h + c).": {"inner": lambda U, h, r, c, u: r * u + c},
-        "this is the paper's U (r h): in PyTorch, r (U h + c).": {"inner": lambda U, h, r, c, u: (r * h) @ U.T + c},
-        "the candidate does not see the old state: r (U h + c) is missing.": {"inner": lambda U, h, r, c, u: 0 * u},
-        "the candidate's b_h is missing: r (U h + c).": {"inner": lambda U, h, r, c, u: r * u},
-        "this is the candidate n: mix it with the old state, (1 - z) n + z h.": {"mix": lambda n, h, z: n},
-        "the old state's share is missing: + z h.": {"mix": lambda n, h, z: (1 - z) * n},
-        "the candidate's share is 1 - z, not 1.": {"mix": lambda n, h, z: n + z * h},
-        "the old state counts z, not 1: the two shares add up to 1.": {"mix": lambda n, h, z: (1 - z) * n + h},
-        "return the new state alone, not the gates too.": {"mix": lambda n, h, z: (n, z)},
-    }
-    mistakes = variants(_gru, other)
-    mistakes += [
-        (lambda *inputs: _gru(*inputs[:-1], 0 * inputs[-1]), "the bias b_h is missing."),
-        (lambda *inputs: _gru(*inputs[:-2], 0 * inputs[-2], inputs[-1]), "the bias b_x is missing."),
-    ]
-    cases = [_layer(seed + B, 3, B, 3, 5) for B in (1, 7)]
-    cases.insert(0, tuple(torch.tensor(table) for table in ([[1.0]], [[0.5]], [[0.0], [1.0], [2.0]], [[0.0]] * 3)))
-    cases[0] += (torch.zeros(3), torch.zeros(3))
-    compare(_detached(answer), _gru, cases, mistakes)
-    return "two gates, one candidate, and a mean of old and new."
+@exercise(
+    praise="a pulse of 1 becomes 0.5, and half as much at each step.",
+    cases=lambda seed: [
+        (torch.tensor([1.0, 0.0, 0.0]), 0.5),
+        *((*_random(seed + n, (n,)), z) for n, z in ((7, 0.9), (5, 0.2), (11, 0.7))),
+        case(torch.tensor([2.0]), 0.75, edge="a single input"),
+    ],
+    wrong={
+        "z and 1 - z are swapped: z is the share of the *old* state.": {"step": lambda h, x, z: (1 - z) * h + z * x},
+        "the input counts in full: give it the share that the old state does not have.": {"step": lambda h, x, z: z * h + x},
+        "the old state must fade: multiply it by z, so that inputs count less the further back they are.": {"step": lambda h, x, z: h + (1 - z) * x},
+        "this is the sum of the inputs: both the old state and the input need a share.": {"step": lambda h, x, z: h + x},
+        "nothing is kept of the old state: each step must start from the state of the step before.": {"step": lambda h, x, z: (1 - z) * x},
+        "the input has the share z, like the old state: the two shares must add up to 1.": {"step": lambda h, x, z: z * h + z * x},
+        "the old state has the share 1 - z, like the input: the two shares must add up to 1.": {"step": lambda h, x, z: (1 - z) * (h + x)},
+        "the input is subtracted: its share is 1 - z, not z - 1.": {"step": lambda h, x, z: z * h + (z - 1) * x},
+        "brackets are missing: 1 - z as a whole is the factor of the input.": [
+            {"step": lambda h, x, z: z * h + 1 - z * x},
+            {"step": lambda h, x, z: (z * h + 1 - z) * x},
+        ],
+        "you add the step to the old state (`+=`): the new state replaces the old one.": {"step": lambda h, x, z: h + _leak(h, x, z)},
+        "the step takes the state before the last one: hand each new state on to the next step.": lambda x, z: torch.stack(
+            [(1 - z) * sum(z ** ((t - s) // 2) * x[s] for s in range(t % 2, t + 1, 2)) for t in range(len(x))]
+        ),
+        "the state begins at 0, not at the first input.": {"start": lambda x: x[0]},
+        "the state begins at 0, not at 1.": {"start": lambda x: torch.ones(())},
+        "this is the last state alone: return all of them, one for each input.": {"end": lambda states: states[-1]},
+        "the 0 at the start is not a result: return one state for each input.": {"end": torch.stack},
+        "append the new state, not the old one: yours are one step late.": {"end": lambda states: torch.stack(states)[:-1]},
+        "every state is the last one: the list holds one tensor that changes in place. Make a new one at each step.": {
+            "end": lambda states: states[-1].expand(len(states) - 1)
+        },
+        "the last input is left out: return one state for each input.": {"end": lambda states: torch.stack(states)[1:-1]},
+        "the first input is left out: begin with `x[0]`, from the state 0.": {"reads": lambda x: x[1:]},
+        "you read from the end: begin with `x[0]`.": {"reads": lambda x: x.flip(0)},
+        "the states are in reversed order: the state after the first step comes first.": {"end": lambda states: torch.stack(states)[1:].flip(0)},
+        "each step takes all inputs at once: give it `x[t]`, the one of its step.": {
+            "reads": lambda x: x.expand(len(x), len(x)),
+            "start": torch.zeros_like,
+        },
+        "mix with the last *state*, not with the last input.": lambda x, z: z * _before(x) + (1 - z) * x,
+    },
+)
+def leaky(
+    x,
+    z,
+    *,
+    step=_leak,
+    start=lambda x: torch.zeros(()),
+    reads=lambda x: x,
+    end=lambda states: torch.stack(states)[1:],
+):
+    """The states of h' = z h + (1 - z) x, from h = 0, one for each input."""
+    states = [start(x)]
+    for now in reads(x):
+        states.append(step(states[-1], now, z))
+    return end(states)
 
 
-def _layer(seed: int, gates: int, B: int, d_in: int, C: int, states: int = 1) -> tuple[Tensor, ...]:
+def _halving(z):
+    return math.log(0.5) / math.log(z)
+
+
+def _unasked(steps):
+    """What the formula gives for z = 1 where that is not asked for; NumPy divides by 0."""
+    try:
+        return steps(1.0)
+    except ZeroDivisionError:
+        return -math.inf
+
+
+@exercise(
+    praise="0.9 keeps for 6.6 steps, 0.99 for 69, and 1 forever.",
+    cases=lambda seed: [
+        (0.5,),
+        (0.9,),
+        (0.99,),
+        *((z,) for z in (0.05 + 0.9 * torch.rand(3, generator=Generator().manual_seed(seed)).double()).tolist()),
+        case(1.0, edge="z = 1"),
+    ],
+    wrong={
+        "what never fades has the half-life `math.inf`: return that for z = 1.": [
+            {"at_one": _unasked},
+            *({"at_one": lambda steps, value=value: value} for value in (math.nan, 0.0, 1.0)),
+        ],
+        "the sign is wrong: both logarithms are negative, so their quotient is positive.": {"steps": lambda z: -_halving(z)},
+        "the quotient is upside down: ln z belongs in the denominator.": {"steps": lambda z: 1 / _halving(z)},
+        "this is the number of steps until 1/e = 0.37 is left: ask for a half instead.": {"steps": lambda z: -1 / math.log(z)},
+        "1 / (1 - z) is about the number of steps until 1/e is left: ask for which k z ** k is 0.5.": {"steps": lambda z: 1 / (1 - z)},
+        "what is left falls by a share at each step, not by an amount: it is z ** k, not 1 - k (1 - z).": {"steps": lambda z: 0.5 / (1 - z)},
+        "1 - z is only about -ln z: divide by the logarithm itself.": [
+            {"steps": lambda z: math.log(2) / (1 - z)},
+            {"steps": lambda z: math.log(0.5) / (1 - z)},
+        ],
+        "z ** k is not k times z: take logarithms of both sides of z ** k = 0.5.": [
+            {"steps": lambda z: 0.5 / z},
+            {"steps": lambda z: z / 0.5},
+        ],
+        "this is ln 0.5 alone: how often does ln z go into it?": {"steps": lambda z: math.log(0.5)},
+        "this is the logarithm of z alone: how often does it go into that of 0.5?": [
+            {"steps": math.log},
+            {"steps": math.log2},
+            {"steps": math.log10},
+        ],
+        "divide by ln z, not by z.": [{"steps": lambda z: math.log(0.5) / z}, {"steps": lambda z: math.log(2) / z}],
+        "this is the logarithm of a quotient: the quotient of the two logarithms is wanted.": {"steps": lambda z: math.log(0.5 / z)},
+        "you multiply the two logarithms: divide one by the other.": {"steps": lambda z: math.log(0.5) * math.log(z)},
+        "the two logarithms have different bases: take the same for both.": [
+            {"steps": lambda z: math.log(0.5) / math.log2(z)},
+            {"steps": lambda z: math.log(0.5) / math.log10(z)},
+            {"steps": lambda z: math.log10(0.5) / math.log(z)},
+        ],
+        "this is a power: which power of z is 0.5? Take logarithms to find the exponent.": [
+            {"steps": lambda z: z**0.5},
+            {"steps": lambda z: 0.5**z},
+            {"steps": lambda z: 0.5 ** (1 / z)},
+        ],
+        "z is the share that each step keeps, not the share that it loses.": {"steps": lambda z: math.log(0.5) / math.log(1 - z)},
+        "this is when a quarter is left: a half is wanted.": {"steps": lambda z: 2 * _halving(z)},
+        "do not round: a half-life need not be a whole number of steps.": [
+            {"end": end} for end in (round, math.ceil, math.floor, lambda k: math.floor(k) + 1, lambda k: round(k, 1))
+        ],
+    },
+)
+def half_life(z, *, steps=_halving, at_one=lambda steps: math.inf, end=float):
+    """After how many steps half is left; infinite for z = 1."""
+    return at_one(steps) if z == 1 else end(steps(z))
+
+
+def _layer(seed, gates, B, d_in, C, states=1):
     """x, the states, W_x, W_h, b_x and b_h."""
     rows = gates * C
-    return tuple(_random(seed, (B, d_in), *[(B, C)] * states, (rows, d_in), (rows, C), (rows,), (rows,)))
+    return _random(seed, (B, d_in), *[(B, C)] * states, (rows, d_in), (rows, C), (rows,), (rows,))
 
 
-@exercise
-def flip_update_gate(answer: Any, seed: int) -> str:
-    """flip_update_gate(weight): a GRU's weight or bias with the update gate's rows for 1 - z instead of z."""
-
-    def by(r: Callable, z: Callable, n: Callable) -> Callable[[Tensor], Tensor]:
-        return lambda w: torch.cat([bend(part) for bend, part in zip((r, z, n), w.chunk(3), strict=True)])
-
-    def stay(w: Tensor) -> Tensor:
-        return w
-
-    right = by(stay, torch.neg, stay)
-    mistakes = [
-        (by(stay, lambda w: 1 - w, stay), "1 - sigmoid(a) = sigmoid(-a): the rows change their sign, no 1 is needed."),
-        (by(stay, lambda w: 1 - w.sigmoid(), stay), "the weights go *into* the sigmoid: 1 - sigmoid(a) = sigmoid(-a)."),
-        (by(torch.neg, stay, stay), "these are the reset gate's rows, the first third: the update gate's come next."),
-        (by(stay, stay, torch.neg), "these are the candidate's rows, the last: the update gate's are the middle."),
-        (torch.neg, "every row changed its sign: only the update gate's may, the middle third."),
-        (by(torch.neg, torch.neg, stay), "the reset gate must stay as it is: only the middle third changes."),
-        (by(stay, torch.neg, torch.neg), "the candidate must stay as it is: only the middle third changes."),
-        (by(stay, lambda w: 1 / w, stay), "1 - sigmoid(a) = sigmoid(-a): change the sign, do not divide."),
-        (lambda w: -w.chunk(3)[1], "these are the update gate's rows alone: return all rows, the others as they were."),
-        (stay, "nothing has changed: the update gate's rows, the middle third, must change their sign."),
-        (lambda w: torch.cat([w.chunk(3)[k] for k in (1, 0, 2)]), "no rows move: the update gate's change their sign."),
-    ]
-    table = torch.tensor([[1.0], [2.0], [3.0]])
-    compare(_detached(answer), right, [(table,), *((one,) for one in _random(seed, (12, 5), (9,), (21, 7)))], mistakes)
-    return "1 - sigmoid(a) = sigmoid(-a): the other convention is a change of sign."
+def _by_hand(states, of_x, of_h):
+    """A layer with one input, one state of each kind and no biases."""
+    columns = [torch.tensor(rows)[:, None] for rows in (of_x, of_h)]
+    return torch.ones(1, 1), *(torch.tensor([[state]]) for state in states), *columns, *[torch.zeros(len(of_x))] * 2
 
 
-def _lstm(*inputs: Tensor, order: str = "ifgo", **other: Any) -> Any:
-    """A step of an LSTM; what is `other` than in PyTorch: gate, bend, inout(i, f), out(o, c', c), results(h', c')."""
-    x, h, c, W_x, W_h, b_x, b_h = inputs
-    parts = dict(zip(order, (x @ W_x.T + h @ W_h.T + b_x + b_h).chunk(4, dim=1), strict=True))
-    gate = other.get("gate", torch.sigmoid)
-    i, f, o = (gate(parts[name]) for name in "ifo")
-    g = other.get("bend", torch.tanh)(parts["g"])
-    i, f = other.get("inout", lambda i, f: (i, f))(i, f)
-    new = f * c + i * g
-    out = other.get("out", lambda o, new, c: o * torch.tanh(new))(o, new, c)
-    return other.get("results", lambda out, new: (out, new))(out, new)
+def _blocks(*order):
+    """A function that cuts the columns of all gates into blocks, and gives them in another order than they have."""
+    return lambda a: [a.chunk(len(order), dim=-1)[block] for block in order]
 
 
-@exercise
-def lstm_step(answer: Any, seed: int) -> str:
-    """lstm_step(x, h, c, W_x, W_h, b_x, b_h): the new h and the new c of a batch, by PyTorch's conventions."""
-    other = {
-        "the rows are those of i, f, g and o: input and forget gate are swapped.": {"order": "figo"},
-        "the rows are those of i, f, g and o, in this order: yours are i, f, o and g.": {"order": "ifog"},
-        "the candidate g is bent by tanh: all four of yours are sigmoids.": {"bend": torch.sigmoid},
-        "the candidate g is bent by tanh: yours is not bent.": {"bend": lambda a: a},
-        "the gates i, f and o are sigmoids, between 0 and 1: tanh is for the candidate.": {"gate": torch.tanh},
-        "the forget gate is missing: c' = f c + i g.": {"inout": lambda i, f: (i, torch.ones_like(f))},
-        "the input gate is missing: c' = f c + i g.": {"inout": lambda i, f: (torch.ones_like(i), f)},
-        "i is a gate of its own here, not 1 - f.": {"inout": lambda i, f: (1 - f, f)},
-        "f is the share that is *kept*: c' = f c + i g, not (1 - f) c.": {"inout": lambda i, f: (i, 1 - f)},
-        "the old c is missing: c' = f c + i g.": {"inout": lambda i, f: (i, 0 * f)},
-        "what goes out is o tanh(c'): the tanh is missing.": {"out": lambda o, new, c: o * new},
-        "what goes out is o tanh(c') with the *new* c.": {"out": lambda o, new, c: o * torch.tanh(c)},
-        "the output gate is missing: h' = o tanh(c').": {"out": lambda o, new, c: torch.tanh(new)},
-        "o stands outside the tanh: o tanh(c'), not tanh(o c').": {"out": lambda o, new, c: torch.tanh(o * new)},
-        "the two results are swapped: h' first, then c'.": {"results": lambda out, new: (new, out)},
-        "return two things: h' and c'; this is h'.": {"results": lambda out, new: out},
-        "return two things: h' and c'; this is c'.": {"results": lambda out, new: new},
-    }
-    mistakes = variants(_lstm, other)
-    mistakes += [
-        (lambda *inputs: _lstm(*inputs[:-1], 0 * inputs[-1]), "the bias b_h is missing."),
-        (lambda *inputs: _lstm(*inputs[:-2], 0 * inputs[-2], inputs[-1]), "the bias b_x is missing."),
-        (lambda x, h, c, *rest: _lstm(x, c, c, *rest), "the gates see h, not c: c stays on its conveyor."),
-    ]
-
-    def pair(result: Any) -> Any:
-        return tuple(result) if isinstance(result, list) else result
-
-    compare(_detached(answer, pair), _lstm, [_layer(seed + B, 4, B, 3, 5, states=2) for B in (1, 7)], mistakes)
-    return "three gates, one candidate, and a sum instead of a mean."
+def _every(gates):
+    """The mistake of taking every third (or fourth) column for a gate, instead of a block."""
+    return lambda a: a.unflatten(-1, (-1, gates)).unbind(-1)
 
 
-@exercise
-def nucleus(answer: Any, seed: int) -> str:
-    """nucleus(p, mass): the fewest likeliest tokens that sum to the mass, scaled to sum 1; the others 0."""
+@exercise(
+    praise="two gates, one candidate, and a mean of old and new.",
+    cases=lambda seed: [
+        _by_hand([0.5], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0]),
+        *(_layer(seed + B, 3, B, 3, 5) for B in (1, 7)),
+        _layer(seed + 2, 3, 2, 11, 4),
+    ],
+    wrong={
+        "z is the share of the *old* state here, and 1 - z that of the candidate.": {"mix": lambda n, h, z: z * n + (1 - z) * h},
+        "the rows are those of r, z and n, in this order: r and z are swapped.": {"blocks": _blocks(1, 0, 2)},
+        "the rows are those of r, z and n, in this order: yours are n, r and z.": {"blocks": _blocks(1, 2, 0)},
+        "the rows are those of r, z and n, in this order: yours are r, n and z.": {"blocks": _blocks(0, 2, 1)},
+        "the rows are those of r, z and n, in this order: yours are reversed.": {"blocks": _blocks(2, 1, 0)},
+        "the rows are those of r, z and n, in this order: yours are z, n and r.": {"blocks": _blocks(2, 0, 1)},
+        "the C rows of a gate lie together: cut blocks of C (`chunk`), do not take every third.": {"blocks": _every(3)},
+        "the nonlinearity of the candidate is tanh: it must be able to lower a state, too.": [
+            {"candidate": torch.sigmoid},
+            {"candidate": torch.relu},
+        ],
+        "the candidate has no nonlinearity, so the state could grow without a bound: put it through tanh.": {"candidate": _same},
+        "the gates are sigmoids, between 0 and 1: tanh is for the candidate.": {"gate": torch.tanh},
+        "the gates have no nonlinearity: put what you have through a sigmoid.": {"gate": _same},
+        "the share in the new state is z, not r, which acts in the candidate only.": {"gates": lambda r, z: (r, r)},
+        "what acts in the candidate is r, not z, which is the share in the new state.": {"gates": lambda r, z: (z, z)},
+        "the gates see the input only: add what comes from the old state, W_h h + b_h.": {"sees": lambda a, u: a},
+        "the gates see the old state only: add what comes from the input, W_x x + b_x.": {"sees": lambda a, u: u},
+        "the reset gate does nothing: in the candidate, r multiplies what comes from the old state.": {"inside": lambda a, r, h, U, c: a + h @ U + c},
+        "r multiplies everything inside the tanh: it belongs to what comes from the old state alone.": {"inside": lambda a, r, h, U, c: r * (a + h @ U + c)},
+        "r multiplies what comes from the input: it belongs to what comes from the old state.": {"inside": lambda a, r, h, U, c: r * a + h @ U + c},
+        "r must multiply the bias b_h too: in PyTorch it stands before U h + c as a whole.": {"inside": lambda a, r, h, U, c: a + r * (h @ U) + c},
+        "this is the paper's U (r h): in PyTorch, r multiplies the product with the matrix, not h itself.": [
+            {"inside": lambda a, r, h, U, c: a + (r * h) @ U + c},
+            {"inside": lambda a, r, h, U, c: a + (r * h) @ U + r * c},
+        ],
+        "the old state goes through its block of W_h and b_h before r multiplies it: you take h itself.": {"inside": lambda a, r, h, U, c: a + r * h},
+        "r is the share that passes: you multiply by 1 - r.": {"inside": lambda a, r, h, U, c: a + (1 - r) * (h @ U + c)},
+        "the candidate does not see the old state: r times what comes from it must be added.": {"inside": lambda a, r, h, U, c: a + 0 * r},
+        "the candidate does not see the input: add what comes from it.": {"inside": lambda a, r, h, U, c: r * (h @ U + c)},
+        "the candidate lacks the bias b_h, its last C numbers.": {"inside": lambda a, r, h, U, c: a + r * (h @ U)},
+        "this is the candidate n: mix it with the old state.": {"mix": lambda n, h, z: n},
+        "the old state is missing: its share is z.": {"mix": lambda n, h, z: (1 - z) * n},
+        "the candidate is missing: its share is 1 - z.": {"mix": lambda n, h, z: z * h},
+        "the candidate counts in full: its share is 1 - z.": {"mix": lambda n, h, z: n + z * h},
+        "the old state counts in full: its share is z, so that the two shares add up to 1.": {"mix": lambda n, h, z: (1 - z) * n + h},
+        "both shares are z: that of the candidate is 1 - z, so that the two add up to 1.": {"mix": lambda n, h, z: z * n + z * h},
+        "the new state is the weighted sum of candidate and old state: there is no nonlinearity around it.": {
+            "mix": lambda n, h, z: torch.tanh((1 - z) * n + z * h)
+        },
+        "return the new state alone, without the gate.": [
+            {"mix": lambda n, h, z: (n, z)},
+            {"mix": lambda n, h, z: ((1 - z) * n + z * h, z)},
+        ],
+        "the bias b_h is missing.": {"biases": lambda b_x, b_h: (b_x, 0 * b_h)},
+        "the bias b_x is missing.": {"biases": lambda b_x, b_h: (0 * b_x, b_h)},
+        "both biases are missing.": {"biases": lambda b_x, b_h: (0 * b_x, 0 * b_h)},
+        "the biases are swapped: b_x belongs to the input and b_h to the old state, which r tells apart.": {"biases": lambda b_x, b_h: (b_h, b_x)},
+    },
+)
+def gru_step(
+    x,
+    h,
+    W_x,
+    W_h,
+    b_x,
+    b_h,
+    *,
+    biases=lambda b_x, b_h: (b_x, b_h),
+    blocks=lambda a: a.chunk(3, dim=-1),
+    sees=lambda a, u: a + u,
+    gate=torch.sigmoid,
+    gates=lambda r, z: (r, z),
+    inside=lambda a, r, h, U, c: a + r * (h @ U + c),
+    candidate=torch.tanh,
+    mix=lambda n, h, z: (1 - z) * n + z * h,
+):
+    """The new states (B, C) of a batch; the rows of the weights are those of r, z and n."""
+    b_x, b_h = biases(b_x, b_h)
+    a_r, a_z, a_n = blocks(x @ W_x.T + b_x)
+    u_r, u_z, _ = blocks(h @ W_h.T + b_h)
+    r, z = gates(gate(sees(a_r, u_r)), gate(sees(a_z, u_z)))
+    U, c = blocks(W_h.T)[2], blocks(b_h)[2]
+    return mix(candidate(inside(a_n, r, h, U, c)), h, z)
 
-    def keeping(keep: Callable[[Tensor, float], Tensor], scale: bool = True) -> Callable[[Tensor, float], Tensor]:
-        def cut(p: Tensor, mass: float) -> Tensor:
-            kept = torch.where(keep(p, mass), p, torch.zeros_like(p))
-            return kept / kept.sum() if scale else kept
 
-        return cut
+@exercise(
+    praise="1 - sigmoid(a) = sigmoid(-a): the other convention is a change of sign.",
+    cases=lambda seed: [
+        (torch.tensor([[1.0], [2.0], [3.0]]),),
+        *((weight,) for weight in _random(seed, (12, 5), (9,), (21, 7), (6, 11))),
+    ],
+    wrong={
+        "1 - sigmoid(a) = sigmoid(-a): which change of the weights turns a into -a? No 1 is needed.": [
+            {"update": lambda z: 1 - z},
+            {"update": lambda z: z - 1},
+        ],
+        "the weights go *into* the sigmoid, so they need none themselves: 1 - sigmoid(a) = sigmoid(-a).": [
+            {"update": lambda z: 1 - z.sigmoid()},
+            {"update": torch.sigmoid},
+        ],
+        "1 - sigmoid(a) = sigmoid(-a): change the sign, do not divide.": {"update": lambda z: 1 / z},
+        "`flip` reverses the order of the rows: they keep their order, and each number changes its sign.": {"update": lambda z: z.flip(0)},
+        "these are absolute values: a negative weight becomes positive, and a positive one negative.": [
+            {"update": torch.abs},
+            {"update": lambda z: -z.abs()},
+        ],
+        "the update gate's rows are gone: change their sign instead of setting them to 0.": {"update": torch.zeros_like},
+        "nothing has changed: the update gate's rows, the middle third, must change their sign.": {"update": _same},
+        "the reset gate's rows changed, the first third: change the update gate's, which come next.": {
+            "reset": torch.neg,
+            "update": _same,
+        },
+        "the candidate's rows changed, the last third: change the update gate's, which come before.": {
+            "update": _same,
+            "candidate": torch.neg,
+        },
+        "the reset gate must stay as it is: only the middle third changes.": {"reset": torch.neg},
+        "the candidate must stay as it is: only the middle third changes.": {"candidate": torch.neg},
+        "every row changed: only the update gate's may, the middle third.": [torch.neg, lambda weight: 1 - weight],
+        "a gate's rows are missing: return all rows, those of r and n as they were.": [
+            {"order": (0, 1)},
+            {"order": (1, 2)},
+        ],
+        "the rows must keep their order: r, z, n.": [{"order": order} for order in ((1, 0, 2), (0, 2, 1), (2, 1, 0))],
+        "the rows of r and z are swapped: no rows move, the update gate's change their sign.": {
+            "order": (1, 0, 2),
+            "update": _same,
+        },
+        "these are the update gate's rows alone: return all rows, the others as they were.": [
+            {"order": (1,)},
+            {"order": (1,), "update": _same},
+        ],
+        "you cut along the last axis: the gates lie one after the other along the first, the rows.": {"axis": -1},
+        "these are three tensors: join them to one with all rows (`torch.cat`).": {"join": torch.stack},
+        "the three parts are joined side by side: join them along the rows, dim=0.": {"join": lambda parts: torch.cat(parts, dim=-1)},
+        "the C rows of a gate lie together: change the middle third, not every third row.": lambda weight: torch.stack(
+            [-row if number % 3 == 1 else row for number, row in enumerate(weight)]
+        ),
+        "a gate has a third of the rows: the number of columns can be another.": lambda weight: torch.cat(
+            [
+                weight[: weight.shape[1]],
+                -weight[weight.shape[1] : 2 * weight.shape[1]],
+                weight[2 * weight.shape[1] :],
+            ]
+        ),
+    },
+)
+def flip_update_gate(weight, *, reset=_same, update=torch.neg, candidate=_same, axis=0, order=(0, 1, 2), join=torch.cat):
+    """The same tensor with the update gate's rows for 1 - z instead of z."""
+    r, z, n = weight.chunk(3, dim=axis)
+    parts = [reset(r), update(z), candidate(n)]
+    joined = [parts[number] for number in order]
+    return join(joined) if axis == 0 else torch.cat(joined, dim=axis)
 
-    def ranked(rule: Callable[[Tensor, float], Tensor], largest: bool = True) -> Callable[[Tensor, float], Tensor]:
-        def keep(p: Tensor, mass: float) -> Tensor:
-            order = p.argsort(descending=largest)
-            return torch.zeros_like(p, dtype=torch.bool).scatter(0, order, rule(p[order], mass))
 
-        return keep
+@exercise(
+    praise="three gates, one candidate, and a sum instead of a mean.",
+    cases=lambda seed: [
+        _by_hand([0.5, 3.0], [0.0, 1.0, 2.0, -1.0], [0.0, 0.0, 1.0, 0.0]),
+        *(_layer(seed + B, 4, B, 3, 5, states=2) for B in (1, 7)),
+        _layer(seed + 2, 4, 2, 11, 3, states=2),
+    ],
+    wrong={
+        **{
+            f"the rows are those of i, f, g and o, in this order: {yours}.": {"blocks": _blocks(*order)}
+            for yours, order in {
+                "input and forget gate are swapped": (1, 0, 2, 3),
+                "yours are i, f, o and g": (0, 1, 3, 2),
+                "yours are i, g, f and o": (0, 2, 1, 3),
+                "yours are f, i, o and g": (1, 0, 3, 2),
+                "input and output gate are swapped": (3, 1, 2, 0),
+                "forget and output gate are swapped": (0, 3, 2, 1),
+            }.items()
+        },
+        "the C rows of a gate lie together: cut blocks of C (`chunk`), do not take every fourth.": {"blocks": _every(4)},
+        "the nonlinearity of the candidate g is tanh: all four of yours are sigmoids.": {"candidate": torch.sigmoid},
+        "the candidate g has no nonlinearity: put it through tanh.": {"candidate": _same},
+        "the gates i, f and o are sigmoids, between 0 and 1: tanh is for the candidate.": {"gates": [torch.tanh] * 3},
+        "the gates have no nonlinearity: put what you have through a sigmoid.": {"gates": [_same] * 3},
+        "one of the gates i, f and o is no sigmoid: all three must lie between 0 and 1.": [
+            {"gates": [other if number == gate else torch.sigmoid for number in range(3)]} for gate in range(3) for other in (_same, torch.tanh)
+        ],
+        "the forget gate is missing: it multiplies the old c.": {"write": lambda i, f, g, c: c + i * g},
+        "the input gate is missing: it multiplies the candidate g.": {"write": lambda i, f, g, c: f * c + g},
+        "both gates of the cell state are missing: f multiplies the old c, i the candidate.": {"write": lambda i, f, g, c: c + g},
+        "the input gate is a gate of its own here, not 1 - f.": {"write": lambda i, f, g, c: f * c + (1 - f) * g},
+        "the forget gate is a gate of its own here, not 1 - i.": {"write": lambda i, f, g, c: (1 - i) * c + i * g},
+        "f is the share of the old c that is *kept*: you multiply by 1 - f.": {"write": lambda i, f, g, c: (1 - f) * c + i * g},
+        "the old c is missing from the new one: add its share f.": {"write": lambda i, f, g, c: i * g},
+        "the candidate is missing from the new c: add its share i.": {"write": lambda i, f, g, c: f * c},
+        "the candidate g is missing: the input gate is what multiplies it.": {"write": lambda i, f, g, c: f * c + i},
+        "the new c is a plain sum: the tanh comes later, on its way to h'.": {"write": lambda i, f, g, c: torch.tanh(f * c + i * g)},
+        "the tanh is missing in h': it stands around the new c.": {"out": lambda o, new, c: o * new},
+        "h' is made of the *new* c: yours still takes the old one.": {"out": lambda o, new, c: o * torch.tanh(c)},
+        "the output gate is missing in h': it multiplies the tanh of the new c.": {"out": lambda o, new, c: torch.tanh(new)},
+        "the output gate stands outside the tanh, not inside.": {"out": lambda o, new, c: torch.tanh(o * new)},
+        "the nonlinearity around the new c is tanh, not a sigmoid.": {"out": lambda o, new, c: o * torch.sigmoid(new)},
+        "h' is the output gate alone: multiply it by the tanh of the new c.": {"out": lambda o, new, c: o},
+        "h' is the new c itself: take its tanh, and multiply by the output gate.": {"out": lambda o, new, c: new},
+        "the two results are swapped: h' first, then c'.": {"results": lambda out, new, c: (new, out)},
+        "return two things: h' and c'; this is h'.": {"results": lambda out, new, c: out},
+        "return two things: h' and c'; this is c'.": {"results": lambda out, new, c: new},
+        "the second result is the old c: return the new one.": {"results": lambda out, new, c: (out, c)},
+        "the two results are joined to one tensor: return them one by one, h' and c'.": [
+            {"results": lambda out, new, c: torch.cat([out, new])},
+            {"results": lambda out, new, c: torch.cat([out, new], dim=1)},
+        ],
+        "`nn.LSTM` returns an output and a pair of states: here, return the two states, h' and c'.": {"results": lambda out, new, c: (out, (out, new))},
+        "the bias b_h is missing.": {"biases": lambda b_x, b_h: b_x},
+        "the bias b_x is missing.": {"biases": lambda b_x, b_h: b_h},
+        "both biases are missing.": {"biases": lambda b_x, b_h: 0 * b_x},
+        "the gates see h, not c: leave c out of what goes into them.": {"sees": lambda x, h, c: (x, c)},
+        "the gates do not see the old h: add W_h h.": {"sees": lambda x, h, c: (x, 0 * h)},
+        "the gates do not see the input: add W_x x.": {"sees": lambda x, h, c: (0 * x, h)},
+        "the cell state keeps the old c, not the old h.": {"keeps": lambda h, c: h},
+    },
+)
+def lstm_step(
+    x,
+    h,
+    c,
+    W_x,
+    W_h,
+    b_x,
+    b_h,
+    *,
+    sees=lambda x, h, c: (x, h),
+    biases=lambda b_x, b_h: b_x + b_h,
+    blocks=lambda a: a.chunk(4, dim=-1),
+    gates=(torch.sigmoid, torch.sigmoid, torch.sigmoid),
+    candidate=torch.tanh,
+    keeps=lambda h, c: c,
+    write=lambda i, f, g, c: f * c + i * g,
+    out=lambda o, new, c: o * torch.tanh(new),
+    results=lambda out, new, c: (out, new),
+):
+    """The new h and the new c (B, C); the rows of the weights are those of i, f, g and o."""
+    seen, state = sees(x, h, c)
+    i, f, g, o = blocks(seen @ W_x.T + state @ W_h.T + biases(b_x, b_h))
+    gate_i, gate_f, gate_o = gates
+    new = write(gate_i(i), gate_f(f), candidate(g), keeps(h, c))
+    return results(out(gate_o(o), new, c), new, c)
 
-    def enough(p: Tensor, mass: float) -> Tensor:
-        return p.cumsum(0) - p < mass
 
-    def below(p: Tensor, mass: float) -> Tensor:
-        return p.cumsum(0) < mass
+def _ranked(p: Tensor) -> Tensor:
+    return p.argsort(descending=True)
 
-    def one_more(p: Tensor, mass: float) -> Tensor:
-        return torch.cat([torch.tensor([True]), enough(p, mass)[:-1]])
 
-    right = keeping(ranked(enough))
-    mistakes = [
-        (keeping(ranked(enough), scale=False), "the kept ones no longer sum to 1: divide by their sum."),
-        (keeping(ranked(below)), "the token with which the sum reaches the mass belongs to it: you stop one early."),
-        (keeping(ranked(below), scale=False), "you stop one early, and the rest does not sum to 1."),
-        (keeping(ranked(one_more)), "you keep one too many: once the sum has reached the mass, stop."),
-        (keeping(enough), "begin with the likeliest: sort first, then add up."),
-        (keeping(ranked(enough, largest=False)), "you begin with the least likely: sort in falling order."),
-        (keeping(lambda p, mass: p >= mass), "the *sum* of the kept must reach the mass, not each of them."),
-        (keeping(lambda p, mass: p >= mass * p.max()), "this compares with the likeliest (min-p): sort and add up."),
-        (lambda p, m: right(p, m).sort(descending=True).values, "each token must stay in its place: undo the sorting."),
-        (lambda p, m: right(p, m)[right(p, m) > 0], "keep all places: what is cut becomes 0."),
-        (lambda p, m: right(p, m) > 0, "these say which are kept: their probabilities, scaled to sum 1, are wanted."),
-        (lambda p, m: torch.softmax(right(p, m), 0), "divide by the sum: softmax would take exp of probabilities."),
-        (lambda p, m: p, "nothing is cut: what lies beyond the mass becomes 0."),
-    ]
-    cases = [(torch.tensor([0.15, 0.5, 0.05, 0.3]), mass) for mass in (0.7, 0.45)]
-    for number, (n, mass) in enumerate(((7, 0.9), (11, 0.55), (5, 0.8))):
-        cases.append((_random(seed + number, (n,))[0].mul(1.5).softmax(0), mass))
-    compare(_detached(answer), right, cases, mistakes)
-    return "0.5 and 0.3 reach 0.7: 5/8 and 3/8, the others 0."
+def _enough(ranked, mass):
+    return ranked.cumsum(0) - ranked < mass
+
+
+def _put_back(kept, places):
+    return torch.zeros_like(kept).scatter(0, places, kept)
+
+
+@exercise(
+    praise="0.5 and 0.3 reach 0.7: 5/8 and 3/8, the others 0.",
+    cases=lambda seed: [
+        (torch.tensor([0.15, 0.5, 0.05, 0.3]), 0.7),
+        *((_random(seed + n, (n,))[0].mul(1.5).softmax(0), mass) for n, mass in ((7, 0.9), (11, 0.55), (5, 0.8))),
+        case(torch.tensor([0.15, 0.5, 0.05, 0.3]), 0.45, edge="a mass that the most likely token reaches alone"),
+        case(torch.tensor([0.1875, 0.5, 0.0625, 0.25]), 0.75, edge="a sum that is exactly the mass"),
+    ],
+    wrong={
+        "the kept probabilities no longer sum to 1: divide them by their sum.": {"scale": lambda kept, mass: kept},
+        "the token with which the sum reaches the mass belongs to the kept ones: you stop one early.": [
+            {"keep": lambda ranked, mass: ranked.cumsum(0) < mass},
+            {"keep": lambda ranked, mass: ranked.cumsum(0) <= mass},
+        ],
+        "you keep one too many: once the sum has reached the mass, stop.": {
+            "keep": lambda ranked, mass: torch.cat([torch.tensor([True]), _enough(ranked, mass)[:-1]])
+        },
+        "a sum that is exactly the mass has reached it: compare with <, not <=.": {"keep": lambda ranked, mass: ranked.cumsum(0) - ranked <= mass},
+        "begin with the most likely token: sort first, then add up.": {"rank": lambda p: torch.arange(len(p))},
+        "you begin with the least likely token: sort in descending order.": {"rank": torch.argsort},
+        "you keep the tail: the most likely tokens must stay, and the rest becomes 0.": [
+            {"keep": lambda ranked, mass: ~_enough(ranked, mass)},
+            {"keep": lambda ranked, mass: ranked.cumsum(0) > mass},
+            {"keep": lambda ranked, mass: ranked.cumsum(0) >= mass},
+        ],
+        "the *sum* of the kept ones must reach the mass, not each of them.": [
+            {"keep": lambda ranked, mass: ranked >= mass},
+            {"keep": lambda ranked, mass: ranked >= 1 - mass},
+            {"keep": lambda ranked, mass: ranked > 1 - mass},
+        ],
+        "this compares with the most likely token (min-p): sort and add up instead.": {"keep": lambda ranked, mass: ranked >= mass * ranked[0]},
+        "the mass is a sum of probabilities, not a share of the tokens: add up.": [
+            {"keep": lambda ranked, mass: torch.arange(len(ranked)) < math.ceil(mass * len(ranked))},
+            {"keep": lambda ranked, mass: torch.arange(len(ranked)) < int(mass * len(ranked))},
+        ],
+        "you keep the most likely token alone: keep adding until the sum reaches the mass.": {"keep": lambda ranked, mass: torch.arange(len(ranked)) < 1},
+        "nothing is cut: the tokens beyond the mass become 0.": {"keep": lambda ranked, mass: torch.ones_like(ranked, dtype=torch.bool)},
+        "each token must stay at its position in `p`: undo the sorting.": {"put": lambda kept, places: kept},
+        "sorting is undone by writing to the positions, `kept[places] = ...`: yours reads from them.": {"put": lambda kept, places: kept[places]},
+        "the mask belongs to the sorted tokens: bring it to their positions before you use it.": lambda p, mass: (
+            (kept := p * _enough(p[_ranked(p)], mass)) / kept.sum()
+        ),
+        "keep all positions: the tokens that are cut become 0.": [
+            {"put": lambda kept, places: kept[kept > 0]},
+            {"put": lambda kept, places: (spread := _put_back(kept, places))[spread > 0]},
+        ],
+        "this says which tokens are kept: their probabilities are wanted, divided by their sum.": [
+            {"scale": lambda kept, mass: kept > 0},
+            {"scale": lambda kept, mass: (kept > 0).float()},
+        ],
+        "the kept tokens keep their proportions: divide their probabilities by their sum.": [
+            {"scale": lambda kept, mass: (kept > 0) / (kept > 0).sum()},
+            {"scale": lambda kept, mass: kept / (kept > 0).sum()},
+        ],
+        "divide by the sum: a softmax would take the exponential of probabilities.": [
+            {"scale": lambda kept, mass: kept.softmax(0)},
+            {"scale": lambda kept, mass: kept.where(kept > 0, -torch.inf).softmax(0)},
+        ],
+        "divide by the sum of the kept ones: it is a little more than the mass.": {"scale": lambda kept, mass: kept / mass},
+        "the largest becomes 1: divide by the sum of the kept ones, not by their maximum.": {"scale": lambda kept, mass: kept / kept.max()},
+    },
+)
+def nucleus(p, mass, *, rank=_ranked, keep=_enough, put=_put_back, scale=lambda kept, mass: kept / kept.sum()):
+    """The fewest most likely tokens that reach the mass, scaled to sum 1; the others 0."""
+    places = rank(p)
+    ranked = p[places]
+    return scale(put(ranked.where(keep(ranked, mass), 0.0), places), mass)

@@ -18,10 +18,54 @@ def leak(x, z, old=lambda z: z, new=lambda z: 1 - z, start=0.0):
     return torch.tensor(states)
 
 
+def leak_two_back(x, z):
+    """The steps of even and of odd numbers do not meet."""
+    states = [0.0, 0.0]
+    for one in x.tolist():
+        states.append(z * states[-2] + (1 - z) * one)
+    return states[2:]
+
+
+def leak_in_place(x, z):
+    h, states = torch.zeros(()), []
+    for one in x:
+        h.mul_(z).add_((1 - z) * one)
+        states.append(h)
+    return torch.stack(states)
+
+
+def leak_without_brackets(x, z):
+    h, states = torch.zeros(()), []
+    for t in range(len(x)):
+        h = z * h + 1 - z * x[t]
+        states.append(h)
+    return torch.stack(states)
+
+
+def leak_of_all(x, z):
+    h, states = torch.zeros_like(x), []
+    for _ in x:
+        h = z * h + (1 - z) * x
+        states.append(h)
+    return torch.stack(states)
+
+
 def leak_by_powers(x, z):
     """Every input's share in every state."""
     distance = torch.arange(len(x))[:, None] - torch.arange(len(x))
     return torch.where(distance >= 0, (1 - z) * torch.tensor(z) ** distance.clamp(min=0), torch.zeros(())) @ x
+
+
+def count_of_steps(z):
+    """Steps until no more than half is left."""
+    left, steps = 1.0, 0
+    while left > 0.5 and z < 1:
+        left, steps = left * z, steps + 1
+    return steps if z < 1 else math.inf
+
+
+def unless_one(steps):
+    return lambda z: math.inf if z == 1 else steps(z)
 
 
 def by_pytorchs_cell(kind):
@@ -38,8 +82,10 @@ def gru_by_chunks(x, h, W_x, W_h, b_x, b_h):
     return recurrent.gru_cell(F.linear(x, W_x, b_x), h, W_h, b_h)
 
 
-def gru(x, h, W_x, W_h, b_x, b_h, mix=None, rows=(0, 1, 2), bend=torch.tanh, gate=torch.sigmoid, inner=None):
+def gru(x, h, W_x, W_h, b_x, b_h, mix=None, rows=(0, 1, 2), bend=torch.tanh, gate=torch.sigmoid, inner=None, seen=None):
     a, u, C = F.linear(x, W_x, b_x), F.linear(h, W_h, b_h), h.shape[1]
+    if seen is not None:
+        a, u = seen(a, u, a[:, 2 * C :], u[:, 2 * C :])
     part = [slice(row * C, (row + 1) * C) for row in rows]
     r, z = (gate(a[:, rows] + u[:, rows]) for rows in part[:2])
     n = bend(a[:, part[2]] + (r * u[:, part[2]] if inner is None else inner(r, h, W_h[part[2]], b_h[part[2]])))
@@ -52,6 +98,39 @@ def other_gru(**change):
 
 def gru_row_by_row(x, h, *weights):
     return torch.cat([gru(x[row : row + 1], h[row : row + 1], *weights) for row in range(len(x))])
+
+
+def scaled_inside(x, h, W_x, W_h, b_x, b_h, scale_old=True):
+    """r before the wrong part of the candidate."""
+    (a_r, a_z, a_n), (u_r, u_z, u_n) = F.linear(x, W_x, b_x).chunk(3, 1), F.linear(h, W_h, b_h).chunk(3, 1)
+    r, z = (a_r + u_r).sigmoid(), (a_z + u_z).sigmoid()
+    n = torch.tanh(r * (a_n + u_n) if scale_old else r * a_n + u_n)
+    return torch.lerp(n, h, z)
+
+
+def blind_candidate(x, h, W_x, W_h, b_x, b_h):
+    (a_r, a_z, _), (u_r, u_z, u_n) = F.linear(x, W_x, b_x).chunk(3, 1), F.linear(h, W_h, b_h).chunk(3, 1)
+    return torch.lerp(torch.tanh((a_r + u_r).sigmoid() * u_n), h, (a_z + u_z).sigmoid())
+
+
+def one_gate(used):
+    def step(x, h, W_x, W_h, b_x, b_h):
+        (a_r, a_z, a_n), (u_r, u_z, u_n) = F.linear(x, W_x, b_x).chunk(3, 1), F.linear(h, W_h, b_h).chunk(3, 1)
+        gate = torch.sigmoid(a_r + u_r if used == "r" else a_z + u_z)
+        return torch.lerp(torch.tanh(a_n + gate * u_n), h, gate)
+
+    return step
+
+
+def interleaved(step, gates):
+    """Every third (or fourth) row instead of blocks of rows."""
+
+    def of_rows(*inputs):
+        *states, W_x, W_h, b_x, b_h = inputs
+        sorted_rows = [torch.cat([weight[gate::gates] for gate in range(gates)]) for weight in (W_x, W_h, b_x, b_h)]
+        return step(*states, *sorted_rows)
+
+    return of_rows
 
 
 def unturned(x, h, W_x, W_h, b_x, b_h):
@@ -71,6 +150,34 @@ def by_copy(weight):
     return result
 
 
+def every_third(weight):
+    result = weight.clone()
+    result[1::3] *= -1
+    return result
+
+
+def width_for_rows(weight):
+    C = weight.shape[1]
+    result = weight.clone()
+    result[C : 2 * C] = -weight[C : 2 * C]
+    return result
+
+
+def last_axis(weight):
+    r, z, n = weight.chunk(3, dim=-1)
+    return torch.cat([r, -z, n], dim=-1)
+
+
+def parts(join):
+    """Something else made of the three parts, with the sign right."""
+
+    def joined(weight):
+        r, z, n = weight.chunk(3)
+        return join(r, -z, n)
+
+    return joined
+
+
 def in_place(weight):
     weight[len(weight) // 3 : -(len(weight) // 3)] *= -1
     return weight
@@ -88,12 +195,18 @@ def lstm_by_chunks(x, h, c, W_x, W_h, b_x, b_h):
     return list(recurrent.lstm_cell(F.linear(x, W_x, b_x), h, c, W_h, b_h))
 
 
-def lstm(x, h, c, W_x, W_h, b_x, b_h, rows=(0, 1, 2, 3), bend=torch.tanh, keep=None, out=None):
+def lstm(x, h, c, W_x, W_h, b_x, b_h, rows=(0, 1, 2, 3), bend=torch.tanh, keep=None, out=None, gate=torch.sigmoid):
     parts = (F.linear(x, W_x, b_x) + F.linear(h, W_h, b_h)).split(h.shape[1], dim=1)
     i, f, g, o = (parts[row] for row in rows)
-    i, f, g, o = i.sigmoid(), f.sigmoid(), bend(g), o.sigmoid()
+    i, f, g, o = gate(i), gate(f), bend(g), gate(o)
     new = f * c + i * g if keep is None else keep(i, f, g, c)
     return (o * new.tanh() if out is None else out(o, new, c)), new
+
+
+def lstm_with_plain_output(x, h, c, W_x, W_h, b_x, b_h):
+    i, f, g, o = (F.linear(x, W_x, b_x) + F.linear(h, W_h, b_h)).chunk(4, dim=-1)
+    new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o * new.tanh(), new
 
 
 def other_lstm(**change):
@@ -122,6 +235,38 @@ def by_threshold(p, mass):
     return kept / kept.sum()
 
 
+def by_count(p, mass):
+    kept = torch.zeros_like(p)
+    count = math.ceil(mass * len(p))
+    kept[p.topk(count).indices] = p.topk(count).values
+    return kept / kept.sum()
+
+
+def one_too_many(p, mass):
+    values, places = p.sort(descending=True)
+    count = int((values.cumsum(0) < mass).sum()) + 2
+    kept = torch.zeros_like(p)
+    kept[places[:count]] = values[:count]
+    return kept / kept.sum()
+
+
+def read_back(p, mass):
+    values, places = p.sort(descending=True)
+    kept = values.where(values.cumsum(0) - values < mass, 0.0)
+    return (kept / kept.sum())[places]
+
+
+def mask_of_sorted(p, mass):
+    values = p.sort(descending=True).values
+    kept = p.clone()
+    kept[values.cumsum(0) - values >= mass] = 0
+    return kept / kept.sum()
+
+
+def unscaled(p, mass):
+    return torch.where(by_loop(p, mass) > 0, p, 0.0)
+
+
 def ranked(rule, largest=True):
     def cut(p, mass):
         order = p.argsort(descending=largest)
@@ -139,98 +284,234 @@ RIGHT = {
         lambda z: torch.tensor(0.5).log() / torch.tensor(z).log() if z < 1 else torch.tensor(math.inf),
     ],
     "leaky": [leak, leak_by_powers, lambda x, z: list(leak(x, z)), lambda x, z: leak(x, z).tolist()],
-    "gru_step": [by_pytorchs_cell(nn.GRUCell), gru_by_chunks, gru, gru_row_by_row],
-    "flip_update_gate": [by_sign, by_copy, lambda weight: nn.Parameter(by_copy(weight))],
+    "gru_step": [
+        lambda *inputs: gru(*inputs).tolist(),
+        by_pytorchs_cell(nn.GRUCell),
+        gru_by_chunks,
+        gru,
+        gru_row_by_row,
+    ],
+    "flip_update_gate": [
+        lambda weight: by_copy(weight).tolist(),
+        by_sign,
+        by_copy,
+        lambda weight: nn.Parameter(by_copy(weight)),
+    ],
     "lstm_step": [by_pytorchs_cell(nn.LSTMCell), lstm_by_chunks, lstm],
-    "nucleus": [by_loop, by_library, by_threshold, ranked(lambda p, mass: p.cumsum(0) - p < mass)],
+    "nucleus": [
+        by_loop,
+        lambda p, mass: by_loop(p, mass).tolist(),
+        by_library,
+        by_threshold,
+        ranked(lambda p, mass: p.cumsum(0) - p < mass),
+    ],
 }
 WRONG = {
     "half_life": [
-        (lambda z: math.log(z) / math.log(0.5), "turned round"),
+        (unless_one(lambda z: math.log2(z) / -1), "upside down"),
+        (lambda z: math.log(z) / math.log(0.5), "The quotient is upside down"),
         (lambda z: -math.log(0.5) / math.log(z), "the sign"),
-        (lambda z: 1 / (1 - z), "1/e is left"),
-        (lambda z: -1 / math.log(z), "1/e = 0.37"),
-        (lambda z: 0.5 / z, "not k times z"),
+        (lambda z: 1 / (1 - z), "1 / (1 - z) is about"),
+        (unless_one(lambda z: -1 / math.log(z)), "1/e = 0.37"),
+        (unless_one(lambda z: 0.5 / z), "not k times z"),
+        (lambda z: 0.5 / z, "Z ** k is not k times z"),
         (lambda z: 0.5 / (1 - z), "not by an amount"),
-        (lambda z: math.log(0.5) / z, "divide by ln z"),
+        (unless_one(lambda z: math.log(2) / (1 - z)), "only about -ln z"),
+        (lambda z: math.log(0.5) / z, "Divide by ln z, not by z"),
+        (unless_one(lambda z: math.log(2) / z), "divide by ln z, not by z"),
+        (unless_one(lambda z: math.log(0.5)), "ln 0.5 alone"),
+        (unless_one(math.log), "the logarithm of z alone"),
+        (unless_one(lambda z: math.log(0.5 / z)), "this is the logarithm of a"),
+        (lambda z: math.log(0.5) - math.log(z), "This is the logarithm of a quotient"),
+        (unless_one(lambda z: math.log(z) * math.log(0.5)), "multiply the two logarithms"),
+        (unless_one(lambda z: math.log(0.5) / math.log10(z)), "different bases"),
+        (unless_one(lambda z: z**0.5), "this is a power"),
+        (lambda z: math.sqrt(z), "This is a power"),
+        (unless_one(lambda z: math.log(0.5, 1 - z)), "not the share that it loses"),
+        (unless_one(lambda z: math.log(0.25, z)), "a quarter is left"),
         (lambda z: math.ceil(math.log(0.5) / math.log(z)), "do not round"),
         (lambda z: float(math.floor(math.log(0.5) / math.log(z))), "do not round"),
-        (lambda z: math.log(0.5) / math.log(z), "right, except for z = 1"),
-        (lambda z: math.log(0.5) / math.log(z) if z < 1 else 0.0, "right, except for z = 1"),
+        (count_of_steps, "do not round"),
+        (unless_one(lambda z: math.floor(math.log(2) / math.log(z))), "two things. The sign is wrong"),
+        (lambda z: math.log(0.5) / math.log(z), "(the case: z = 1)"),
+        (lambda z: math.log(0.5) / math.log(z) if z < 1 else 0.0, "return that for z = 1"),
+        (lambda z: np.log(0.5) / np.log(z), "return that for z = 1"),
         (lambda z: z, "expected"),
     ],
     "leaky": [
         (lambda x, z: leak(x, 1 - z), "swapped"),
         (lambda x, z: leak(x, z, new=lambda z: 1), "counts in full"),
-        (lambda x, z: leak(x, z, old=lambda z: 1), "must lose something"),
+        (lambda x, z: leak(x, z, old=lambda z: 1), "the old state must fade"),
+        (lambda x, z: (1 - z) * x.cumsum(0), "the old state must fade"),
+        (lambda x, z: x.cumsum(0), "this is the sum of the inputs"),
         (lambda x, z: (1 - z) * x, "nothing is kept"),
-        (lambda x, z: leak(x, z, start=x[0].item()), "begins at 0"),
+        (lambda x, z: leak(x, z, new=lambda z: z), "the input has the share z"),
+        (lambda x, z: leak(x, z, old=lambda z: 1 - z), "the old state has the share 1 - z"),
+        (lambda x, z: leak(-x, z), "the input is subtracted"),
+        (leak_without_brackets, "brackets are missing"),
+        (lambda x, z: leak(x, z, old=lambda z: 1 + z), "add the step to the old state"),
+        (leak_two_back, "the state before the last one"),
+        (lambda x, z: leak(x, z, start=x[0].item()), "not at the first input"),
+        (lambda x, z: leak(x, z, start=1.0), "not at 1"),
         (lambda x, z: leak(x, z)[-1], "this is the last state"),
         (lambda x, z: [0.0, *leak(x, z)], "the 0 at the start"),
         (lambda x, z: F.pad(leak(x, z), (1, 0))[:-1], "one step late"),
+        (leak_in_place, "changes in place"),
+        (lambda x, z: leak(x, z)[:-1], "the last input is left out"),
+        (lambda x, z: leak(x[1:], z), "the first input is left out"),
         (lambda x, z: leak(x.flip(0), z), "from the end"),
+        (lambda x, z: leak(x, z).tolist()[::-1], "reversed order"),
+        (leak_of_all, "takes all inputs at once"),
         (lambda x, z: z * F.pad(x, (1, 0))[:-1] + (1 - z) * x, "not with the last input"),
+        (lambda x, z: [0.0, *leak(x, 1 - z)], "two things. Z and 1 - z are swapped"),
         (lambda x, z: x * z, "expected"),
     ],
     "gru_step": [
         (other_gru(mix=lambda n, h, z: z * n + (1 - z) * h), "share of the *old* state"),
         (other_gru(rows=(1, 0, 2)), "r and z are swapped"),
-        (other_gru(rows=(1, 2, 0)), "you take n for the first"),
+        (other_gru(rows=(1, 2, 0)), "yours are n, r and z"),
         (other_gru(rows=(0, 2, 1)), "yours are r, n and z"),
-        (other_gru(bend=torch.sigmoid), "a sigmoid could only"),
+        (other_gru(rows=(2, 1, 0)), "yours are reversed"),
+        (other_gru(rows=(2, 0, 1)), "yours are z, n and r"),
+        (interleaved(gru, 3), "do not take every third"),
+        (other_gru(bend=torch.sigmoid), "able to lower a state"),
         (other_gru(bend=same), "grow without a bound"),
-        (other_gru(gate=torch.tanh), "the gates are sigmoids"),
+        (other_gru(gate=torch.tanh), "tanh is for the candidate"),
+        (other_gru(gate=same), "the gates have no nonlinearity"),
+        (
+            other_gru(
+                seen=lambda a, u, a_n, u_n: (a, u * torch.tensor([0.0, 0.0, 1.0]).repeat_interleave(a_n.shape[1]))
+            ),
+            "the gates see the input only",
+        ),
+        (other_gru(seen=lambda a, u, a_n, u_n: (torch.cat([0 * a_n, 0 * a_n, a_n], dim=1), u)), "the old state only"),
         (other_gru(inner=lambda r, h, U, c: F.linear(h, U, c)), "the reset gate does nothing"),
-        (other_gru(inner=lambda r, h, U, c: r * F.linear(h, U) + c), "multiplies the bias"),
+        (scaled_inside, "everything inside the tanh"),
+        (lambda *inputs: scaled_inside(*inputs, scale_old=False), "r multiplies what comes from the input"),
+        (other_gru(inner=lambda r, h, U, c: r * F.linear(h, U) + c), "multiply the bias b_h too"),
         (other_gru(inner=lambda r, h, U, c: F.linear(r * h, U, c)), "the paper's"),
+        (other_gru(inner=lambda r, h, U, c: (1 - r) * F.linear(h, U, c)), "you multiply by 1 - r"),
+        (other_gru(inner=lambda r, h, U, c: r * h), "you take h itself"),
+        (one_gate("r"), "is z, not r"),
+        (one_gate("z"), "is r, not z"),
         (other_gru(inner=lambda r, h, U, c: 0), "does not see the old state"),
+        (blind_candidate, "does not see the input"),
+        (other_gru(inner=lambda r, h, U, c: r * F.linear(h, U)), "the candidate lacks the bias b_h"),
         (other_gru(mix=lambda n, h, z: n), "this is the candidate"),
-        (other_gru(mix=lambda n, h, z: (1 - z) * n), "old state's share is missing"),
+        (other_gru(mix=lambda n, h, z: (1 - z) * n), "the old state is missing"),
+        (other_gru(mix=lambda n, h, z: z * h), "the candidate is missing"),
+        (other_gru(mix=lambda n, h, z: n + z * h), "the candidate counts in full"),
+        (other_gru(mix=lambda n, h, z: h + (1 - z) * n), "the old state counts in full"),
+        (other_gru(mix=lambda n, h, z: z * (n + h)), "both shares are z"),
+        (other_gru(mix=lambda n, h, z: torch.tanh(n + z * (h - n))), "no nonlinearity around it"),
+        (other_gru(mix=lambda n, h, z: (n + z * (h - n), z)), "without the gate"),
         (lambda x, h, W_x, W_h, b_x, b_h: gru(x, h, W_x, W_h, b_x, 0 * b_h), "the bias b_h is missing"),
         (lambda x, h, W_x, W_h, b_x, b_h: gru(x, h, W_x, W_h, 0 * b_x, b_h), "the bias b_x is missing"),
-        (lambda *inputs: gru(*inputs).tolist(), "a tensor is expected"),
+        (lambda x, h, W_x, W_h, b_x, b_h: gru(x, h, W_x, W_h, 0 * b_x, 0 * b_h), "both biases are missing"),
+        (lambda x, h, W_x, W_h, b_x, b_h: gru(x, h, W_x, W_h, b_h, b_x), "the biases are swapped"),
+        (
+            other_gru(mix=lambda n, h, z: z * n + (1 - z) * h, inner=lambda r, h, U, c: F.linear(h, U, c)),
+            "two things. Z is the share of the *old* state here",
+        ),
         (unturned, "your code raised RuntimeError"),
     ],
     "flip_update_gate": [
-        (thirds(same, lambda part: 1 - part, same), "no 1 is needed"),
-        (torch.neg, "only the update gate's may"),
-        (thirds(torch.neg, same, same), "the reset gate's rows"),
-        (thirds(same, same, torch.neg), "the candidate's rows"),
-        (thirds(torch.neg, torch.neg, same), "the reset gate must stay"),
-        (lambda weight: -weight.chunk(3)[1], "rows alone"),
-        (lambda weight: weight.clone(), "nothing has changed"),
+        (thirds(same, lambda part: 1 - part, same), "No 1 is needed"),
         (thirds(same, lambda part: 1 - torch.sigmoid(part), same), "*into* the sigmoid"),
+        (thirds(same, torch.reciprocal, same), "do not divide"),
+        (thirds(same, lambda part: torch.flip(part, [0]), same), "reverses the order of the rows"),
+        (thirds(same, lambda part: part.abs().neg(), same), "absolute values"),
+        (thirds(same, lambda part: 0 * part, same), "the update gate's rows are gone"),
+        (lambda weight: weight.clone(), "nothing has changed"),
+        (thirds(torch.neg, same, same), "the reset gate's rows changed"),
+        (thirds(same, same, torch.neg), "the candidate's rows changed"),
+        (thirds(torch.neg, torch.neg, same), "the reset gate must stay"),
+        (thirds(same, torch.neg, torch.neg), "the candidate must stay"),
+        (torch.neg, "every row changed"),
+        (lambda weight: 1 - weight, "every row changed"),
+        (parts(lambda r, z, n: torch.cat([r, z])), "a gate's rows are missing"),
+        (parts(lambda r, z, n: torch.cat([z, r, n])), "keep their order"),
+        (parts(lambda r, z, n: torch.cat([n, z, r])), "keep their order"),
+        (parts(lambda r, z, n: torch.cat([-z, r, n])), "no rows move"),
+        (lambda weight: -weight.chunk(3)[1], "rows alone"),
+        (last_axis, "along the last axis"),
+        (parts(lambda r, z, n: (r, z, n)), "these are three tensors"),
+        (parts(lambda r, z, n: torch.cat([r, z, n], dim=-1)), "side by side"),
+        (every_third, "not every third row"),
+        (width_for_rows, "a third of the rows"),
         (in_place, "in place"),
-        (lambda weight: thirds(same, torch.neg, same)(weight).tolist(), "a tensor is expected"),
     ],
     "lstm_step": [
         (other_lstm(rows=(1, 0, 2, 3)), "input and forget gate are swapped"),
         (other_lstm(rows=(0, 1, 3, 2)), "yours are i, f, o and g"),
+        (other_lstm(rows=(0, 2, 1, 3)), "yours are i, g, f and o"),
+        (other_lstm(rows=(1, 0, 3, 2)), "yours are f, i, o and g"),
+        (other_lstm(rows=(3, 1, 2, 0)), "input and output gate are swapped"),
+        (other_lstm(rows=(0, 3, 2, 1)), "forget and output gate are swapped"),
+        (interleaved(lstm, 4), "do not take every fourth"),
         (other_lstm(bend=torch.sigmoid), "all four of yours"),
-        (other_lstm(bend=same), "yours is not bent"),
+        (other_lstm(bend=same), "g has no nonlinearity"),
+        (other_lstm(gate=torch.tanh), "tanh is for the candidate"),
+        (other_lstm(gate=same), "the gates have no nonlinearity"),
+        (lstm_with_plain_output, "one of the gates i, f and o is no sigmoid"),
+        (lambda *inputs: torch.cat(lstm(*inputs)), "joined to one tensor"),
         (other_lstm(keep=lambda i, f, g, c: c + i * g), "the forget gate is missing"),
         (other_lstm(keep=lambda i, f, g, c: f * c + g), "the input gate is missing"),
+        (other_lstm(keep=lambda i, f, g, c: g + c), "both gates of the cell state"),
         (other_lstm(keep=lambda i, f, g, c: f * c + (1 - f) * g), "not 1 - f"),
+        (other_lstm(keep=lambda i, f, g, c: torch.lerp(c, g, i)), "not 1 - i"),
         (other_lstm(keep=lambda i, f, g, c: (1 - f) * c + i * g), "*kept*"),
         (other_lstm(keep=lambda i, f, g, c: i * g), "the old c is missing"),
+        (other_lstm(keep=lambda i, f, g, c: f * c), "the candidate is missing from the new c"),
+        (other_lstm(keep=lambda i, f, g, c: i + f * c), "the candidate g is missing"),
+        (other_lstm(keep=lambda i, f, g, c: (i * g + f * c).tanh()), "the new c is a plain sum"),
         (other_lstm(out=lambda o, new, c: o * new), "the tanh is missing"),
         (other_lstm(out=lambda o, new, c: o * c.tanh()), "*new* c"),
         (other_lstm(out=lambda o, new, c: new.tanh()), "the output gate is missing"),
+        (other_lstm(out=lambda o, new, c: (new * o).tanh()), "outside the tanh"),
+        (other_lstm(out=lambda o, new, c: o * new.sigmoid()), "is tanh, not a sigmoid"),
+        (other_lstm(out=lambda o, new, c: o), "the output gate alone"),
+        (other_lstm(out=lambda o, new, c: new), "the new c itself"),
         (lambda *inputs: lstm(*inputs)[::-1], "swapped"),
         (lambda *inputs: lstm(*inputs)[0], "this is h'"),
         (lambda *inputs: lstm(*inputs)[1], "this is c'"),
-        (lambda x, h, c, *weights: lstm(x, c, c, *weights), "the gates see h"),
+        (lambda *inputs: (lstm(*inputs)[0], inputs[2]), "the second result is the old c"),
+        (lambda *inputs: (lstm(*inputs)[0], lstm(*inputs)), "`nn.LSTM` returns"),
+        (lambda x, h, c, *weights: lstm(x, c, c, *weights), "leave c out"),
+        (lambda x, h, c, *weights: lstm(x, 0 * h, c, *weights), "do not see the old h"),
+        (lambda x, h, c, *weights: lstm(0 * x, h, c, *weights), "do not see the input"),
+        (lambda x, h, c, *weights: lstm(x, h, h, *weights), "not the old h"),
         (lambda *inputs: lstm(*inputs[:-1], 0 * inputs[-1]), "the bias b_h is missing"),
+        (lambda *inputs: lstm(*inputs[:-2], 0 * inputs[-2], inputs[-1]), "the bias b_x is missing"),
+        (lambda *inputs: lstm(*inputs[:-2], 0 * inputs[-2], 0 * inputs[-1]), "both biases are missing"),
+        (
+            other_lstm(keep=lambda i, f, g, c: c + i * g, out=lambda o, new, c: o * new),
+            "two things. The forget gate is missing",
+        ),
     ],
     "nucleus": [
-        (lambda p, mass: by_library(p, mass) * p[by_library(p, mass) > 0].sum(), "no longer sum to 1"),
+        (unscaled, "no longer sum to 1"),
         (ranked(lambda p, mass: p.cumsum(0) < mass), "stop one early"),
-        (ranked(lambda p, mass: p.cumsum(0) - p < mass, largest=False), "the least likely"),
-        (lambda p, mass: by_loop(p, mass).sort(descending=True).values, "in its place"),
-        (lambda p, mass: by_loop(p, mass)[by_loop(p, mass) > 0], "keep all places"),
-        (lambda p, mass: p * (p >= mass) / (p * (p >= mass)).sum(), "not each of them"),
+        (ranked(lambda p, mass: p.cumsum(0) <= mass), "stop one early"),
+        (one_too_many, "one too many"),
+        (ranked(lambda p, mass: p.cumsum(0) - p <= mass), "compare with <, not <="),
         (lambda p, mass: p * (p.cumsum(0) - p < mass) / (p * (p.cumsum(0) - p < mass)).sum(), "sort first"),
+        (ranked(lambda p, mass: p.cumsum(0) - p < mass, largest=False), "the least likely"),
+        (ranked(lambda p, mass: p.cumsum(0) > mass), "you keep the tail"),
+        (lambda p, mass: p * (p >= mass) / (p * (p >= mass)).sum(), "not each of them"),
+        (lambda p, mass: torch.where(p < mass * p.max(), 0.0, p) / p[p >= mass * p.max()].sum(), "min-p"),
+        (by_count, "not a share of the tokens"),
+        (lambda p, mass: F.one_hot(p.argmax(), len(p)).float(), "the most likely token alone"),
         (lambda p, mass: p, "nothing is cut"),
-        (lambda p, mass: by_loop(p, mass).tolist(), "a tensor is expected"),
+        (lambda p, mass: by_loop(p, mass).sort(descending=True).values, "undo the sorting"),
+        (read_back, "yours reads from them"),
+        (mask_of_sorted, "the mask belongs to the sorted tokens"),
+        (lambda p, mass: by_loop(p, mass)[by_loop(p, mass) > 0], "keep all positions"),
+        (lambda p, mass: by_loop(p, mass) > 0, "this says which tokens are kept"),
+        (lambda p, mass: (by_loop(p, mass) > 0) / (by_loop(p, mass) > 0).sum(), "keep their proportions"),
+        (lambda p, mass: unscaled(p, mass).softmax(0), "exponential of probabilities"),
+        (lambda p, mass: unscaled(p, mass) / mass, "a little more than the mass"),
+        (lambda p, mass: by_loop(p, mass) / by_loop(p, mass).max(), "not by their maximum"),
+        (lambda p, mass: (by_loop(p, mass).log() / 2).softmax(0), "expected"),
     ],
 }
