@@ -82,7 +82,9 @@ def run(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | 
 def trusted(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | int = SECONDS) -> Outcome:
     """The same for a function of our own, which needs no guard."""
     try:
-        return Outcome(forms.plain(function(*copy.deepcopy(inputs))))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Outcome(forms.plain(function(*copy.deepcopy(inputs))))
     except Exception as error:
         return Outcome(error=str(error) or type(error).__name__)
 
