@@ -106,9 +106,10 @@ def _variance(x, axes):
             "centred": lambda x, mean: x,
             "variance": lambda x, axes: x.square().mean(axes, keepdim=True),
         },
-        "only the mean is divided by the root: put the difference x - mean in brackets.": lambda x, gain, bias: (
-            (x - _mean(x, -1) / (_variance(x, -1) + 1e-5).sqrt()) * gain + bias
-        ),
+        "only the mean is divided by the root: put the difference x - mean in brackets.": [
+            lambda x, gain, bias: (x - _mean(x, -1) / (_variance(x, -1) + 1e-5).sqrt()) * gain + bias,
+            lambda x, gain, bias: x - _mean(x, -1) / (_variance(x, -1) + 1e-5).sqrt() * gain + bias,
+        ],
         "the mean is added: subtract it.": {"centred": lambda x, mean: x + mean},
         "the sign is reversed: subtract the mean from x, not x from the mean.": {"centred": lambda x, mean: mean - x},
         "the gain is missing: multiply the normalised x by it.": {"scale": lambda y, gain, bias: y + bias},
