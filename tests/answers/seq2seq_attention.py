@@ -34,6 +34,19 @@ def by_counters(hypothesis, reference, n):
     return (ours & theirs).total() / ours.total() if ours else 0
 
 
+def counted(list_grams=grams, matches=None, total=None):
+    """Counted gram by gram; which grams, what matches and what divides may be other."""
+
+    def share(hypothesis, reference, n):
+        ours, theirs = list_grams(hypothesis, n), list_grams(reference, n)
+        if not ours:
+            return 0
+        hits = sum(min(ours.count(gram), theirs.count(gram)) for gram in set(ours))
+        return (matches(ours, theirs) if matches else hits) / (total(ours, theirs) if total else len(ours))
+
+    return share
+
+
 def unclipped(hypothesis, reference, n):
     ours = grams(hypothesis, n)
     return sum(gram in grams(reference, n) for gram in ours) / max(len(ours), 1)
@@ -46,6 +59,11 @@ def of_sets(hypothesis, reference, n):
 
 def undivided(hypothesis, reference, n):
     return float(by_crossing_out(hypothesis, reference, n) * len(grams(hypothesis, n)))
+
+
+def unguarded(hypothesis, reference, n):
+    hits = by_crossing_out(hypothesis, reference, n) * len(grams(hypothesis, n))
+    return hits / (len(hypothesis) - n + 1)
 
 
 def by_case(length, reference):
@@ -85,6 +103,33 @@ def forced(inputs, targets, left=False, fill=None):
     return batch
 
 
+def whole_cut(rows, begin, end, pad):
+    """Filled up first, then cut."""
+    whole = pad_sequence([torch.tensor([begin, *row, end]) for row in rows], True, pad)
+    return whole[:, :-1], whole[:, 1:]
+
+
+def end_at_the_edge(rows, begin, end, pad):
+    filled = pad_sequence([torch.tensor(row) for row in rows], True, pad)
+    edge = torch.ones(len(rows), 1, dtype=torch.long)
+    return torch.hstack([begin * edge, filled]), torch.hstack([filled, end * edge])
+
+
+def repeated_last(rows, begin, end, pad):
+    longest = max(map(len, rows)) + 1
+    sides = [[begin, *row] for row in rows], [[*row, end] for row in rows]
+    return [torch.tensor([row + row[-1:] * (longest - len(row)) for row in side]) for side in sides]
+
+
+def unfilled(rows, begin, end, pad):
+    return torch.tensor([[begin, *row] for row in rows]), torch.tensor([[*row, end] for row in rows])
+
+
+def cut_to_shortest(rows, begin, end, pad):
+    sides = [[begin, *row] for row in rows], [[*row, end] for row in rows]
+    return [torch.tensor(list(zip(*side, strict=False))).T for side in sides]
+
+
 def with_begin(row, begin, end):
     return [begin, *row]
 
@@ -101,17 +146,17 @@ def bare(row, begin, end):
     return row
 
 
-def writing(fed=lambda token, begin: token, kept=lambda new, first: new, pick=torch.argmax, most=0, after=None):
+def writing(fed=None, kept=lambda new, first: new, pick=torch.argmax, most=0, ends=None, after=None):
     def write(model, source, begin, end, limit):
         first = state = model.start(torch.tensor([source]), torch.tensor([len(source)]))
         tokens = [begin]
         while len(tokens) <= limit + most:
-            logits, state = model.step(torch.tensor([fed(tokens[-1], begin)]), state)
+            logits, state = model.step(torch.tensor([fed(tokens, end) if fed else tokens[-1]]), state)
             state = kept(state, first)
             tokens.append(pick(logits[0]).item())
-            if tokens[-1] == end:
-                return (after or (lambda whole: whole[1:-1]))(tokens)
-        return tokens[0 if after and after([1, 2, 3])[0] == 1 else 1 :]
+            if tokens[-1] == end if ends is None else ends(tokens[-1]):
+                return after(tokens, True) if after else tokens[1:-1]
+        return after(tokens, False) if after else tokens[1:]
 
     return write
 
@@ -123,6 +168,33 @@ def by_library(model, source, begin, end, most):
 
 def endless(model, source, begin, end, most):
     return writing()(model, source, begin, -1, most)
+
+
+def unlimited(model, source, begin, end, most):
+    return writing()(model, source, begin, end, 1000)
+
+
+def filtered(model, source, begin, end, most):
+    return [token for token in endless(model, source, begin, end, most) if token != end]
+
+
+def until_begin(model, source, begin, end, most):
+    return writing(ends=lambda token: token == begin)(model, source, begin, end, most)
+
+
+def in_tensors(model, source, begin, end, most):
+    state, token, written = model.start(torch.tensor([source]), torch.tensor([len(source)])), torch.tensor([begin]), []
+    for _ in range(most):
+        logits, state = model.step(token, state)
+        token = logits.argmax(-1)
+        if token == end:
+            break
+        written.append(token)
+    return written
+
+
+def wrong_length(model, source, begin, end, most):
+    return model.start(torch.tensor([source]), torch.tensor([1 + len(source)]))
 
 
 def recursive(model, source, begin, end, most):
@@ -160,10 +232,14 @@ def weights_by_lowest(query, keys, W, U, v, mask):
 
 
 def looking(
-    hide=lambda s, m: s.masked_fill(~m, -torch.inf), bend=torch.tanh, end=lambda s: s.softmax(1), mix=torch.add
+    hide=lambda s, m: s.masked_fill(~m, -torch.inf),
+    bend=torch.tanh,
+    end=lambda s: s.softmax(1),
+    mix=torch.add,
+    score=lambda a, v: torch.einsum("bsa,a->bs", a, v),
 ):
     def weights(query, keys, W, U, v, mask):
-        return end(hide(bend(mix((query @ W.T)[:, None], keys @ U.T)) @ v, mask))
+        return end(hide(score(bend(mix((query @ W.T)[:, None], keys @ U.T)), v), mask))
 
     return weights
 
@@ -218,100 +294,243 @@ def k_of_each(beams, log_p, k):
     return [one for beam, row in zip(beams, log_p, strict=True) for one in by_heap([beam], row[None], k)]
 
 
+def beam_of(continuation, beams):
+    return [tokens for tokens, _ in beams].index(continuation[0][:-1])
+
+
+def flat_tokens(beams, log_p, k):
+    values, places = (log_p + torch.tensor([[score] for _, score in beams])).flatten().topk(k)
+    pairs = zip(places.tolist(), values.tolist(), strict=True)
+    return [([*beams[place // log_p.shape[1]][0], place], value) for place, value in pairs]
+
+
+def chosen(beams, log_p, k, order=lambda score, value: score + value, shown=None, token=None):
+    """As by_heap; in another order, with another score shown, or other tokens."""
+    every = []
+    for (tokens, score), row in zip(beams, log_p.tolist(), strict=True):
+        for number, value in enumerate(row):
+            made = [*tokens, number] if token is None else token(tokens, number)
+            every.append((order(score, value), made, shown(score, value) if shown else score + value))
+    every.sort(key=lambda one: one[0], reverse=True)
+    return [(tokens, value) for _, tokens, value in every[:k]]
+
+
 RIGHT = {
-    "clipped_precision": [by_crossing_out, by_counters],
-    "brevity_penalty": [by_case, lambda c, r: np.exp(np.minimum(0, 1 - r / c))],
+    "clipped_precision": [by_crossing_out, by_counters, counted()],
+    "brevity_penalty": [
+        by_case,
+        lambda c, r: np.exp(np.minimum(0, 1 - r / c)),
+        lambda c, r: 1 if c > r else by_case(c, r),
+    ],
     "teacher_forcing": [
         forced_by_padding,
         forced_by_cutting,
         forced(with_begin, with_end),
         lambda *given: list(forced(with_begin, with_end)(*given)),
+        lambda *given: torch.stack(forced(with_begin, with_end)(*given)),
         lambda *given: tuple(side.tolist() for side in forced(with_begin, with_end)(*given)),
     ],
-    "greedy": [by_library, recursive, writing(), lambda *given: torch.tensor(by_library(*given))],
+    "greedy": [by_library, recursive, writing(), in_tensors, lambda *given: torch.tensor(by_library(*given))],
     "additive_weights": [weights_by_library, weights_by_loop, weights_by_lowest, looking()],
-    "beam_step": [by_heap, by_numpy, with_tensors],
+    "beam_step": [by_heap, by_numpy, with_tensors, chosen],
 }
 WRONG = {
     "clipped_precision": [
         (unclipped, "clip: an n-gram"),
-        (lambda h, r, n: by_counters(r, h, n), "this is the recall"),
+        (
+            counted(matches=lambda ours, theirs: sum(max(ours.count(g), theirs.count(g)) for g in {*ours} & {*theirs})),
+            "the larger of the two",
+        ),
+        (
+            counted(matches=lambda ours, theirs: sum(g in ours for g in theirs)),
+            "you count the matches in the reference",
+        ),
         (of_sets, "as sets do"),
-        (lambda h, r, n: undivided(h, r, n) / len(h), "fewer than its words"),
+        (counted(matches=lambda ours, theirs: len({*ours} & {*theirs})), "a repeated n-gram matches once only"),
+        (counted(total=lambda ours, theirs: len(set(ours))), "the number of different n-grams"),
+        (lambda h, r, n: by_counters(r, h, n), "this is the recall"),
+        (lambda h, r, n: undivided(h, r, n) / max(len(h), 1), "there are fewer of them than words"),
+        (counted(total=lambda ours, theirs: len(ours) + 1), "off by one"),
+        (counted(total=lambda ours, theirs: max(len(ours), len(theirs))), "the reference's length plays no part"),
         (lambda h, r, n: by_counters(h[:-1], r[:-1], n), "the last n-gram is missing"),
+        (lambda h, r, n: by_counters(h[1:], r[1:], n), "the first n-gram is missing"),
+        (
+            counted(
+                lambda words, n: [" ".join(words[i : i + n]) for i in range(len(words))], total=lambda o, t: len(o)
+            ),
+            "fewer than n words",
+        ),
+        (counted(lambda words, n: grams(words, n)[::n]), "n-grams overlap"),
         (lambda h, r, n: by_counters(h, r, 1), "whatever n is"),
+        (lambda h, r, n: by_crossing_out(h, r, n + 1), "have n + 1 words"),
+        (
+            counted(lambda words, n: [" ".join(sorted(gram.split())) for gram in grams(words, n)]),
+            "the order of the words",
+        ),
+        (lambda h, r, n: by_counters(" ".join(h), " ".join(r), n), "yours consist of characters"),
         (lambda h, r, n: 100 * by_counters(h, r, n), "not a percentage"),
+        (lambda h, r, n: 1 - by_counters(h, r, n), "that do not match"),
         (undivided, "this is a count"),
-        (lambda h, r, n: sum(map(str.__eq__, h, r)) / len(h), "not in its own place"),
-        (lambda h, r, n: undivided(h, r, n) / len(grams(h, n)), "fewer words than n"),
-        (lambda h, r, n: grams(h, n), "one number is expected"),
+        (lambda h, r, n: sum(map(str.__eq__, h, r)) / len(h), "only at its own position"),
+        (lambda h, r, n: undivided(h, r, n) / len(grams(h, n)), "your code raised ZeroDivisionError"),
+        (unguarded, "your code raised ZeroDivisionError"),
+        (lambda h, r, n: by_counters(h, r, n) if len(h) >= n else 1.0, "with fewer words than n"),
+        (
+            lambda h, r, n: by_counters(h, r, n) * (by_case(len(h), len(r)) if h else 1),
+            "the brevity penalty is a factor",
+        ),
+        (lambda h, r, n: np.mean([by_crossing_out(h, r, m) for m in range(1, n + 1)]), "only n-grams of n words count"),
+        (lambda h, r, n: grams(h, n), "number is expected"),
     ],
     "brevity_penalty": [
-        (lambda c, r: min(1, math.exp(1 - c / r)), "punishes the long"),
-        (lambda c, r: 1 if c < r else math.exp(1 - c / r), "punishes the long"),
-        (lambda c, r: math.exp(1 - r / c), "rewarded"),
+        (lambda c, r: min(1, math.exp(1 - c / r)), "upside down"),
+        (lambda c, r: min(1, math.exp(r / c - 1)), "the sign of the exponent"),
+        (lambda c, r: min(1, math.exp(c / r - 1)), "by the length of the answer, not of the reference"),
+        (lambda c, r: min(1, math.exp(c - r)), "are not divided"),
+        (lambda c, r: min(1, math.exp(1 - r // c)), "`//` divides"),
+        (lambda c, r: 1, "short answers are not penalised"),
+        (lambda c, r: 1 if c < r else math.exp(1 - r / c), "min, not max"),
+        (lambda c, r: math.exp(1 - r / c), "is rewarded"),
         (lambda c, r: min(1, c / r), "straight line"),
-        (lambda c, r: min(1, math.exp(-r / c)), "1 - r / c in the exponent"),
+        (lambda c, r: min(1, math.exp(-r / c)), "the 1 is missing"),
         (lambda c, r: min(0, 1 - r / c), "this is the exponent"),
-        (lambda c, r: math.exp(-abs(1 - r / c)), "only the too short"),
-        (lambda c, r: max(1, math.exp(1 - r / c)), "not `max`"),
-        (lambda c, r: r / c, "expected"),
+        (lambda c, r: math.exp(-abs(1 - r / c)), "only short answers"),
+        (lambda c, r: max(1, math.exp(1 - r / c)), "min, not max"),
+        (lambda c, r: 0 if c >= r else math.exp(1 - r / c), "the factor 1, not 0"),
+        (lambda c, r: r / c, "the ratio of the lengths"),
+        (lambda c, r: min(1, 2 ** (1 - r / c)), "the base of the power"),
+        (lambda c, r: 1 if c >= r else 0, "a factor above 0"),
+        (lambda c, r: 1 - by_case(c, r), "this is 1 minus the factor"),
+        (lambda c, r: min(1, math.exp((1 - r) / c)), "belongs in brackets"),
+        (lambda c, r: by_case(c, r) ** 2, "the square of the right one"),
     ],
     "teacher_forcing": [
-        (forced(with_begin, with_begin), "Shift by one"),
-        (forced(with_end, with_end), "Shift by one"),
-        (forced(with_both, with_both), "Shift by one"),
-        (forced(with_end, with_begin), "swapped"),
+        (forced(with_begin, with_begin), "shift them by one"),
+        (forced(with_end, with_end), "shift them by one"),
+        (forced(with_both, with_both), "shift them by one"),
+        (forced(with_end, with_begin), "inputs and targets are swapped"),
         (forced(lambda row, b, e: [b, *row[:-1]], bare), "END is missing"),
-        (forced(with_both, lambda row, b, e: [*row, e, e]), "END is never an input"),
+        (forced(with_both, lambda row, b, e: [*row, e, e]), "END is not an input"),
+        (forced(with_both, with_end), "END is not an input"),
         (forced(bare, lambda row, b, e: [*row[1:], e]), "BEGIN is missing"),
-        (forced(with_begin, with_end, left=True), "in front"),
-        (forced(with_begin, with_end, fill=0), "fill up with `pad`"),
+        (forced(with_begin, with_both), "BEGIN is not a target"),
+        (forced(lambda row, b, e: [e, *row], lambda row, b, e: [*row, b]), "BEGIN and END are swapped"),
+        (forced(lambda row, b, e: row[:-1], lambda row, b, e: row[1:]), "BEGIN and END are missing"),
+        (forced(lambda row, b, e: [b, *row][:-1], with_end), "the last token of a row is missing"),
+        (forced(with_begin, lambda row, b, e: [*row[1:], e, e]), "shifted by two"),
+        (whole_cut, "END stays in the inputs"),
+        (end_at_the_edge, "END must follow"),
+        (forced(with_begin, with_end, left=True), "the padding comes first"),
+        (forced(with_begin, with_end, fill=0), "fill up with `pad`, which need not be 0"),
+        (forced(with_begin, with_end, fill=-100), "not with -100"),
+        (repeated_last, "filled up with a token"),
+        (lambda *given: tuple(F.pad(side, (0, 1), value=given[3]) for side in forced_by_padding(*given)), "too many"),
+        (lambda *given: tuple(side[:, :-1] for side in forced_by_padding(*given)), "the longest row is cut off"),
+        (cut_to_shortest, "the length of the shortest"),
+        (lambda *given: tuple(side.mT for side in forced_by_padding(*given)), "yours is transposed"),
+        (lambda *given: torch.cat(forced_by_padding(*given), 1), "yours are joined into one"),
         (lambda *given: forced(with_begin, with_end)(*given)[0], "the targets are missing"),
+        (lambda *given: forced(with_begin, with_end)(*given)[1], "the inputs are missing"),
         (lambda rows, b, e, pad: ([[b, *row] for row in rows], [[*row, e] for row in rows]), "equally long"),
-        (lambda rows, *given: forced(with_begin, with_end)([row[::-1] for row in rows], *given), "expected"),
+        (unfilled, "your code raised ValueError"),
+        (lambda rows, *given: forced(with_begin, with_end)([row[::-1] for row in rows], *given), "in another order"),
     ],
     "greedy": [
-        (writing(after=lambda whole: whole[1:]), "END is a sign"),
+        (writing(after=lambda tokens, ended: tokens[1:]), "END is a signal"),
         (lambda m, s, b, e, most: [b, *by_library(m, s, b, e, most)], "BEGIN opens"),
-        (endless, "END must not stop"),
-        (writing(fed=lambda token, begin: begin), "feed the token back"),
+        (writing(after=lambda tokens, ended: tokens), "neither BEGIN nor END"),
+        (writing(after=lambda tokens, ended: tokens[:-1]), "append the token that the model has just written"),
+        (writing(after=lambda tokens, ended: tokens[2:-1] if ended else tokens[2:]), "the first token is lost"),
+        (lambda *given: by_library(*given)[-1:], "only the last token"),
+        (endless, "the decoder goes on"),
+        (filtered, "END is left out, but"),
+        (until_begin, "not at `begin`"),
+        (writing(ends=lambda token: token == 2), "a fixed number"),
+        (writing(fed=lambda tokens, end: tokens[0]), "yours steps with BEGIN"),
+        (writing(fed=lambda tokens, end: tokens[-1] if tokens[1:] else end), "you begin with END"),
+        (writing(fed=lambda tokens, end: tokens[max(len(tokens) - 2, 0)]), "the token before the last"),
         (writing(kept=lambda new, first: first), "hand the new state on"),
         (writing(most=1), "one token too many"),
         (writing(most=-1), "one token too early"),
+        (writing(after=lambda tokens, ended: tokens[1:-1]), "one token too early"),
+        (unlimited, "the limit is missing"),
+        (lambda m, s, b, e, most: by_library(m, s, b, e, 1), "a single token"),
         (writing(pick=torch.argmin), "least likely"),
+        (writing(pick=lambda logits: logits.argsort()[-2]), "second most likely"),
         (unbatched, "a batch of one token"),
-        (lambda m, s, b, e, most: m.start(torch.tensor(s), torch.tensor(len(s))), "start takes a batch"),
+        (wrong_length, "the number of tokens of the source"),
+        (lambda m, s, b, e, most: m.start(torch.tensor(s), torch.tensor(len(s))), "`start` takes a batch"),
+        (lambda *given: " ".join(map(str, by_library(*given))), "returns a string"),
     ],
     "additive_weights": [
         (looking(end=lambda s: s.softmax(0).nan_to_num()), "not over the sentences"),
+        (looking(end=lambda s: s.exp() / s.exp().sum()), "share one softmax"),
+        (looking(bend=lambda a: F.softmax(a.tanh(), 2)), "runs over the components"),
         (looking(hide=lambda s, m: s), "padding is attended"),
         (masked_late, "no longer sum to 1"),
         (looking(hide=lambda s, m: s * m), "a score of 0"),
-        (looking(hide=lambda s, m: s.masked_fill(m, -torch.inf)), "turned round"),
+        (looking(hide=lambda s, m: s.masked_fill(~m, -1e-9)), "a score of 0"),
+        (looking(hide=lambda s, m: s + m), "the mask is added"),
+        (looking(hide=lambda s, m: s.masked_fill(~m, torch.inf)), "is +inf"),
+        (lambda *given: looking(hide=lambda s, m: s)(*given).masked_fill(~given[-1], -torch.inf), "the weight -inf"),
+        (looking(hide=lambda s, m: s.masked_fill(m, -torch.inf)), "the mask is inverted"),
         (looking(bend=lambda a: a), "the tanh is missing"),
-        (looking(bend=torch.sigmoid), "a sigmoid stands"),
+        (looking(bend=torch.sigmoid), "the nonlinearity is tanh"),
+        (looking(bend=lambda a: a, score=lambda a, v: torch.tanh(a @ v)), "the tanh comes after v"),
+        (looking(score=lambda a, v: torch.tanh(a @ v)), "there are two tanh"),
         (looking(mix=torch.mul), "not multiplied"),
+        (looking(mix=torch.sub), "not subtracted"),
+        (looking(mix=lambda q, k: q * k, bend=lambda a: a, score=lambda a, v: a.sum(2)), "this is the dot product"),
         (looking(mix=lambda q, k: k), "the query plays no part"),
+        (looking(mix=lambda q, k: q.expand_as(k)), "the keys play no part"),
+        (looking(mix=lambda q, k: q[0] + k), "every sentence has its own query"),
+        (looking(score=lambda a, v: a @ v / len(v) ** 0.5), "are not divided by the root"),
+        (looking(score=lambda a, v: -(a @ v)), "the sign of the scores"),
         (looking(end=lambda s: s), "these are the scores"),
         (looking(end=torch.sigmoid), "a sigmoid of each score"),
+        (looking(end=lambda s: s.exp()), "these are the exponentials"),
+        (looking(hide=lambda s, m: s * m, end=lambda s: s / s.sum(1, True)), "the scores are divided by their sum"),
         (looking(end=lambda s: s.log_softmax(1)), "logarithms of weights"),
+        (looking(end=lambda s: (s == s.max(1, True).values).float()), "on the best key"),
         (context, "this is the context"),
-        (lambda *given: looking()(*given[:4], torch.ones(7), given[5]), "v is missing"),
-        (lambda *given: looking()(*given).tolist(), "a tensor is expected"),
+        (lambda *given: looking()(*given[:4], torch.ones(len(given[4])), given[5]), "v is missing"),
+        (lambda *given: looking()(*given).unsqueeze(1), "an axis of length 1 is too much"),
     ],
     "beam_step": [
-        (ranked(lambda score, value: value), "is forgotten"),
-        (ranked(lambda score, value: score + math.exp(value)), "add log p to log p"),
-        (ranked(lambda score, value: math.exp(score + value)), "which of long answers become 0"),
-        (ranked(lambda score, value: score * value), "only probabilities are multiplied"),
+        (ranked(lambda score, value: value), "own ln p is forgotten"),
+        (lambda *given: chosen(*given, shown=lambda s, v: v), "the token's alone"),
+        (ranked(lambda score, value: score), "the token's ln p is forgotten"),
+        (ranked(lambda score, value: score + math.exp(value)), "add ln p to ln p"),
+        (ranked(lambda score, value: math.exp(score + value)), "which become 0"),
+        (ranked(lambda score, value: score * value), "the logarithms are multiplied"),
+        (ranked(lambda score, value: value - score), "is subtracted"),
+        (ranked(lambda score, value: (score + value) / 2), "do not average"),
         (ranked(lambda score, value: score + value, sign=-1), "these are the worst"),
+        (lambda *given: chosen(*given, order=lambda s, v: v), "you rank by the token's ln p alone"),
+        (lambda *given: chosen(*given, shown=lambda s, v: -s - v), "the sign of ln p"),
+        (lambda *given: chosen(*given, shown=lambda s, v: s), "the beam's old one"),
         (one_of_each, "one continuation of each beam"),
         (k_of_each, "k continuations of each beam"),
+        (lambda beams, log_p, k: by_heap(beams[:1], log_p[:1], k), "only one of the beams"),
         (lambda *given: by_heap(*given)[::-1], "rising order"),
-        (lambda *given: [tokens for tokens, _ in by_heap(*given)], "return pairs"),
-        (lambda *given: [(tokens[-1:], score) for tokens, score in by_heap(*given)], "own tokens belong to it"),
-        (lambda *given: [(t, score / len(t)) for t, score in by_heap(*given)], "all are equally long"),
+        (lambda *given: sorted(by_heap(*given), key=lambda one: beam_of(one, given[0])), "in the order of the beams"),
+        (lambda *given: chosen(*given, order=lambda s, v: 0), "sort before you keep"),
+        (lambda beams, log_p, k: by_heap(beams, log_p, len(beams)), "not the number of beams"),
+        (lambda beams, log_p, k: by_heap(beams, log_p, log_p.numel()), "all continuations come back"),
+        (lambda beams, log_p, k: by_heap(beams, log_p, k + 1), "one continuation too many"),
+        (lambda beams, log_p, k: by_heap(beams, log_p, k - 1), "one continuation is missing"),
+        (lambda *given: by_heap(*given)[:1], "only the best comes back"),
+        (lambda *given: [tokens for tokens, _ in by_heap(*given)], "ln p is missing"),
+        (lambda *given: [score for _, score in by_heap(*given)], "the tokens are missing"),
+        (lambda *given: [one[::-1] for one in by_heap(*given)], "the pairs are reversed"),
+        (lambda *given: tuple(zip(*by_heap(*given), strict=True)), "return a list of pairs"),
+        (lambda *given: [(tokens[-1:], score) for tokens, score in by_heap(*given)], "own tokens are lost"),
+        (lambda *given: chosen(*given, token=lambda tokens, new: tokens), "the new token is missing"),
+        (lambda *given: chosen(*given, token=lambda tokens, new: [new, *tokens]), "the new token comes last"),
+        (lambda *given: chosen(*given, token=lambda tokens, new: [*tokens[:-1], new]), "replaces the beam's last one"),
+        (flat_tokens, "an index into the flattened table"),
+        (lambda beams, *given: [(beams[0][0] + t[-1:], s) for t, s in by_heap(beams, *given)], "those of the first"),
+        (lambda *given: [(t, score / len(t)) for t, score in by_heap(*given)], "do not divide ln p"),
         (lambda *given: [(tokens[-1], score) for tokens, score in by_heap(*given)], "expected"),
     ],
 }

@@ -20,6 +20,24 @@ def norm_by_library(x, gain, bias):
     return F.layer_norm(x, (x.shape[-1],), gain, bias)
 
 
+def norm_by_numpy(x, gain, bias):
+    x, gain, bias = (tensor.double().numpy() for tensor in (x, gain, bias))
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * gain + bias
+
+
+def norm_of(top=None, spread=None, end=None):
+    """A norm whose numerator, denominator or last line is other."""
+
+    def norm(x, gain, bias):
+        mean = x.sum(-1, keepdim=True) / x.shape[-1]
+        variance = torch.einsum("btc,btc->bt", x - mean, x - mean)[..., None] / x.shape[-1]
+        above = (x - mean) if top is None else top(x, mean)
+        below = torch.sqrt(variance + 1e-5) if spread is None else spread(x, variance)
+        return gain * above / below + bias if end is None else end(above / below, gain, bias)
+
+    return norm
+
+
 def norm_row_by_row(x, gain, bias):
     rows = [norm_by_hand(row, gain, bias) for row in x.flatten(0, 1)]
     return torch.stack(rows).view_as(x)
@@ -62,6 +80,50 @@ def cross(look_at):
     return block
 
 
+def looking_of(numbers=(0, 1, 2), last=lambda x, norms: x):
+    """A block whose norms are chosen by number, and which does something at the end."""
+
+    def block(x, memory, attend, look, feed_forward, norms):
+        i, j, k = numbers
+        a = attend(norms[i](x)) + x
+        b = look(norms[j](a), memory) + a
+        return last(feed_forward(norms[k](b)) + b, norms)
+
+    return block
+
+
+def without_feed_forward(x, memory, attend, look, feed_forward, norms):
+    x = x + attend(norms[0](x))
+    return x + look(norms[1](x), memory)
+
+
+def attention_lost(x, memory, attend, look, feed_forward, norms):
+    attend(norms[0](x)) + x
+    x = x + look(norms[1](x), memory)
+    return x + feed_forward(norms[2](x))
+
+
+def cross_last(x, memory, attend, look, feed_forward, norms):
+    x = x + attend(norms[0](x))
+    x = x + feed_forward(norms[1](x))
+    return x + look(norms[2](x), memory)
+
+
+def onto_the_input(x, memory, attend, look, feed_forward, norms):
+    y = x + attend(norms[0](x))
+    y = x + look(norms[1](y), memory)
+    return x + feed_forward(norms[2](y))
+
+
+def normed_stream(x, memory, attend, look, feed_forward, norms):
+    x = norms[0](x)
+    x = x + attend(x)
+    x = norms[1](x)
+    x = x + look(x, memory)
+    x = norms[2](x)
+    return x + feed_forward(x)
+
+
 def no_cross(x, memory, attend, look, feed_forward, norms):
     x = x + attend(norms[0](x))
     return x + feed_forward(norms[2](x))
@@ -91,13 +153,19 @@ def counted_on_a_model(V, C, F, encoders, decoders):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def count(V, C, F, encoders, decoders, attention=None, tables=1, last=2, norm=None, cross=2, bias=1):
-    attention = 4 * C * C + 4 * C * bias if attention is None else attention(C)
-    norm = 2 * C if norm is None else norm
-    feed_forward = 2 * C * F + bias * (F + C)
-    blocks = encoders * (attention + feed_forward + 2 * norm)
-    blocks += decoders * (cross * attention + feed_forward + (cross + 1) * norm)
-    return tables * V * C + blocks + last * norm
+def linear(inputs, outputs, bias=True):
+    return inputs * outputs + outputs * bias
+
+
+def count(V, C, F, encoders, decoders, tables=1, last=2, norm=None, bias=1, encoder=(1, 2), decoder=(2, 3), **other):
+    """Counted by parts: `encoder` and `decoder` have so many attentions and norms."""
+    attention = other["attention"](C) if "attention" in other else 4 * linear(C, C, bias)
+    feed_forward = other["feed_forward"](C, F) if "feed_forward" in other else linear(C, F, bias) + linear(F, C, bias)
+    norm = 2 * C if norm is None else norm(C)
+    total = tables * V * C + last * norm
+    for blocks, (attentions, norms) in ((encoders, encoder), (decoders, decoder)):
+        total += blocks * (attentions * attention + feed_forward + norms * norm)
+    return total
 
 
 def smoothed_by_library(logits, targets, epsilon):
@@ -124,6 +192,27 @@ def smoothed_by_loop(logits, targets, epsilon, keep=None, share=None, log=True):
     return sum(losses).item() / len(losses)
 
 
+def smoothed_of(log_p=None, mix=None, real=None, end=None):
+    """A smoothed loss one part of which is other: mix(loss of the right token, mean loss, epsilon, V)."""
+
+    def loss(logits, targets, epsilon):
+        logs = torch.log(logits.softmax(-1)) if log_p is None else log_p(logits)
+        right = -logs[torch.arange(len(targets)), targets]
+        mean, V = -logs.mean(-1), logits.shape[-1]
+        each = (1 - epsilon) * right + epsilon * mean if mix is None else mix(right, mean, epsilon, V)
+        mask = (targets > 0) if real is None else real(targets)
+        return (each * mask).sum() / mask.sum() if end is None else end(each, mask)
+
+    return loss
+
+
+def as_in_the_annotated_transformer(logits, targets, epsilon):
+    wanted = torch.full_like(logits, epsilon / logits.shape[1])
+    wanted.scatter_add_(1, targets[:, None], torch.full((len(targets), 1), 1 - epsilon))
+    wanted[:, 0] = 0
+    return -(wanted * logits.log_softmax(-1)).sum(1)[targets != 0].mean()
+
+
 def smooth_probabilities(logits, targets, epsilon):
     p = logits.softmax(-1).gather(1, targets[:, None])[:, 0]
     return -((1 - epsilon) * p + epsilon / logits.shape[1]).log()[targets != 0].mean()
@@ -131,6 +220,10 @@ def smooth_probabilities(logits, targets, epsilon):
 
 def rate(step, d_model, warmup):
     return (step * warmup**-1.5 if step < warmup else step**-0.5) / math.sqrt(d_model)
+
+
+def rate_by_numpy(step, d_model, warmup):
+    return np.minimum(1 / np.sqrt(step), step / np.sqrt(warmup) ** 3) / np.sqrt(d_model)
 
 
 def step_by_library(x, keys, values, W_q, W_k, W_v):
@@ -147,115 +240,274 @@ def step_by_rows(x, keys, values, W_q, W_k, W_v, scale=None, own=True, weigh=Non
     return [(weights[:, None] * new_values[seen]).sum(0, keepdim=True), new_keys, new_values]
 
 
+def step_of(attend=None, query=None, key=None, value=None, grow=None):
+    """A step one part of which is other: attend(q, keys, values, x)."""
+
+    def step(x, keys, values, W_q, W_k, W_v):
+        q = x @ W_q if query is None else query(x, W_q, W_k, W_v)
+        k = x @ W_k if key is None else key(x, W_q, W_k, W_v)
+        v = x @ W_v if value is None else value(x, W_q, W_k, W_v)
+        keys, values = (torch.cat([keys, k]), torch.cat([values, v])) if grow is None else grow(keys, values, k, v)
+        if attend is not None:
+            return attend(q, keys, values, x), keys, values
+        return F.scaled_dot_product_attention(q[None], keys[None], values[None])[0], keys, values
+
+    return step
+
+
 def other_results(choose):
     return lambda *inputs: choose(*step_by_library(*inputs))
 
 
 RIGHT = {
-    "layer_norm": [norm_by_hand, norm_by_library, norm_row_by_row],
-    "decoder_block": [block_in_place, block_by_names, block_of(lambda x, norm, sublayer, place: sublayer(norm(x)) + x)],
+    "layer_norm": [norm_by_hand, norm_by_library, norm_row_by_row, norm_by_numpy, norm_of()],
+    "decoder_block": [
+        block_in_place,
+        block_by_names,
+        block_of(lambda x, norm, sublayer, place: sublayer(norm(x)) + x),
+        looking_of(),
+    ],
     "parameter_count": [
         counted_on_a_model,
         count,
+        lambda *sizes: float(count(*sizes)),
         lambda *sizes: np.int64(count(*sizes)),
         lambda *sizes: torch.tensor(count(*sizes)),
     ],
-    "smoothed_loss": [smoothed_by_library, smoothed_by_targets, smoothed_by_loop],
+    "smoothed_loss": [smoothed_by_library, smoothed_by_targets, smoothed_by_loop, smoothed_of()],
     "paper_rate": [
         rate,
+        rate_by_numpy,
         lambda step, d_model, warmup: np.float64(rate(step, d_model, warmup)),
         lambda step, d_model, warmup: torch.tensor(rate(step, d_model, warmup)),
     ],
-    "cached_step": [step_by_library, step_by_rows],
+    "cached_step": [step_by_library, step_by_rows, step_of()],
 }
 WRONG = {
     "layer_norm": [
-        (lambda *inputs: norm_by_hand(*inputs, axis=1), "over positions (dim 1)"),
-        (lambda *inputs: norm_by_hand(*inputs, axis=0), "as BatchNorm does"),
+        (lambda *inputs: norm_by_hand(*inputs, axis=1), "over the positions (dim 1)"),
+        (lambda *inputs: norm_by_hand(*inputs, axis=0), "over the batch (dim 0)"),
+        (lambda x, gain, bias: F.batch_norm(x.mT, None, None, training=True).mT * gain + bias, "as BatchNorm does"),
         (lambda x, gain, bias: F.layer_norm(x, x.shape[1:]) * gain + bias, "over positions and components together"),
-        (lambda x, gain, bias: (x - x.mean()) / (x.var(unbiased=False) + 1e-5).sqrt() * gain + bias, "everything"),
+        (lambda x, gain, bias: (x - x.mean()) / (x.var(unbiased=False) + 1e-5).sqrt() * gain + bias, "whole tensor"),
+        (norm_of(top=lambda x, mean: x - x.mean()), "but the mean is taken over another axis"),
+        (norm_of(spread=lambda x, v: (x.var(unbiased=False) + 1e-5).sqrt()), "but the variance is taken over another"),
         (lambda *inputs: norm_by_hand(*inputs, correction=1), "unbiased=False"),
-        (lambda x, gain, bias: (x - x.mean(-1, True)) / x.std(-1, keepdim=True) * gain + bias, "1e-5 is missing"),
+        (lambda x, gain, bias: (x - x.mean(-1, True)) / x.std(-1, keepdim=True) * gain + bias, "two things"),
+        (lambda x, gain, bias: (x - x.mean(-1, True)) / (x.std(-1, keepdim=True) + 1e-5) * gain + bias, "two things"),
+        (norm_of(spread=lambda x, v: (x.shape[-1] * v + 1e-5).sqrt()), "is not divided by C"),
+        (norm_of(spread=lambda x, v: ((x - x.mean(-1, True)).abs().mean(-1, True) ** 2 + 1e-5).sqrt()), "absolute"),
         (lambda *inputs: norm_by_hand(*inputs, eps=0), "add 1e-5 under the root"),
-        (lambda *inputs: norm_by_hand(*inputs, eps=0, outside=1e-5), "not to its root"),
+        (lambda *inputs: norm_by_hand(*inputs, eps=0, outside=1e-5), "not to the root"),
+        (lambda *inputs: norm_by_hand(*inputs, eps=1e-6), "another small number"),
+        (lambda *inputs: norm_by_hand(*inputs, eps=-1e-5), "the small number is subtracted"),
+        (norm_of(spread=lambda x, v: (x**2).mean(-1, True).add(1e-5).sqrt()), "the mean of the squares of x"),
+        (lambda x, gain, bias: x / x.norm(dim=-1, keepdim=True) * gain + bias, "by the norm of the vector"),
+        (norm_of(spread=lambda x, v: v + 1e-5), "not by the variance"),
+        (
+            lambda x, gain, bias: (
+                (x - x.mean(-1, True) / x.var(-1, unbiased=False, keepdim=True).add(1e-5).sqrt()) * gain + bias
+            ),
+            "brackets",
+        ),
+        (norm_of(end=lambda y, gain, bias: y * (gain + bias)), "gain and bias are added to each other"),
+        (
+            norm_of(spread=lambda x, v: (x.std(-1, unbiased=False, keepdim=True) + 1e-5) ** 0.5),
+            "the root is taken twice",
+        ),
+        (norm_of(spread=lambda x, v: (v + 1e-5) ** -0.5), "you multiply by the root"),
+        (norm_of(top=lambda x, mean: x), "is not subtracted in the numerator"),
+        (norm_of(top=lambda x, mean: x + mean), "the mean is added"),
+        (norm_of(top=lambda x, mean: mean - x), "the sign is reversed"),
         (lambda x, gain, bias: F.rms_norm(x, x.shape[-1:], eps=1e-5) * gain + bias, "RMSNorm"),
         (lambda x, gain, bias: norm_by_hand(x, 1, bias), "the gain is missing"),
         (lambda x, gain, bias: norm_by_hand(x, gain, 0), "the bias is missing"),
+        (lambda x, gain, bias: norm_by_hand(x, 1, 0), "gain and bias are missing"),
         (lambda x, gain, bias: norm_by_hand(x, bias, gain), "swapped"),
-        (lambda x, gain, bias: norm_by_hand(x, gain, gain * bias), "first times the gain"),
-        (lambda x, gain, bias: (x - x.mean(-1, True)) * gain + bias, "division by the root"),
+        (lambda x, gain, bias: norm_by_hand(x, gain, gain * bias), "the bias is multiplied by the gain"),
+        (lambda x, gain, bias: norm_by_hand(x, gain, -bias), "the bias is subtracted"),
+        (lambda x, gain, bias: norm_by_hand(x, 1 / gain, bias), "you divide by the gain"),
+        (lambda x, gain, bias: norm_by_hand(x, 1 + gain, bias), "1 is added to the gain"),
+        (lambda x, gain, bias: (x - x.mean(-1, True)) * gain + bias, "the division by the root"),
+        (lambda x, gain, bias: torch.addcmul(bias, x, gain), "nothing is normalised"),
+        (lambda x, gain, bias: norm_by_hand(x * gain + bias, 1, 0), "gain and bias come after"),
+        (lambda x, gain, bias: (x - x.mean(-1)) / x.std(-1) * gain + bias, "your code raised"),
         (lambda x, gain, bias: x, "expected"),
     ],
     "decoder_block": [
-        (block_of(lambda x, norm, sublayer, place: sublayer(norm(x))), "no residual is there"),
+        (block_of(lambda x, norm, sublayer, place: sublayer(norm(x))), "the residuals are missing"),
         (block_of(lambda x, norm, sublayer, place: norm(x + sublayer(x))), "this is post-norm"),
-        (block_of(lambda x, norm, sublayer, place: x + norm(sublayer(x))), "the norm stands after"),
+        (block_of(lambda x, norm, sublayer, place: x + norm(sublayer(x))), "the norm comes after"),
         (block_of(lambda x, norm, sublayer, place: x + sublayer(x)), "the norms are missing"),
         (block_of(lambda x, norm, sublayer, place: norm(x) + sublayer(norm(x))), "x itself is normalised"),
-        (block_of(lambda x, norm, sublayer, place: x * (place != 1) + sublayer(norm(x))), "residual around look"),
-        (block_of(lambda x, norm, sublayer, place: x + sublayer(norm(x) if place else x)), "the norm before attend"),
+        (normed_stream, "x itself is normalised"),
+        *(
+            (block_of(lambda x, norm, sublayer, place, n=n: x * (place != n) + sublayer(norm(x))), f"around {name} is")
+            for n, name in enumerate(("attend", "look", "feed_forward"))
+        ),
+        *(
+            (
+                block_of(lambda x, norm, sublayer, place, n=n: x + sublayer(x if place == n else norm(x))),
+                f"before {name}",
+            )
+            for n, name in enumerate(("attend", "look", "feed_forward"))
+        ),
+        (block_of(lambda x, norm, sublayer, place: sublayer(norm(x)) + (x if place == 1 else 0)), "two things"),
+        (block_of(lambda x, norm, sublayer, place: x + x + sublayer(norm(x))), "x is added twice"),
+        (block_of(lambda x, norm, sublayer, place: sublayer(norm(x)).mul(x)), "a residual is a sum"),
         (cross(lambda look, x, memory, norm: look(memory, x)), "the two inputs of look are swapped"),
-        (cross(lambda look, x, memory, norm: look(x, x)), "must see the memory"),
-        (cross(lambda look, x, memory, norm: look(x, norm(memory))), "memory comes normalised"),
+        (cross(lambda look, x, memory, norm: look(x, x)), "sees x again"),
+        (cross(lambda look, x, memory, norm: look(memory, memory)), "the memory twice"),
+        (cross(lambda look, x, memory, norm: look(x, norm(memory))), "the memory comes normalised"),
+        (
+            lambda x, memory, attend, look, feed, norms: looking_of()(
+                x, memory, lambda y: attend(norms[0](memory)), look, feed, norms
+            ),
+            "only look sees the memory",
+        ),
+        (
+            lambda x, memory, *parts: (
+                x + block_of(lambda x, norm, sublayer, place: sublayer(norm(x)))(x, memory, *parts)
+            ),
+            "one residual around all three",
+        ),
+        (attention_lost, "attend is missing"),
         (no_cross, "look is missing"),
+        (without_feed_forward, "feed_forward is missing"),
         (cross_first, "look comes second"),
-        (in_parallel, "overwrite x after each"),
-        (first_norm, "a norm of its own"),
+        (cross_last, "feed_forward comes last"),
+        (in_parallel, "each sublayer works on"),
+        (onto_the_input, "adds the newest x"),
+        (first_norm, "its own norm"),
+        (looking_of((0, 2, 1)), "the norms are mixed up"),
+        (looking_of(last=lambda x, norms: norms[-1](x)), "a norm follows the last sublayer"),
+        (lambda x, memory, attend, look, feed_forward, norms: feed_forward(norms[2](x), memory), "your code raised"),
     ],
     "parameter_count": [
         (lambda *sizes: count(*sizes, tables=3), "share one matrix"),
-        (lambda *sizes: count(*sizes, tables=2), "the output matrix too"),
+        (lambda *sizes: count(*sizes, tables=2), "the output matrix, too"),
         (lambda *sizes: count(*sizes, tables=0), "the embedding is missing"),
+        (lambda V, *sizes: count(V, *sizes) + V, "the tied output matrix has no bias"),
         (lambda *sizes: count(*sizes, bias=0), "the biases are missing"),
-        (lambda *sizes: count(*sizes, last=0), "the last two LayerNorms"),
-        (lambda *sizes: count(*sizes, norm=0), "the LayerNorms are missing"),
-        (lambda *sizes: count(*sizes, bias=0, norm=0), "biases and LayerNorms"),
-        (lambda *sizes: count(*sizes, cross=1), "two attentions and three norms"),
+        (lambda *sizes: count(*sizes, attention=lambda C: 4 * C**2), "the biases of attention are missing"),
+        (lambda *sizes: count(*sizes, attention=lambda C: 4 * C**2 + C), "W_O has one, too"),
+        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 2 * C * F), "biases of the feed-forward network are"),
+        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: C * F + F + C * F), "a bias of the feed-forward"),
+        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 2 * (C * F + F)), "as long as its matrix's output"),
+        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: linear(C, F)), "two matrices: one up"),
+        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 2 * C * C + F + C), "yours is a square"),
+        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 0), "the feed-forward networks are missing"),
+        (lambda *sizes: count(*sizes, last=0), "the two last norms"),
+        (lambda *sizes: count(*sizes, last=1), "there are two last norms"),
+        (lambda *sizes: count(*sizes, norm=lambda C: 0), "the norms are missing"),
+        (lambda *sizes: count(*sizes, norm=lambda C: C), "a norm has a gain and a bias"),
+        (lambda *sizes: count(*sizes, norm=lambda C: 2), "d_model numbers each for gain and bias"),
+        (lambda *sizes: count(*sizes, bias=0, norm=lambda C: 0), "two things"),
+        (lambda *sizes: count(*sizes, decoder=(1, 2)), "like an encoder block"),
+        (lambda *sizes: count(*sizes, decoder=(1, 3)), "two attentions: one to the target"),
+        (lambda *sizes: count(*sizes, decoder=(2, 2)), "three norms, one for each"),
+        (lambda *sizes: count(*sizes, encoder=(2, 3)), "like a decoder block"),
+        (lambda *sizes: count(*sizes, encoder=(2, 2)), "an encoder block has one attention"),
+        (lambda *sizes: count(*sizes, encoder=(1, 1)), "an encoder block has two norms"),
         (lambda *sizes: count(*sizes, attention=lambda C: 3 * C * C + 3 * C), "W_O after the heads"),
-        (lambda *sizes: count(*sizes) + 1, "expected"),
-        (lambda *sizes: f"{count(*sizes)}", "expected"),
+        (lambda V, C, F, encoders, decoders: count(V, C, F, decoders, encoders), "are swapped"),
+        (lambda V, C, F, encoders, decoders: count(V, C, F, 1, 1), "count every block"),
+        (lambda V, C, F, encoders, decoders: count(V, C, F, 0, decoders), "the encoder's blocks are missing"),
+        (lambda V, C, F, encoders, decoders: count(V, C, F, encoders, 0), "the decoder's blocks are missing"),
+        (lambda V, C, F, encoders, decoders: count(V, F, C, encoders, decoders), "d_model and d_ff are swapped"),
+        (lambda *sizes: count(*sizes) + 1, "too large everywhere"),
+        (lambda *sizes: f"{count(*sizes)}", "whole number is expected"),
     ],
     "smoothed_loss": [
         (lambda *inputs: smoothed_by_targets(*inputs, end=lambda each, real: each.mean()), "padding counts"),
+        (smoothed_of(real=lambda targets: ~targets.bool()), "over the padding"),
+        (lambda *inputs: smoothed_by_targets(*inputs, end=lambda e, real: (e * real).mean()), "divide it by all N"),
         (lambda *inputs: smoothed_by_targets(*inputs, end=lambda each, real: each[real].sum()), "this is the sum"),
-        (lambda *inputs: smoothed_by_targets(*inputs, end=lambda e, real: (e * real).mean()), "of *real* tokens"),
-        (lambda *inputs: smoothed_by_targets(*inputs, others_only=True), "the right one too"),
-        (lambda *inputs: -smoothed_by_library(*inputs), "the minus is missing"),
-        (lambda logits, targets, epsilon: smoothed_by_library(logits, targets, 0.0), "nothing is smoothed"),
-        (lambda *inputs: smoothed_by_loop(*inputs, share=lambda e, V: e), "divide the sum over all tokens by V"),
-        (lambda *inputs: smoothed_by_loop(*inputs, keep=lambda e: 1), "so that the weights sum to 1"),
-        (lambda *inputs: smoothed_by_loop(*inputs, share=lambda e, V: 0), "share of all tokens is missing"),
+        (smoothed_of(end=lambda each, mask: each), "these are the losses of the tokens"),
+        (lambda *inputs: smoothed_by_library(*inputs).exp(), "perplexity"),
+        (lambda *inputs: -smoothed_by_library(*inputs), "the minus sign is missing"),
+        (smoothed_of(mix=lambda right, mean, e, V: e * mean - (1 - e) * right), "the right token's term has the wrong"),
+        (smoothed_of(mix=lambda right, mean, e, V: (1 - e) * right - e * mean), "the term of all tokens has the wrong"),
+        (lambda *inputs: smoothed_by_loop(*inputs, log=False), "apply log_softmax first"),
+        (lambda logits, targets, e: smoothed_by_library(logits.softmax(1), targets, e), "the softmax is taken twice"),
         (
-            lambda *inputs: smoothed_by_loop(*inputs, keep=lambda e: e, share=lambda e, V: (1 - e) / V),
-            "are swapped",
+            lambda z, t, e: (1 - e) * smoothed_by_library(z, t, 0.0) - e * F.log_softmax(z, 1).mean(),
+            "out of both terms",
         ),
-        (lambda *inputs: smoothed_by_loop(*inputs, log=False), "take log_softmax first"),
+        (lambda z, t, e: smoothed_by_loop(z, t, e, share=lambda e, V: e / len(z)), "the size of the vocabulary"),
+        (smoothed_of(log_p=lambda z: torch.softmax(z, 1)), "the logarithm of the softmax"),
+        (smoothed_of(log_p=lambda z: z.softmax(0).log()), "over the tokens of the batch"),
+        (smoothed_of(log_p=lambda z: z.log_softmax(1) / math.log(2)), "in bits"),
+        (lambda *inputs: smoothed_by_targets(*inputs, others_only=True), "the right one included"),
+        (as_in_the_annotated_transformer, "padding is a token of the vocabulary"),
+        (lambda *inputs: smoothed_by_loop(*inputs, share=lambda e, V: e), "is not divided by V"),
+        (lambda *inputs: smoothed_by_loop(*inputs, keep=lambda e: e, share=lambda e, V: (1 - e) / V), "are swapped"),
+        (lambda logits, targets, epsilon: smoothed_by_library(logits, targets, 0.0), "nothing is smoothed"),
+        (lambda *inputs: smoothed_by_loop(*inputs, keep=lambda e: 1), "keeps its full weight"),
+        (lambda *inputs: smoothed_by_loop(*inputs, share=lambda e, V: 0), "the term of all tokens is missing"),
+        (smoothed_of(mix=lambda right, mean, e, V: e * mean), "the term of the right token is missing"),
+        (smoothed_of(mix=lambda right, mean, e, V: e * right + e * mean), "the right token counts epsilon"),
+        (smoothed_of(mix=lambda right, mean, e, V: (1 - e) * right + mean), "is not multiplied by epsilon"),
+        (smoothed_of(mix=lambda right, mean, e, V: (1 - e) * (right + mean)), "is multiplied by 1 - epsilon"),
+        (smoothed_of(mix=lambda right, mean, e, V: (1 - e) * right + e / V), "epsilon / V is added to the loss"),
         (smooth_probabilities, "not the probabilities"),
     ],
     "paper_rate": [
         (lambda step, C, warmup: C**-0.5 * max(step**-0.5, step * warmup**-1.5), "min, not max"),
+        (lambda step, C, warmup: C**-0.5 * (step**-0.5 + step * warmup**-1.5), "are added"),
+        (lambda step, C, warmup: step**0.5 / C**0.5 / warmup**1.5, "are multiplied"),
         (lambda step, C, warmup: min(step**-0.5, step * warmup**-1.5), "the factor d_model"),
-        (lambda step, C, warmup: C * rate(step, C, warmup), "the width stands below"),
-        (lambda step, C, warmup: C**-0.5 * min(step**0.5, step * warmup**-1.5), "it only rises"),
-        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step / warmup), "meet at step = warmup"),
-        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step * warmup**-0.5), "meet at step = warmup"),
-        (lambda step, C, warmup: C**-0.5 * step * warmup**-1.5, "it only rises"),
+        (lambda step, C, warmup: C * rate(step, C, warmup), "belongs in the denominator"),
+        (lambda step, C, warmup: C**-0.5 * rate(step, C, warmup), "not by d_model itself"),
+        (lambda step, C, warmup: min((C * step) ** -0.5, step * warmup**-1.5), "to one alone"),
+        (lambda step, C, warmup: C**-0.5 * min(1 / step, step * warmup**-1.5), "falls with the root of the step"),
+        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step / warmup), "the exponent of warmup is -1.5"),
+        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step * warmup**-0.5), "the exponent of warmup is -1.5"),
+        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step**0.5 * warmup**-1), "in a straight line"),
+        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, (step * warmup) ** -1.5), "only warmup has the exponent"),
+        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, warmup**-1.5), "the step is missing"),
+        (lambda step, C, warmup: C**-0.5 * min(step**0.5, step * warmup**-1.5), "the rate only rises"),
+        (lambda step, C, warmup: C**-0.5 * step * warmup**-1.5, "the rate only rises"),
         (lambda step, C, warmup: (C * step) ** -0.5, "nothing is warmed up"),
-        (lambda step, C, warmup: rate(min(step, warmup), C, warmup), "after the warm-up it must fall"),
+        (lambda step, C, warmup: rate(min(step, warmup), C, warmup), "stays at its peak"),
+        (lambda step, C, warmup: rate(warmup, C, step), "step and warmup are swapped"),
         (lambda step, C, warmup: rate(step + 1, C, warmup), "do not add 1"),
+        (lambda step, C, warmup: rate(step - 1, C, warmup), "do not subtract 1"),
+        (lambda step, C, warmup: C**-0.5 * min((step - 1) ** -0.5, (step - 1) * warmup**-1.5), "do not subtract 1"),
     ],
     "cached_step": [
-        (lambda *inputs: step_by_rows(*inputs, scale=lambda x, W: 1), "divided by the root of D"),
+        (lambda *inputs: step_by_rows(*inputs, scale=lambda x, W: 1), "are not divided by the root of D"),
         (lambda *inputs: step_by_rows(*inputs, scale=lambda x, W: x.shape[1] ** 0.5), "not of C"),
         (lambda *inputs: step_by_rows(*inputs, scale=lambda x, W: W.shape[1]), "the *root* of D"),
-        (lambda *inputs: step_by_rows(*inputs, own=False), "look at itself"),
+        (lambda *inputs: step_by_rows(*inputs, scale=lambda x, W: W.shape[1] ** -0.5), "you multiply by the root"),
+        (step_of(lambda q, k, v, x: (q @ k.T / math.sqrt(len(k))).softmax(1) @ v), "not of the number of keys"),
+        (step_of(lambda q, k, v, x: (q @ k.T).softmax(1) / math.sqrt(k.shape[1]) @ v), "you divide the weights"),
+        (step_of(lambda q, k, v, x: torch.exp(q @ k.T / math.sqrt(k.shape[1])) @ v), "do not sum to 1"),
+        (step_of(lambda q, k, v, x: (q @ k.T / math.sqrt(k.shape[1])).softmax(1)), "these are the weights"),
+        (step_of(lambda q, k, v, x: v.mean(0, keepdim=True)), "every value counts alike"),
+        (step_of(lambda q, k, v, x: v[:1]), "no mask is needed"),
+        (step_of(lambda q, k, v, x: v[-1:]), "attends to itself alone"),
+        (lambda *inputs: step_by_rows(*inputs, own=False), "a token attends to itself, too"),
         (lambda *inputs: step_by_rows(*inputs, weigh=lambda scores: scores), "the softmax is missing"),
         (lambda *inputs: step_by_rows(*inputs, weigh=torch.ones_like), "over the queries"),
+        (step_of(lambda q, k, v, x: scaled_dot_product_attention(q, k, k)[0]), "yours is over the keys"),
+        (step_of(lambda q, k, v, x: scaled_dot_product_attention(q, v, v)[0]), "yours are with the values"),
+        (step_of(lambda q, k, v, x: scaled_dot_product_attention(q, v, k)[0]), "are swapped in the attention"),
+        (step_of(key=lambda x, W_q, W_k, W_v: x @ W_q), "the new key is not made with W_k"),
+        (step_of(value=lambda x, W_q, W_k, W_v: x @ W_k), "the new value is not made with W_v"),
+        (
+            step_of(key=lambda x, W_q, W_k, W_v: x @ W_v, value=lambda x, W_q, W_k, W_v: x @ W_k),
+            "the key and the value of the new token are swapped",
+        ),
+        (step_of(grow=lambda K, V, k, v: (torch.cat([K[:-1], k]), torch.cat([V[:-1], v]))), "the new row replaces"),
+        (step_of(grow=lambda K, V, k, v: (torch.cat([k, K]), torch.cat([v, V]))), "belongs at the end"),
         (other_results(lambda output, keys, values: output), "return three things"),
         (other_results(lambda output, keys, values: (output, values, keys)), "swapped in what you return"),
+        (other_results(lambda output, keys, values: (keys, values, output)), "the output comes first"),
         (other_results(lambda output, keys, values: (output, keys[:-1], values[:-1])), "nothing is kept"),
         (other_results(lambda output, keys, values: (output, keys[-1:], values[-1:])), "not the new rows alone"),
         (other_results(lambda output, keys, values: (output, keys.roll(1, 0), values.roll(1, 0))), "at the end"),
+        (other_results(lambda output, keys, values: (output[0], keys, values)), "an axis of length 1 is missing"),
         (lambda x, keys, values, W_q, W_k, W_v: step_by_library(x, keys, values, W_k, W_k, W_v), "ask with the key"),
     ],
 }
