@@ -1,5 +1,6 @@
 """What a notebook of the course must be like; `problems` names what is missing."""
 
+import ast
 import re
 import statistics
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from nbformat import NotebookNode
 from classroom.notebooks import normalise
 
 LARGEST_BYTES = 1_000_000
+KINDS = ("build", "debug", "design", "experiment")
 LONGEST_CELL = 30  # lines; one whole class may take 60
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",
@@ -84,28 +86,57 @@ def _of_exercises(notebook: NotebookNode, slug: str) -> Iterator[str]:
         yield "exercises out of form: each is a statement, a stub, a check and a solution"
     if len(stubs) < (1 if slug == "start_here" else 4):
         yield "too few exercises"
+    yield from _of_solutions(notebook)
     for place in stubs:
         four = notebook.cells[max(place - 1, 0) : place + 3]
         about = notebook.cells[place].metadata.get("course", {})
         identity = str(about.get("id"))
-        if set(about) != {"id", "stars", "minutes"} or identity.partition(".")[0] != slug:
-            yield f"exercise {identity}: the stub's metadata must give course: id ({slug}.NAME), stars, minutes"
+        if set(about) != {"id", "kind", "stars", "minutes"} or identity.partition(".")[0] != slug:
+            yield f"exercise {identity}: the stub's metadata must give course: id ({slug}.NAME), kind, stars, minutes"
+        if about.get("kind") not in KINDS:
+            yield f"exercise {identity}: the kind must be one of {', '.join(KINDS)}"
         if [kind for cell, kind in zip(four, kinds, strict=False) if kind in _tags(cell)] != list(kinds):
             yield f"exercise {identity}: statement, exercise, check, solution must follow each other"
             continue
         yield from _of_one_exercise(identity, *four, rest=notebook.cells[place + 3 :])
 
 
+def _of_solutions(notebook: NotebookNode) -> Iterator[str]:
+    """A hand-out has no solutions: no other cell may use a name that only a solution defines."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    solutions, others = ([cell for cell in code if ("solution" in _tags(cell)) == of] for of in (True, False))
+    defined = {name for cell in others for name in _names(cell, ast.Store)}
+    lost = {name for cell in solutions for name in _names(cell, ast.Store)} - defined
+    for cell in others:
+        if used := lost & _names(cell, ast.Load):
+            first = cell.source.partition("\n")[0]
+            yield f"only a solution defines {', '.join(sorted(used))}, which the cell `{first}` uses"
+
+
+def _names(cell: NotebookNode, context: type) -> set[str]:
+    """The names that a cell defines at its top level (ast.Store), or that it uses anywhere (ast.Load)."""
+    tree = ast.parse(re.sub(r"(?m)^[%!].*$", "", cell.source))
+    if context is ast.Load:
+        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    found = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    imports = [alias for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    found |= {(alias.asname or alias.name).partition(".")[0] for alias in imports}
+    statements = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    targets = [node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return found | {node.id for node in targets if isinstance(node.ctx, ast.Store)}
+
+
 def _of_one_exercise(identity, statement, stub, check, solution, rest) -> Iterator[str]:
     slug, _, function = identity.partition(".")
     if statement.source.count("<details>") < 2:
         yield f"exercise {identity}: fewer than two hints"
-    if not re.fullmatch(rf'def {function}\(.*\):\n    """.+"""\n    \.\.\.', stub.source, re.DOTALL):
-        yield f"exercise {identity}: the stub must be a signature, a docstring and `...`"
+    body = ".+" if stub.metadata.get("course", {}).get("kind") == "debug" else re.escape("...")
+    if not re.fullmatch(rf'def {function}\(.*\):\n    """.+"""\n    {body}', stub.source, re.DOTALL):
+        yield f"exercise {identity}: the stub must be a signature, a docstring and `...` (or code to debug)"
     if check.source != f"{slug}.{function}({function})" or "not attempted" not in _shown(check):
         yield f"exercise {identity}: the check must be `{slug}.{function}({function})`, not attempted"
     called = f"{slug}.{function}({function}_solution, record=False)"
-    if not solution.source.endswith(called) or "passed" not in _shown(solution):
+    if not solution.source.endswith(called) or "passed by the solution" not in _shown(solution):
         yield f"exercise {identity}: the solution must end with `{called}` and pass"
     if not solution.metadata.get("jupyter", {}).get("source_hidden"):
         yield f"exercise {identity}: the solution must be collapsed"

@@ -62,7 +62,15 @@ SPOILT = {
     "no solution tag": (lambda nb: _cells(nb, "solution")[0].metadata.pop("tags"), "out of form"),
     "no exercise": (lambda nb: [cell.metadata.pop("tags", None) for cell in nb.cells], "too few exercises"),
     "order": (lambda nb: nb.cells.append(nb.cells.pop(nb.cells.index(_cells(nb, "check")[0]))), "follow each other"),
-    "no stars": (lambda nb: _cells(nb, "exercise")[0].metadata.course.pop("stars"), "id (word_vectors.NAME), stars"),
+    "no stars": (
+        lambda nb: _cells(nb, "exercise")[0].metadata.course.pop("stars"),
+        "NAME), kind, stars, minutes",
+    ),
+    "no kind": (lambda nb: _cells(nb, "exercise")[0].metadata.course.update(kind="riddle"), "the kind must be one of"),
+    "solution's name": (
+        lambda nb: _set(_code(nb)[-1], source="print(ppmi_solution)"),
+        "only a solution defines",
+    ),
     "one hint": (lambda nb: _set(_cells(nb, "statement")[0], source="Do it."), "fewer than two hints"),
     "filled stub": (lambda nb: _set(_cells(nb, "exercise")[0], source="def f(): return 1"), "signature, a docstring"),
     "solved check": (lambda nb: _set(_cells(nb, "check")[0], outputs=[]), "not attempted"),
