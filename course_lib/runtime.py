@@ -3,11 +3,16 @@
 import math
 import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import nn
 
-__all__ = ["device", "expect", "scale", "seed_everything"]
+from course_lib.validation import require
+
+__all__ = ["device", "evaluating", "expect", "scale", "seed_everything"]
 
 
 def scale() -> str:
@@ -16,8 +21,7 @@ def scale() -> str:
     Raises ValueError where COURSE_SCALE is neither of the two.
     """
     chosen = os.environ.get("COURSE_SCALE", "").strip().lower()
-    if chosen not in ("", "laptop", "gpu"):
-        raise ValueError(f"COURSE_SCALE must be 'laptop' or 'gpu', but it is {chosen!r}")
+    require(chosen in ("", "laptop", "gpu"), "COURSE_SCALE must be 'laptop' or 'gpu'", chosen)
     found = torch.cuda.is_available() or torch.backends.mps.is_available()
     return chosen or ("gpu" if found else "laptop")
 
@@ -37,6 +41,29 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+@contextmanager
+def evaluating(model: object) -> Iterator[torch.device]:
+    """The model in evaluation mode, where it has modes, and afterwards as it was; gives its device.
+
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5))
+    >>> with evaluating(model) as device:
+    ...     model[1].training, device
+    (False, device(type='cpu'))
+    >>> model[1].training
+    True
+    """
+    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    training = [module for module in modules if module.training]
+    weights = next(model.parameters(), None) if modules else None
+    try:
+        for module in training:
+            module.training = False
+        yield torch.device("cpu") if weights is None else weights.device
+    finally:
+        for module in training:
+            module.training = True
 
 
 def expect(
@@ -61,11 +88,15 @@ def expect(
     if equals is not None:
         wanted, holds = str(equals), value == equals
     elif at_least is not None or at_most is not None:
-        low, high = (-math.inf if at_least is None else at_least), (math.inf if at_most is None else at_most)
-        bounds = [f"at least {_show(low)}"] * (at_least is not None) + [f"at most {_show(high)}"] * (
-            at_most is not None
-        )
-        wanted, holds = " and ".join(bounds), low <= float(value) <= high  # type: ignore[arg-type]
+        number, bounds = float(value), []  # type: ignore[arg-type]
+        holds = not math.isnan(number)
+        if at_least is not None:
+            bounds.append(f"at least {_show(at_least)}")
+            holds = holds and number >= at_least
+        if at_most is not None:
+            bounds.append(f"at most {_show(at_most)}")
+            holds = holds and number <= at_most
+        wanted = " and ".join(bounds)
     else:
         raise ValueError(f"expect({name!r}, ...) needs equals=, at_least= or at_most=")
     if not holds:

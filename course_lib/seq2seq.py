@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import AdditiveAttention, MultiplicativeAttention, padding_mask
 from course_lib.recurrent import GRU
+from course_lib.validation import require, require_dropout, require_one_of, require_sizes
 
 __all__ = ["Encoder", "Seq2Seq", "Seq2SeqConfig"]
 
@@ -29,11 +30,10 @@ class Seq2SeqConfig:
     attention: str = "additive"  # "additive" (Bahdanau), "multiplicative" (Luong), or "none": the last state alone
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "d_embed", "d_hidden"):
-            _demand(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
-        _demand(self.d_hidden % 2 == 0, "d_hidden must be even: half of it for each direction", self.d_hidden)
-        _demand(0 <= self.dropout < 1, "dropout must be at least 0 and below 1", self.dropout)
-        _demand(self.attention in ATTENTION, f"attention must be one of {', '.join(ATTENTION)}", self.attention)
+        require_sizes(self, "vocab_size", "d_embed", "d_hidden")
+        require(self.d_hidden % 2 == 0, "d_hidden must be even: half of it for each direction", self.d_hidden)
+        require_dropout(self.dropout)
+        require_one_of("attention", ATTENTION, self.attention)
 
 
 class Encoder(nn.Module):
@@ -47,10 +47,10 @@ class Encoder(nn.Module):
         self, x: Float[Tensor, "B S I"], lengths: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B S C"], Float[Tensor, "B C"]]:
         """What stands at each token, and the two last states: one has read the last token last, the other the first."""
-        turned = _turned(lengths, x.shape[1])[..., None]
+        reversed_positions = _reversed_positions(lengths, x.shape[1])[..., None]
         there, last = self.forwards(x, lengths=lengths)
-        back, first = self.backwards(x.gather(1, turned.expand_as(x)), lengths=lengths)
-        back = back.gather(1, turned.expand_as(back))
+        back, first = self.backwards(x.gather(1, reversed_positions.expand_as(x)), lengths=lengths)
+        back = back.gather(1, reversed_positions.expand_as(back))
         return torch.cat([there, back], dim=-1), torch.cat([last[0], first[0]], dim=-1)
 
 
@@ -127,13 +127,8 @@ def _attention(config: Seq2SeqConfig) -> AdditiveAttention | MultiplicativeAtten
     return MultiplicativeAttention(width, width)
 
 
-def _turned(lengths: Tensor, longest: int) -> Tensor:
-    """For each row the places of its tokens from the last to the first, those of padding as they are: (B, S)."""
-    places = torch.arange(longest, device=lengths.device)
-    backwards = lengths[:, None] - 1 - places
-    return torch.where(backwards >= 0, backwards, places)
-
-
-def _demand(holds: bool, expected: str, came: object) -> None:
-    if not holds:
-        raise ValueError(f"{expected}, but it is {came!r}")
+def _reversed_positions(lengths: Tensor, longest: int) -> Tensor:
+    """For each row the positions of its tokens from the last to the first, those of padding as they are: (B, S)."""
+    positions = torch.arange(longest, device=lengths.device)
+    backwards = lengths[:, None] - 1 - positions
+    return torch.where(backwards >= 0, backwards, positions)

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_lib import files
-from course_lib.attention.grouped import GroupedQueryAttention
-from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
-from course_lib.gpt.models import SwiGLU
+from course_lib.attention import GroupedQueryAttention, recorded
+from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig, SwiGLU
+from course_lib.metrics import student_interval
 from course_lib.speed_run import (
     RECIPE,
     Entry,
@@ -25,7 +25,7 @@ from course_lib.speed_run import (
     TokenEmbedding,
     held_out_losses,
     race,
-    rotary_turns,
+    rotary,
     silent_outputs,
     steps_within,
 )
@@ -34,7 +34,7 @@ from experiments.tables import speed_run
 race_module = importlib.import_module("course_lib.speed_run.race")  # the name is the function's as well
 TINY = Entry(parts=Parts(n_layers=1, d_model=8, context_length=7), batch_size=3)
 TOKENS = torch.randint(11, (2, 7), generator=torch.Generator().manual_seed(0))
-NAMES = {"embedding.token.weight": "embedding.weight", "embedding.place.weight": "positions.weight"}
+NAMES = {"embedding.token.weight": "embedding.weight", "embedding.position.weight": "positions.weight"}
 
 
 def _small(parts):
@@ -57,7 +57,7 @@ def test_the_recipes_parts_are_gpt():
 def test_the_modern_parts_are_modern_gpt():
     parts = Parts(
         embedding=TokenEmbedding,
-        turns=rotary_turns,
+        rotation=rotary,
         norm=lambda d_model: nn.RMSNorm(d_model, 1e-5),
         attention=lambda d_model: GroupedQueryAttention(d_model, 4, 2),
         feed_forward=lambda d_model: SwiGLU(d_model, 5),
@@ -112,6 +112,19 @@ def test_lengths_of_queries_and_keys_do_not_matter_to_normed_attention():
     with torch.no_grad():
         attention.projection.weight[:24] *= 7
     torch.testing.assert_close(attention(x), before, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", speed_run.CHANGES)
+def test_looking_at_attention_changes_nothing(change):
+    entry = speed_run.standing([change])
+    torch.manual_seed(0)
+    model = GPTOfParts(replace(entry.parts, context_length=7), vocab_size=11)
+    for weight in model.parameters():
+        nn.init.normal_(weight, std=0.3)
+    expected = model(TOKENS)
+    with recorded(model) as maps:
+        torch.testing.assert_close(model(TOKENS), expected)
+    assert all(len(weights) == 1 for weights in maps.values())
 
 
 def test_squared_relu_by_hand():
@@ -173,11 +186,6 @@ def test_changes_come_one_after_the_other():
     assert entry == replace(RECIPE, learning_rate=0.004, parts=replace(RECIPE.parts, context_length=32))
 
 
-def test_intervals_by_hand():
-    mean, low, high = speed_run.interval([1.0, 2.0, 3.0])
-    assert mean == 2 and low == pytest.approx(2 - 4.3027 / math.sqrt(3), abs=1e-3) and high == pytest.approx(4 - low)
-
-
 def test_the_stored_ladder_keeps_what_all_seeds_gain_by():
     rows = [row for row in files.load_results("speed_run")["rows"] if row["budget"] == speed_run.BUDGET]
     climbed = [row for row in rows if row["split"] == "validation"]
@@ -186,7 +194,7 @@ def test_the_stored_ladder_keeps_what_all_seeds_gain_by():
     for row in climbed[1:]:
         gains = [before - after for before, after in zip(best["losses"], row["losses"], strict=True)]
         assert row["before"] == kept and row["kept"] == (min(gains) > 0)
-        assert row["gain"] == pytest.approx(speed_run.interval(gains), abs=5e-4)
+        assert row["gain"] == pytest.approx(student_interval(gains), abs=5e-4)
         if row["kept"]:
             best, kept = row, [*kept, row["change"]]
     assert [row["before"] for row in rows if row["split"] == "test"] == [[], kept]

@@ -20,6 +20,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from course_lib.validation import require, require_sizes
+
 __all__ = ["SkipGramConfig", "SkipGramProgress", "keep_probability", "noise_distribution", "train_skipgram"]
 
 BLOCK, SHARED, BATCH = 32, 32, 64  # words of a block, negatives of a block, blocks at a time
@@ -40,14 +42,9 @@ class SkipGramConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("d_embed", "window", "negatives", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, but it is {getattr(self, name)}")
-        if self.subsample < 0 or self.learning_rate <= 0:
-            raise ValueError(
-                "subsample must not be negative and learning_rate must be above 0, but they are "
-                f"{self.subsample} and {self.learning_rate}"
-            )
+        require_sizes(self, "d_embed", "window", "negatives", "epochs")
+        require(self.subsample >= 0, "subsample must be at least 0", self.subsample)
+        require(self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
 
 
 @dataclass(frozen=True)
@@ -89,14 +86,15 @@ def train_skipgram(
     watch: Callable[[SkipGramProgress], None] | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[Float[Tensor, "V D"], Float[Tensor, "V D"]]:
-    """Train on documents of word numbers (unknown words left out): the words' vectors, and their vectors as contexts.
+    """Train on documents of word ids (unknown words left out): the words' vectors, and their vectors as contexts.
 
     No pair crosses from one document to the next. `watch` is called about a hundred times. The stop button (Ctrl-C)
     ends the training and keeps what was learned. The same seed gives the same vectors on the same kind of device.
-    Raises ValueError where there are not two words in a row or a number is outside 0 ... vocab_size - 1.
+    Raises ValueError where there are not two words in a row or an id is outside 0 ... vocab_size - 1.
     """
     config = config or SkipGramConfig()
-    words, document = (part.to(device) for part in _flatten(documents, vocab_size))
+    words, document = _flatten(documents, vocab_size)
+    words, document = words.to(device), document.to(device)
     counts = words.bincount(minlength=vocab_size)
     keep, noise = keep_probability(counts, config.subsample), noise_distribution(counts, config.noise_power)
     generator = Generator(device).manual_seed(config.seed)
@@ -128,7 +126,7 @@ def _flatten(documents: Iterable[Sequence[int]], vocab_size: int) -> tuple[Int[T
     words = torch.cat(parts)
     if not 0 <= int(words.min()) <= int(words.max()) < vocab_size:
         raise ValueError(
-            f"words must be numbers from 0 to {vocab_size - 1}, not from {int(words.min())} to {int(words.max())}"
+            f"words must be ids from 0 to {vocab_size - 1}, not from {int(words.min())} to {int(words.max())}"
         )
     return words, torch.repeat_interleave(torch.arange(len(parts)), lengths)
 
@@ -142,13 +140,13 @@ def _batches(
 ) -> Iterator[tuple[Int[Tensor, "N S"], Float[Tensor, "N B S"]]]:
     """Stretches of the thinned text, and for each word of a block which words of its stretch it is to predict."""
     window, device = config.window, words.device
-    place = torch.arange(BLOCK + 2 * window, device=device)
-    distance = (place - window - torch.arange(BLOCK, device=device)[:, None]).abs()  # (B, S)
+    positions = torch.arange(BLOCK + 2 * window, device=device)
+    distance = (positions - window - torch.arange(BLOCK, device=device)[:, None]).abs()  # (B, S)
     for _ in range(config.epochs):
         kept = torch.rand(len(words), generator=generator, device=device) < keep[words]
         ends = (window, window + -int(kept.sum()) % BLOCK)
-        text = F.pad(words[kept], ends).unfold(0, len(place), BLOCK)
-        owner = F.pad(document[kept], ends, value=-1).unfold(0, len(place), BLOCK)
+        text = F.pad(words[kept], ends).unfold(0, len(positions), BLOCK)
+        owner = F.pad(document[kept], ends, value=-1).unfold(0, len(positions), BLOCK)
         reach = torch.randint(1, window + 1, (len(text), BLOCK, 1), generator=generator, device=device)
         for start in range(0, len(text), BATCH):
             some = slice(start, start + BATCH)
@@ -181,7 +179,7 @@ def _step(
     """One step against the gradient, in place; returns the scores before it.
 
     A vector that takes part in many pairs of the batch would overshoot, as all its gradients are taken at the old
-    place: its rate is cut so that the weights of its pairs times the rate come to REACH at most.
+    point: its rate is cut so that the weights of its pairs times the rate come to REACH at most.
     """
     u, c = vectors[block], contexts[rows]  # (N, B, D), (N, S, D)
     scores = u @ c.mT

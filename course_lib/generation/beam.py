@@ -12,7 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.generation.decoding import Decoder, evaluating, padded
+from course_lib.generation.decoding import Decoder, padded
+from course_lib.runtime import evaluating
+from course_lib.validation import require, require_sizes
 
 __all__ = ["BeamConfig", "BeamDecoder", "Beams", "Hypothesis", "beam_search", "beam_steps"]
 
@@ -36,11 +38,11 @@ class BeamConfig:
     length_penalty: float | int = 1.0  # alpha: 0 compares plain log probabilities, which favours short answers
 
     def __post_init__(self) -> None:
-        for name, least in (("begin_token", 0), ("end_token", 0), ("n_beams", 1), ("max_new_tokens", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, but it is {getattr(self, name)}")
-        if not 0 <= self.length_penalty < math.inf:
-            raise ValueError(f"length_penalty must be at least 0 and finite, but it is {self.length_penalty}")
+        require_sizes(self, "n_beams", "max_new_tokens")
+        require(self.begin_token >= 0, "begin_token must be at least 0", self.begin_token)
+        require(self.end_token >= 0, "end_token must be at least 0", self.end_token)
+        penalty = self.length_penalty
+        require(0 <= penalty < math.inf, "length_penalty must be at least 0 and finite", penalty)
 
     def score(self, log_probability: float, length: int) -> float:
         """ln p / length^alpha, the end token counted in the length: per token where alpha is 1.
@@ -98,7 +100,7 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
     if not rows or not all(rows):
         raise ValueError(f"each source needs at least one token, but their lengths are {[len(row) for row in rows]}")
     beams, searched = [Beams([Hypothesis([], 0.0, 0.0)], []) for _ in rows], list(range(len(rows)))
-    parents = [place for place in searched for _ in range(config.n_beams)]
+    parents = [row for row in searched for _ in range(config.n_beams)]
     with evaluating(model) as device:
         with torch.no_grad():
             state = model.start(*padded(rows, device))
@@ -107,15 +109,15 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
             with torch.no_grad():  # not around the yield, which would take the caller's gradients
                 state = model.reorder(state, torch.tensor(parents, device=device))
                 logits, state = model.step(tokens.to(device), state)
-            values, places = _likeliest(logits, log_p.to(device), 2 * config.n_beams)
+            values, indices = _likeliest(logits, log_p.to(device), 2 * config.n_beams)
             parents, still = [], []
             for row, source in enumerate(searched):
-                chosen = [divmod(place, logits.shape[-1]) for place in places[row]]
+                chosen = [divmod(index, logits.shape[-1]) for index in indices[row]]
                 beams[source], origins = _advance(beams[source], values[row], chosen, length, config)
                 if origins:
                     still.append(source)
-                    origins += origins[:1] * (config.n_beams - len(origins))
-                    parents += [row * config.n_beams + origin for origin in origins]
+                    missing = config.n_beams - len(origins)  # rows without a beam, whose ln p is -inf
+                    parents += [row * config.n_beams + origin for origin in [*origins, *origins[:1] * missing]]
             yield list(beams)
             searched = still
             if not searched:
@@ -127,7 +129,7 @@ def _inputs(beams: list[Beams], config: BeamConfig) -> tuple[Int[Tensor, " N"], 
     tokens, log_p = [], []
     for live, _ in beams:
         missing = config.n_beams - len(live)
-        tokens += [*(beam.tokens[-1] if beam.tokens else config.begin_token for beam in live)]
+        tokens += [beam.tokens[-1] if beam.tokens else config.begin_token for beam in live]
         tokens += [config.begin_token] * missing
         log_p.append([beam.log_probability for beam in live] + [-math.inf] * missing)
     return torch.tensor(tokens), torch.tensor(log_p)
@@ -136,15 +138,15 @@ def _inputs(beams: list[Beams], config: BeamConfig) -> tuple[Int[Tensor, " N"], 
 def _likeliest(
     logits: Float[Tensor, "N V"], log_p: Float[Tensor, "B K"], n: int
 ) -> tuple[list[list[float]], list[list[int]]]:
-    """Each source's n likeliest continuations: ln p, and the place, beam * V + token; of equals, the first."""
+    """Each source's n likeliest continuations: ln p, and the index beam * V + token; of equals, the first."""
     each = logits.float().log_softmax(dim=-1)  # half precision sums too coarsely
     totals = (log_p[:, :, None] + each.view(*log_p.shape, -1)).flatten(1)  # (B, K V)
     if totals.isnan().any():
         raise ValueError("logits must make a distribution, but a row holds NaN, +inf, or nothing but -inf")
-    values, places = totals.topk(min(n + 1, totals.shape[-1]))
+    values, indices = totals.topk(min(n + 1, totals.shape[-1]))
     if (values[:, 1:] == values[:, :-1]).any():  # topk takes equals in any order
-        values, places = totals.sort(dim=-1, descending=True, stable=True)
-    return values[:, :n].tolist(), places[:, :n].tolist()
+        values, indices = totals.sort(dim=-1, descending=True, stable=True)
+    return values[:, :n].tolist(), indices[:, :n].tolist()
 
 
 def _advance(
@@ -161,7 +163,8 @@ def _advance(
             break
         tokens, score = beams.live[beam].tokens, config.score(total, length)
         if token == config.end_token:
-            finished += [Hypothesis(tokens, score, total)] if rank < config.n_beams else []
+            if rank < config.n_beams:
+                finished.append(Hypothesis(tokens, score, total))
         elif len(live) < config.n_beams:
             live.append(Hypothesis([*tokens, token], score, total))
             origins.append(beam)

@@ -4,14 +4,14 @@ Axes: B batch (prompts), T position, V vocabulary.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from course_lib.generation.choosing import GenerationConfig, choose
+from course_lib.runtime import evaluating
 
 __all__ = ["Decoder", "generate", "steps"]
 
@@ -48,7 +48,8 @@ def generate(
     answers: list[list[int]] = [[] for _ in prompts]
     for tokens in steps(model, prompts, config, generator):
         for answer, token in zip(answers, tokens, strict=True):
-            answer += [] if token is None else [token]
+            if token is not None:
+                answer.append(token)
     return answers
 
 
@@ -87,7 +88,8 @@ def steps(
 def padded(rows: list[list[int]], device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """The rows as a tensor, zeros at their ends, and their lengths."""
     lengths = [len(row) for row in rows]
-    padded = [row + [0] * (max(lengths) - len(row)) for row in rows]
+    longest = max(lengths, default=0)
+    padded = [row + [0] * (longest - len(row)) for row in rows]
     return torch.tensor(padded, dtype=torch.long, device=device), torch.tensor(lengths, device=device)
 
 
@@ -97,18 +99,3 @@ def _seen(written: list[list[int]], logits: Tensor) -> Tensor:
     for row, tokens in zip(seen, written, strict=True):
         row[tokens] = True
     return seen
-
-
-@contextmanager
-def evaluating(model: Decoder) -> Iterator[torch.device]:
-    """The model in evaluation mode, where it has modes, afterwards as it was; gives its device."""
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    training = [module for module in modules if module.training]
-    weights = next(model.parameters(), None) if modules else None
-    try:
-        for module in training:
-            module.training = False
-        yield torch.device("cpu") if weights is None else weights.device
-    finally:
-        for module in training:
-            module.training = True

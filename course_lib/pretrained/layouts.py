@@ -85,7 +85,7 @@ _IN_GGUF = {
 def gguf_layout(config: ModernGPTConfig) -> Layout:
     """Of a GGUF file of the architecture "llama": llama_layout under the names of llama.cpp.
 
-    The rows of queries and keys stand there in another order: rotary positions turn neighbours, not halves of a head.
+    The rows of queries and keys stand there in another order: rotary positions rotate neighbours, not halves of a head.
     """
     heads = {"attn_q": config.n_heads, "attn_k": config.n_kv_heads}
     layout: Layout = {}
@@ -95,8 +95,8 @@ def gguf_layout(config: ModernGPTConfig) -> Layout:
             name = part.name
             for theirs, in_gguf in _IN_GGUF.items():
                 name = name.replace(theirs, in_gguf)
-            turned = heads.get(name.split(".")[-2])
-            layout[ours].append(Part(name, part.shape, turned and partial(_halves, n_heads=turned)))
+            n_heads = heads.get(name.split(".")[-2])
+            layout[ours].append(Part(name, part.shape, None if n_heads is None else partial(_halves, n_heads=n_heads)))
     return layout
 
 
@@ -106,7 +106,7 @@ def _halves(weight: Float[Tensor, "HD C"], n_heads: int) -> Float[Tensor, "HD C"
 
 
 def gpt2_layout(config: GPTConfig) -> Layout:
-    """Of Transformers' GPT2LMHeadModel, and of the safetensors files that it writes: its matrices lie turned over."""
+    """Of Transformers' GPT2LMHeadModel, and of the safetensors files that it writes: its matrices are transposed."""
     v, c = config.vocab_size, config.d_model
     layout = {
         "embedding.weight": [Part("transformer.wte.weight", (v, c))],
@@ -138,8 +138,8 @@ def assemble(
     another shape, or has no place in the model.
     """
     wanted = {part.name for parts in layout.values() for part in parts}
-    _demand_none("is missing", wanted - tensors.keys())
-    _demand_none(f"has no place in a {type(config).__name__.removesuffix('Config')}", tensors.keys() - wanted)
+    _require_none("is missing", wanted - tensors.keys())
+    _require_none(f"has no place in a {type(config).__name__.removesuffix('Config')}", tensors.keys() - wanted)
     with torch.device("meta"), _NoFirstWeights():
         model = build(config)
     weights = {ours: torch.empty(tensor.shape) for ours, tensor in model.state_dict().items()}
@@ -169,7 +169,7 @@ class _NoFirstWeights(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def _demand_none(what: str, names: Iterable[str]) -> None:
+def _require_none(what: str, names: Iterable[str]) -> None:
     if first := sorted(names)[:1]:
         others = f" (and so for {len(set(names)) - 1} more)" if len(set(names)) > 1 else ""
         raise ValueError(f"the tensor {first[0]!r} {what}{others}")

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from course_lib import positions
 from course_lib.attention import MultiHeadAttention, causal_mask
 from course_lib.metrics import bootstrap_interval
-from experiments.shared import seeded
+from experiments.shared import rounded, seeded
 
 VOCABULARY, TRAINED_LENGTH, LENGTH, BACK = 16, 16, 64, 3
 KINDS = ("none", "sinusoidal", "learned", "rotary")
@@ -68,7 +68,7 @@ def accuracy(model: ThreeAgo, first: int, last: int) -> list[float]:
     texts = torch.randint(VOCABULARY, (400, LENGTH), generator=Generator().manual_seed(99))
     right = model(texts)[:, BACK:].argmax(dim=-1) == texts[:, :-BACK]
     of_text = right[:, first - BACK : last + 1 - BACK].double().mean(dim=1).numpy()
-    return [round(float(end), 4) for end in bootstrap_interval(lambda x: x.mean(axis=-1), of_text)]
+    return rounded(bootstrap_interval(lambda x: x.mean(axis=-1), of_text))
 
 
 def row(kind: str, window: int | None = None, d_model: int = 32, steps: int = STEPS, seed: int = 0) -> dict[str, Any]:

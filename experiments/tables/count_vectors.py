@@ -12,7 +12,7 @@ import torch
 from course_lib import data
 from course_lib.embeddings import cooccurrence, cosine_similarity, ppmi, svd_vectors
 from course_lib.metrics import bootstrap_interval, spearman
-from experiments.shared import judgements, words_of
+from experiments.shared import judgements, rounded, words_of
 
 MIN_COUNT = 5
 WINDOWS = (1, 2, 4, 8, 16)
@@ -33,7 +33,7 @@ def row(window: int, weighting: str, width: int | None) -> dict[str, Any]:
     matrix = _matrix(window, weighting)
     vectors = torch.from_numpy(matrix.toarray()).float() if width is None else svd_vectors(matrix, width)
     people, model = _judged(vectors)
-    interval = [round(end, 4) for end in bootstrap_interval(spearman, people, model)]
+    interval = rounded(bootstrap_interval(spearman, people, model))
     return {"window": window, "weighting": weighting, "width": width or matrix.shape[1], "development": interval}
 
 
