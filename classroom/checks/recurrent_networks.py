@@ -18,7 +18,7 @@ def _random(seed, *shapes):
 
 def _layer(seed, B, inputs, hidden, *time):
     """x, h, W_x, W_h and b."""
-    return _random(seed, (B, *time, inputs), (B, hidden), (hidden, inputs), (hidden, hidden), (hidden,))
+    return tuple(_random(seed, (B, *time, inputs), (B, hidden), (hidden, inputs), (hidden, hidden), (hidden,)))
 
 
 def _step(x, h, W_x, W_h, b):

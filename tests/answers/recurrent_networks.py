@@ -424,7 +424,7 @@ WRONG = {
         (lambda gs, largest: [g * largest if norm_of(gs) > largest else g for g in gs], "without dividing by the norm"),
         (lambda gs, largest: [g * min(1.0, largest / (norm_of(gs) + 1e-9)) ** 0.5 for g in gs], "a root or a square"),
         (lambda gs, largest: by_if(gs, largest) if norm_of(gs) > largest**2 else gs, "not the squared norm"),
-        (lambda gs, largest: [g - max(norm_of(gs) - largest, 0) for g in gs], "the excess is subtracted"),
+        (lambda gs, largest: [g - max(norm_of(gs) - largest, 0) for g in gs], "subtracting the excess"),
         (lambda gs, largest: torch.cat([g.flatten() for g in by_if(gs, largest)]), "not one long tensor"),
         (lambda gs, largest: norm_of(by_if(gs, largest)), "not their norm"),
         (lambda gs, largest: by_if(gs, largest)[0], "expected"),
