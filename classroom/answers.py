@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import copy
 import ctypes
+import inspect
 import io
 import math
 import random
@@ -90,7 +91,7 @@ def trusted(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: floa
 
 def _in_words(function: Any, error: BaseException) -> str:
     """An error of the reader's own code, with the line that raised it."""
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    file = getattr(getattr(inspect.unwrap(function), "__code__", None), "co_filename", None)
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" in its line `{lines[-1].line}`" if lines and lines[-1].line else ""
     return f"your code raised {type(error).__name__}{where}: {shorten(str(error), 200)}"

@@ -114,7 +114,7 @@ class Exercise(_Check):
     praise: str
     kind: str = "build"  # or "debug" or "design"
     found: Callable[..., Any] | None = None  # of a debug exercise: the function as the reader finds it
-    through: Callable[[Any], Callable[..., Any]] | None = None  # of a design: from an answer to what it does
+    through: Callable[[Any], Callable[..., Any]] | None = None  # from an answer to what is compared of it
     form: Callable[[Any], Any] | None = None  # puts a plain result in the form in which it is compared
     tolerance: float = forms.TOLERANCE
     seconds: float | int = answers.SECONDS
@@ -131,6 +131,12 @@ class Exercise(_Check):
         """The names of what the function is called with."""
         called = inspect.signature(self.through(self.right) if self.through else self.right)
         return tuple(p.name for p in called.parameters.values() if p.kind is not inspect.Parameter.KEYWORD_ONLY)
+
+    @property
+    def takes_inputs(self) -> bool:
+        """Whether an answer is called with inputs; a design takes none."""
+        parameters = inspect.signature(self.right).parameters.values()
+        return any(parameter.kind is not inspect.Parameter.KEYWORD_ONLY for parameter in parameters)
 
     def variants(self) -> Iterator[tuple[str, Variant]]:
         """Every declared mistake: its words, and the variant as it is declared."""

@@ -93,11 +93,15 @@ def same(got: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
             return False
         if (got.dtype.kind == "b") != (expected.dtype.kind == "b") or got.dtype.kind not in "biufc":
             return False
-        return bool(np.allclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True))
+        with np.errstate(invalid="ignore"):  # inf - inf
+            return bool(np.allclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True))
     if isinstance(expected, bool) or isinstance(got, bool):
         return type(got) is type(expected) and got == expected
     if isinstance(expected, float):
-        return isinstance(got, float | int) and bool(np.isclose(got, expected, tolerance, tolerance, equal_nan=True))
+        if not isinstance(got, float | int):
+            return False
+        with np.errstate(invalid="ignore"):
+            return bool(np.isclose(got, expected, tolerance, tolerance, equal_nan=True))
     if isinstance(expected, list | tuple):
         return (
             type(got) is type(expected)

@@ -66,7 +66,7 @@ def judge(exercise: Exercise, answer: Any, seed: int) -> tuple[bool | None, str]
     if replaced := answers.put_back():
         return False, f"`{replaced[0]}` had been replaced in this notebook; it is put back: run your cell again."
     cases, wanted = _right(exercise, seed)
-    if misfit := _misfit(answer, () if exercise.through else cases[0], exercise.inputs):
+    if misfit := _misfit(answer, cases[0] if exercise.takes_inputs else (), exercise.inputs):
         return False, misfit
     if exercise.through and ((made := answers.run(answer, ())).error or _is_nothing(made)):
         return (False, made.error) if made.error else (None, NOTHING)

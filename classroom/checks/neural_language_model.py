@@ -1,297 +1,726 @@
-"""Checks of the notebook neural_language_model."""
+"""Exercises of the notebook neural_language_model."""
 
-from collections.abc import Callable
-from typing import Any
+import functools
+import math
 
+import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 from torch.nn import functional as F
 
-from classroom.checks import Mistake, compare, exercise
-from classroom.checks.forms import as_list
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise
 
 __all__ = ["adam_step", "context_windows", "cross_entropy_gradient", "gradients", "initial_weights", "softmax"]
 
 
-def _random(seed: int, *shape: int) -> Tensor:
+def _random(seed, *shape):
     return torch.randn(shape, generator=Generator().manual_seed(seed))
 
 
-def _tensors(answer: Any) -> Any:
-    """The answer with its list of tensors made a tuple, and a word on pairs, lists, arrays and decimals of tokens."""
-    if not callable(answer):
-        return answer
-
-    def wrapped(*inputs: Any) -> Any:
-        result = answer(*inputs)
-        if not isinstance(result, list | tuple):
-            return result
-        if len(result) > 2 and isinstance(result[0], tuple):
-            raise Mistake("this is a list of pairs: return one tensor of contexts, and one of targets.")
-        if any(not isinstance(part, Tensor) for part in result):
-            raise Mistake("tensors are expected: torch.stack or torch.tensor makes one of a list.")
-        if not inputs[0].is_floating_point() and any(part.is_floating_point() for part in result):
-            raise Mistake("the tokens have become decimals: keep whole numbers (dtype=torch.long).")
-        return tuple(result)
-
-    return wrapped
+def _largest(z):
+    return z.amax(-1, keepdim=True)
 
 
-@exercise
-def softmax(answer: Any, seed: int) -> str:
-    """softmax(logits) over the last axis, also of large logits."""
-
-    def over(axes: tuple[int, ...], less: Callable[[Tensor], Any] = lambda logits: 0) -> Callable[[Tensor], Tensor]:
-        return lambda z: (z - less(z)).exp() / (z - less(z)).exp().sum(axes, keepdim=True)
-
-    mistakes = [
-        (over((-1,)), "right for small logits, but exp(1000) is infinite: subtract each row's largest logit first."),
-        (over((-1,), torch.max), "rows far below the table's largest logit become 0 / 0: subtract each row's own."),
-        (over((-1,), lambda z: z.mean(-1, True)), "a logit far above the mean still overflows: subtract the largest."),
-        (over((-1,), lambda z: z.amin(-1, True)), "subtract the largest logit, not the least: that overflows."),
-        (lambda z: (z - z.amax(-1, True)).exp(), "the division by the sum of each row is missing."),
-        (lambda z: (z - z.amax(-1, True)).softmax(-1) * z.shape[-1], "divide by the sum of each row, not by its mean."),
-        (lambda z: z / z.sum(-1, keepdim=True), "the exponential is missing: exp first, then divide by the sum."),
-        (torch.sigmoid, "this is the sigmoid of each logit: a row must sum to 1."),
-        (lambda z: z.log_softmax(-1), "these are the logarithms of the probabilities: leave the log away."),
-        (lambda z: (-z).softmax(-1), "the sign is turned round: the largest logit must win."),
-    ]  # fmt: skip
-    for axes, words in (((0,), "the first axis (dim=0)"), ((1,), "dim=1"), ((), "the whole table")):
-        words = f"the sum runs over {words}: each row of the last axis (dim=-1) must sum to 1."
-        mistakes += [(over(axes), words), (over(axes, lambda z, axes=axes: z.amax(axes, True)), words)]
-        mistakes += [(over(axes, lambda z: z.amax(-1, True)), words), (over(axes, torch.max), words)]
-    large = torch.tensor([[1000.0, 1000.0, 999.0], [0.0, 1.0, -2.0], [-1000.0, -1001.0, -1002.0]])
-    wide = torch.tensor([[1000.0, 0.0, -1000.0, 1000.0]])
-    cases = [(logits,) for logits in (_random(seed, 3, 5), _random(seed + 1, 2, 4, 3), large, wide, _random(seed, 7))]
-    compare(answer, lambda logits: logits.softmax(-1), cases, mistakes)
-    return "each row sums to 1, and logits of 1000 do no harm."
+def _over(*axes):
+    """The sum over other axes, with whatever is subtracted before."""
+    total = lambda e: e.sum(axes, keepdim=True)  # noqa: E731
+    shifts = (_largest, torch.max, lambda z: z.amax(axes, keepdim=True), lambda z: 0)
+    return [{"total": total, "shift": shift} for shift in shifts]
 
 
-@exercise
-def cross_entropy_gradient(answer: Any, seed: int) -> str:
-    """cross_entropy_gradient(logits, targets): of the mean cross-entropy, with respect to the logits."""
+@exercise(
+    praise="each row sums to 1, and logits of 1000 do no harm.",
+    cases=lambda seed: [
+        (torch.tensor([[0.0, math.log(3), 0.0], [math.log(2), 0.0, 0.0]]),),
+        (_random(seed, 3, 5),),
+        (_random(seed + 1, 2, 4, 3),),
+        (_random(seed + 2, 5, 2, 7),),
+        case(_random(seed, 7), edge="logits with a single axis"),
+        case(2 * _random(seed, 2, 3, 2, 5), edge="logits with four axes"),
+        case(torch.tensor([[1000.0, 1000.0, 999.0], [998.0, 1001.0, 1000.0]]), edge="logits of 1000"),
+        case(torch.tensor([[-1000.0, -1001.0, -1002.0]]), edge="logits of -1000"),
+        case(torch.tensor([[1000.0, 999.0], [0.0, 1.0], [-1000.0, -998.0]]), edge="rows of very different logits"),
+        case(torch.tensor([[1000.0, 0.0, -1000.0, 1000.0]]), edge="a row with 1000 and -1000"),
+    ],
+    wrong={
+        "right for small logits, but exp(1000) is infinite: subtract each row's largest logit first.": {
+            "shift": lambda z: 0
+        },
+        "rows far below the table's largest logit become 0 / 0: subtract each row's own largest.": {"shift": torch.max},
+        "a logit far above the mean still overflows: subtract the largest.": {"shift": lambda z: z.mean(-1, True)},
+        "subtract the largest logit, not the least: that overflows.": {"shift": lambda z: z.amin(-1, True)},
+        "this subtracts the largest absolute value, so that negative rows become 0 / 0: the largest logit itself.": {
+            "shift": lambda z: z.abs().amax(-1, True)
+        },
+        "you subtract the largest logit of each column: every row needs a number of its own (dim=-1).": {
+            "shift": lambda z: z.amax(0, True)
+        },
+        "limits on the logits make large ones equal: subtract each row's largest instead.": [
+            {"ready": lambda z, limit=limit: z.clamp(-limit, limit), "shift": lambda z: 0}
+            for limit in (10, 20, 50, 80, 88)
+        ]
+        + [{"ready": lambda z, limit=limit: z.clamp(max=limit), "shift": lambda z: 0} for limit in (20, 50, 80, 88)],
+        "dividing the logits changes their differences: subtract each row's largest instead.": [
+            {"ready": lambda z: z / _largest(z), "shift": lambda z: 0},
+            {"ready": lambda z: z / z.abs().amax(-1, True), "shift": lambda z: 0},
+            {"ready": lambda z: z / z.max(), "shift": lambda z: 0},
+            {"ready": lambda z: z / z.norm(dim=-1, keepdim=True), "shift": lambda z: 0},
+            {"ready": lambda z: (z - z.mean(-1, True)) / z.std(-1, keepdim=True)},
+        ],
+        "the sum runs over the first axis (dim=0): each row of the last axis (dim=-1) must sum to 1.": _over(0),
+        "the sum runs over dim=1: each row of the last axis (dim=-1) must sum to 1.": _over(1),
+        "the sum runs over the whole table: each row of the last axis (dim=-1) must sum to 1.": _over(),
+        "the division by the sum of each row is missing.": {"total": lambda e: 1},
+        "divide by the sum of each row, not by its mean.": {"total": lambda e: e.mean(-1, True)},
+        "divide by the sum of each row, not by its norm.": {"total": lambda e: e.norm(dim=-1, keepdim=True)},
+        "the exponential is missing: exp first, then divide by the sum.": [
+            {"power": lambda z: z, "shift": lambda z: 0},
+            {"power": lambda z: z},
+            {"power": lambda z: z, "shift": lambda z: z.amin(-1, True)},
+        ],
+        "this is a power of 2: softmax takes exp, the power of e.": [
+            {"power": torch.exp2},
+            {"power": torch.exp2, "shift": lambda z: 0},
+        ],
+        "the sign is reversed: the largest logit must get the largest probability.": {"ready": torch.negative},
+        "every logit is taken as positive: leave out the absolute value.": {"ready": torch.abs},
+        "this is the sigmoid of each logit: a row must sum to 1.": torch.sigmoid,
+        "these are the logarithms of the probabilities: leave out the log.": [
+            lambda z: z.log_softmax(-1),
+            {"end": torch.log},
+        ],
+        "softmax is taken twice.": {"end": lambda p: p.softmax(-1)},
+        "this is 1 for the largest logit and 0 for the others: each gets its share, exp(z) / sum.": {
+            "end": lambda p: (p == _largest(p)).float()
+        },
+        "the largest logit must be subtracted before exp, not after it.": lambda z: (
+            (z.exp() - _largest(z)) / (z.exp() - _largest(z)).sum(-1, True)
+        ),
+    },
+)
+def softmax(
+    logits,
+    *,
+    ready=lambda z: z,
+    shift=_largest,
+    power=torch.exp,
+    total=lambda e: e.sum(-1, keepdim=True),
+    end=lambda p: p,
+):
+    """exp(z_j) / sum_k exp(z_k) over the last axis, without overflow."""
+    z = ready(logits)
+    e = power(z - shift(z))
+    return end(e / total(e))
 
-    def gradient(z: Tensor, y: Tensor, axis: int = -1) -> Tensor:
-        return (z.softmax(axis) - F.one_hot(y, z.shape[-1])) / len(y)
 
-    def plainly(z: Tensor, y: Tensor) -> Any:
-        """The answer, which may ask autograd: without what that leaves on its input and its result."""
-        given = z.clone()
-        result = answer(given, y)
-        z.copy_(given.detach())
-        return result.detach() if isinstance(result, Tensor) else result
-
-    def at_targets(z: Tensor, y: Tensor, value: Callable[[Tensor], Tensor]) -> Tensor:
-        return value(z.softmax(-1)) * F.one_hot(y, z.shape[-1]) / len(y)
-
-    mistakes = [
-        (lambda z, y: gradient(z, y) * len(y), "right for one example: of the mean, divide by the number of examples."),
-        (lambda z, y: gradient(z, y) / z.shape[-1], "you divide by the columns too: only by the number of examples."),
-        (lambda z, y: gradient(z, y) * len(y) / z.shape[-1], "you divide by the columns: the examples are the rows."),
-        (lambda z, y: -gradient(z, y), "the sign is turned round: p - y, as a higher target logit lowers the loss."),
-        (lambda z, y: -gradient(z, y) * len(y), "the sign is turned round (p - y), and the mean over rows is missing."),
-        (lambda z, y: z.softmax(-1), "these are the probabilities: subtract 1 at each target, and divide by the rows."),
-        (lambda z, y: z.softmax(-1) / len(y), "the targets are missing: subtract 1 at each target before you divide."),
-        (lambda z, y: (z.softmax(-1) - y) / len(y), "a target is the number of a column: subtract 1 there, not y."),
-        (lambda z, y: (z - F.one_hot(y, z.shape[-1])) / len(y), "the softmax is missing: p - y, not logits - y."),
-        (lambda z, y: gradient(z, y, 0), "your softmax runs over the examples (dim=0): rows must sum to 1 (dim=-1)."),
-        (lambda z, y: at_targets(z, y, lambda p: -1 / p), "this is with respect to the probabilities, not the logits."),
-        (lambda z, y: at_targets(z, y, lambda p: p - 1), "the other logits have a gradient too: p, their share."),
-        (lambda z, y: z.softmax(-1) - F.one_hot(y, z.shape[-1]) / len(y), "divide all by N, p as well: (p - y) / N."),
-        (lambda z, y: z.softmax(-1) / len(y) - F.one_hot(y, z.shape[-1]), "divide all by N, y as well: (p - y) / N."),
-        (lambda z, y: (z.softmax(-1) - F.one_hot(y, z.shape[-1]).amax(0)) / len(y), "p[:, y] is y in every row."),
-        (F.cross_entropy, "this is the loss itself: its gradient is wanted, one number for each logit."),
-    ]  # fmt: skip
-    generator = Generator().manual_seed(seed)
-    cases = [(torch.zeros(1, 2), torch.tensor([1])), (torch.zeros(1, 3), torch.tensor([1]))]
-    cases += [(2 * _random(seed + n, n, 5), torch.randint(5, (n,), generator=generator)) for n in (1, 7, 11)]
-    compare(plainly if callable(answer) else answer, gradient, cases, mistakes)
-    return "p - y, divided by the number of examples."
+def _labels(targets, p):
+    return F.one_hot(targets, p.shape[-1])
 
 
-@exercise
-def gradients(answer: Any, seed: int) -> str:
-    """gradients(tape): the derivative of the last value with respect to each value of the tape."""
+def _examples(seed, n, columns):
+    targets = torch.randint(columns, (n,), generator=Generator().manual_seed(seed))
+    return 2 * _random(seed + n, n, columns), targets
 
-    def walk(combine: Callable, order: Callable = reversed, last: float = 1.0, first: float = 0.0) -> Callable[[list], list[float]]:
-        def along(tape: list) -> list[float]:
-            result = [first] * (len(tape) - 1) + [last]
-            for place in order(range(len(tape))):
-                for source, slope in tape[place]:
-                    result[source] = combine(result[source], result[place], slope)
-            return result
 
-        return along
+@exercise(
+    praise="p - y, divided by the number of examples.",
+    cases=lambda seed: [
+        (torch.zeros(2, 2), torch.tensor([1, 0])),
+        *(_examples(seed, n, columns) for n, columns in ((7, 5), (11, 5), (3, 7))),
+        (_random(seed, 2, 3), torch.tensor([1, 0])),
+        case(torch.zeros(1, 3), torch.tensor([1]), edge="a single example"),
+        case(2 * _random(seed + 1, 1, 5), torch.tensor([3]), edge="a single example"),
+        case(_random(seed, 5, 3), torch.tensor([2, 2, 2, 2, 2]), edge="examples with the same target"),
+    ],
+    wrong={
+        "right for one example: the loss is a mean, so divide by the number of examples.": {"count": lambda p: 1},
+        "you divide by the number of columns too: only by the number of examples.": {"count": lambda p: p.numel()},
+        "you divide by the number of columns: the examples are the rows.": {"count": lambda p: p.shape[-1]},
+        "you divide by N - 1: the mean is over N examples.": {"count": lambda p: max(len(p) - 1, 1)},
+        "you divide by N twice: p - y, divided by N once.": {"count": lambda p: len(p) ** 2},
+        "the sign is reversed: p - y, since a higher target logit lowers the loss.": {"difference": lambda p, y: y - p},
+        "the sign is reversed (p - y), and the mean over rows is missing.": {
+            "difference": lambda p, y: y - p,
+            "count": lambda p: 1,
+        },
+        "these are the probabilities: subtract 1 at each target, and divide by the number of rows.": {
+            "labels": lambda y, p: 0,
+            "count": lambda p: 1,
+        },
+        "the targets are missing: subtract 1 at each target before you divide.": {"labels": lambda y, p: 0},
+        "a target is the number of a column: subtract 1 there, not y.": {"labels": lambda y, p: y[:, None]},
+        "subtract 1 in the target's column only, not in every column.": {"labels": lambda y, p: 1},
+        "p[:, targets] is the same columns in every row: take p[torch.arange(N), targets].": {
+            "labels": lambda y, p: _labels(y, p).amax(0)
+        },
+        "1 is subtracted one column beside the target: columns are numbered from 0.": [
+            {"labels": lambda y, p: _labels(y, p).roll(-1, 1)},
+            {"labels": lambda y, p: _labels(y, p).roll(1, 1)},
+        ],
+        "you add y: the gradient is p - y.": {"difference": lambda p, y: p + y},
+        "the absolute value loses the sign: p - y is negative at the target.": {
+            "difference": lambda p, y: (p - y).abs()
+        },
+        "this is the squared difference: the gradient is p - y itself.": {"difference": lambda p, y: (p - y) ** 2},
+        "the factor 2 belongs to a squared error: of the cross-entropy, p - y.": {
+            "difference": lambda p, y: 2 * (p - y)
+        },
+        "this is the gradient of a squared error: of the cross-entropy, p - y alone is left.": [
+            {"difference": lambda p, y: (p - y) * p * (1 - p)},
+            {"difference": lambda p, y: 2 * (p - y) * p * (1 - p)},
+        ],
+        "p (1 - p) is the derivative of a probability: of the cross-entropy, p - y is left.": {
+            "difference": lambda p, y: p * (1 - p)
+        },
+        "the other logits have a gradient too: p, their share.": {"difference": lambda p, y: (p - 1) * y},
+        "the target's column is p - 1: yours is 0 there.": {"difference": lambda p, y: p * (1 - y)},
+        "this is the gradient with respect to the probabilities: with respect to the logits it is p - y.": {
+            "difference": lambda p, y: -y / p
+        },
+        "the softmax is missing: p - y, not logits - y.": {"probabilities": lambda z: z},
+        "these are log-probabilities: the gradient is p - y, without a logarithm.": {
+            "probabilities": lambda z: z.log_softmax(-1)
+        },
+        "this is the sigmoid of each logit: the probabilities of a row come from its softmax.": {
+            "probabilities": torch.sigmoid
+        },
+        "your softmax runs over the examples (dim=0): rows must sum to 1 (dim=-1).": {
+            "probabilities": lambda z: z.softmax(0)
+        },
+        "divide all by N, p as well: (p - y) / N.": {
+            "difference": lambda p, y: p - y / len(p),
+            "count": lambda p: 1,
+        },
+        "divide all by N, y as well: (p - y) / N.": {
+            "difference": lambda p, y: p / len(p) - y,
+            "count": lambda p: 1,
+        },
+        "the gradient has a row for each example: do not add or average the rows.": [
+            {"end": lambda table: table.sum(0)},
+            {"end": lambda table: table.sum(0), "count": lambda p: 1},
+        ],
+        "this is the loss itself: its gradient is wanted, one number for each logit.": [
+            F.cross_entropy,
+            lambda z, y: F.cross_entropy(z, y, reduction="sum"),
+        ],
+        "this is the cross-entropy of each logit: its gradient is p - y.": {"difference": lambda p, y: -y * p.log()},
+    },
+)
+def cross_entropy_gradient(
+    logits,
+    targets,
+    *,
+    probabilities=lambda z: z.softmax(-1),
+    labels=_labels,
+    difference=lambda p, y: p - y,
+    count=len,
+    end=lambda table: table,
+):
+    """The derivative of the mean cross-entropy with respect to each logit."""
+    p = probabilities(logits)
+    return end(difference(p, labels(targets, p)) / count(p))
 
-    def at_each_visit(tape: list) -> list[float]:
-        result = [0.0] * (len(tape) - 1) + [1.0]
 
-        def visit(place: int) -> None:
-            for source, slope in tape[place]:
-                result[source] += result[place] * slope
-                visit(source)
+def _at_each_visit(tape):
+    result = [0.0] * (len(tape) - 1) + [1.0]
 
-        visit(len(tape) - 1)
-        return result
+    def visit(place):
+        for source, slope in tape[place]:
+            result[source] += result[place] * slope
+            visit(source)
 
-    right = walk(lambda old, g, s: old + g * s)
-    mistakes = [
-        (walk(lambda old, g, s: g * s), "a value used twice has the gradient of one use: add, with `+=`."),
-        (walk(lambda old, g, s: old + g * s, list), "only the last step is passed on: walk back through all."),
-        (walk(lambda old, g, s: old + g * s, first=1.0), "only the last value begins at 1; the others at 0."),
-        (walk(lambda old, g, s: g * s, last=0.0), "all stays 0: the last value's own gradient is 1."),
-        (walk(lambda old, g, s: old + s), "the slopes are added up alone: each times the gradient above it."),
-        (walk(lambda old, g, s: old + g), "the slopes are missing: multiply by them on the way back."),
-        (walk(lambda old, g, s: old + g + s), "the chain rule multiplies gradient and slope; you add."),
-        (at_each_visit, "some count double: pass each gradient on once, when it is complete (from the end)."),
-        (lambda tape: right(tape)[::-1], "the right numbers in reversed order: the gradient of tape[0] stands first."),
-    ]  # fmt: skip
+    visit(len(tape) - 1)
+    return result
+
+
+def _until_an_input(places, tape):
+    for place in reversed(places):
+        if not tape[place]:
+            return
+        yield place
+
+
+def _of_the_first(tape):
+    """Forward: the derivative of each value with respect to the first."""
+    result = [1.0]
+    for pairs in tape[1:]:
+        result.append(sum(slope * result[source] for source, slope in pairs))
+    return result
+
+
+def _tapes(seed):
     numbers = _random(seed, 7).double()
     a, b, c, d, e, f, g = (numbers + numbers.sign()).tolist()
-    cases = [
-        ([[], [], [(0, 3.0), (1, 2.0)]],),
+    return [
         ([[], [(0, a)], [(1, b)], [(2, c)]],),
         ([[], [(0, a), (0, b)], [(1, c), (0, d)], [(2, e), (1, f), (1, g)]],),
         ([[], [], [(1, a)], [(0, b), (2, c)], [(2, d), (3, e)], [(4, f), (3, g)]],),
-        ([[], [(0, a)], [], [(1, b), (2, c)]],),
     ]
-    compare(as_list(answer), right, cases, mistakes)
-    return "a value that is used twice gets the sum over both ways."
 
 
-@exercise
-def initial_weights(answer: Any, seed: int) -> str:
-    """initial_weights(fan_in, fan_out): a matrix of mean 0 and variance 1 / fan_in, of any distribution."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        drawn, small = [answer(*sizes) if callable(answer) else answer for sizes in ((400, 97), (2, 30_011))]
-    if not isinstance(drawn, Tensor):
-        compare(lambda _: drawn, lambda _: torch.zeros(400, 97), [(0,)])
-    if drawn.shape == (97, 400):
-        raise Mistake("the shape is turned round: fan_in rows and fan_out columns, so that x @ weights works.")
-    if drawn.shape != (400, 97) or not drawn.is_floating_point():
-        raise Mistake(f"expected decimals of shape (400, 97), but yours are {drawn.dtype}, {tuple(drawn.shape)}.")
-    weights = drawn.detach()
-    if min(weights[0].std(), weights[:, 0].std()) < 1e-6:
-        raise Mistake("whole rows or columns hold one number: units that begin alike stay alike. Draw each at random.")
-    if abs(weights.mean()) > 0.1 * weights.std():
-        raise Mistake(f"the mean is {weights.mean():.3g}, not 0: torch.randn has it, torch.rand is from 0 to 1.")
-    scales = {
-        1.0: "the variance is 1: multiply by 1 / sqrt(fan_in).",
-        1 / 400: "the standard deviation is 1 / fan_in, as the variance should be: take its square root.",
-        400**0.5: "you multiply by sqrt(fan_in): divide by it.",
-        97**-0.5: "you divide by sqrt(fan_out): a sum runs over fan_in products.",
-        (2 / 400) ** 0.5: "the variance is 2 / fan_in, which is meant for ReLU: 1 / fan_in is wanted here.",
-        (2 / 97) ** 0.5: "torch.nn.init takes the columns for fan_in, and 2 for ReLU: the rows, and 1, are wanted.",
-        (2 / 497) ** 0.5: "this is Glorot's 2 / (fan_in + fan_out): 1 / fan_in is wanted here.",
-        (3 * 400) ** -0.5: "uniform between -a and a has variance a² / 3: a must be sqrt(3 / fan_in).",
-        (12 * 400) ** -0.5: "torch.rand has variance 1 / 12: take torch.randn, or stretch it by sqrt(12).",
+@exercise(
+    praise="a value that is used twice gets the sum over both ways.",
+    cases=lambda seed: [
+        ([[], [], [(0, 3.0), (1, 2.0)]],),
+        ([[], [], [(0, 3.0), (1, 2.0)], [(2, 1.0), (0, 1.0)], [(3, 16.0)]],),
+        *_tapes(seed),
+        case([[], [(0, 2.0)], [], [(1, 5.0), (2, 3.0)]], edge="an input between other values"),
+        case([[], [(0, 3.0), (0, 3.0)], [(1, 2.0)]], edge="a step that uses the same value twice, x · x"),
+        case([[], [], [(1, 2.0)]], edge="a value that nothing uses"),
+        case([[]], edge="a tape of one value"),
+    ],
+    wrong={
+        "a value used twice has the gradient of one use: add, with `+=`.": {
+            "add": lambda old, above, slope: above * slope
+        },
+        "a step can use the same value twice (x · x): handle each pair, without a dictionary or a set.": [
+            {"pairs": lambda pairs: dict(pairs).items()},
+            {"pairs": lambda pairs: sorted(set(pairs))},
+        ],
+        "only the first pair of each value is handled: go through all of them.": {"pairs": lambda pairs: pairs[:1]},
+        "only the last pair of each value is handled: go through all of them.": {"pairs": lambda pairs: pairs[-1:]},
+        "only the last step is passed on: go through the tape from its last value to its first.": {
+            "order": lambda places, tape: places
+        },
+        "you stop at the first input you meet: others may stand before it. Go on to the beginning of the tape.": {
+            "order": _until_an_input
+        },
+        "nothing is passed on from the last value: begin with it, and add to its sources.": {"pairs": lambda pairs: []},
+        "only the last value begins at 1; the others at 0.": {"first": 1.0},
+        "all stays 0: the last value's own gradient is 1.": {"last": 0.0},
+        "the last value's own gradient is 1: yours is 0 in the result.": {"end": lambda result: [*result[:-1], 0.0]},
+        "the slopes alone are added up: multiply each by the gradient of the value that uses it.": {
+            "add": lambda old, above, slope: old + slope
+        },
+        "the slopes are missing: multiply by them on the way back.": {"add": lambda old, above, slope: old + above},
+        "the chain rule multiplies gradient and slope; you add.": {
+            "add": lambda old, above, slope: old + above + slope
+        },
+        "you multiply what comes over several ways: multiply along one way, add over the ways.": {
+            "add": lambda old, above, slope: old * above * slope,
+            "first": 1.0,
+        },
+        "the sign is reversed: add slope times gradient.": {"add": lambda old, above, slope: old - above * slope},
+        "you divide by the slope: multiply by it.": {"add": lambda old, above, slope: old + above / slope},
+        "the gradient is averaged over the uses: add them up.": {
+            "add": lambda old, above, slope: (old + above * slope) / 2 if old else above * slope
+        },
+        "some count double: pass each gradient on once, when it is complete (from the end).": _at_each_visit,
+        "the right numbers in reversed order: the gradient of tape[0] stands first.": {
+            "end": lambda result: result[::-1]
+        },
+        "these are the derivatives of all values with respect to the first one: those of the last value are wanted, so "
+        "go back from the end.": _of_the_first,
+        "the last value belongs to the result, with the gradient 1.": {"end": lambda result: result[:-1]},
+        "this is the gradient of the first value alone: return the list of all.": {"end": lambda result: result[0]},
+    },
+)
+def gradients(
+    tape,
+    *,
+    first=0.0,
+    last=1.0,
+    order=lambda places, tape: reversed(places),
+    pairs=lambda pairs: pairs,
+    add=lambda old, above, slope: old + above * slope,
+    end=lambda result: result,
+):
+    """The derivative of the last value of a tape with respect to each of its values."""
+    result = [first] * (len(tape) - 1) + [last]
+    for place in order(range(len(tape)), tape):
+        for source, slope in pairs(tape[place]):
+            result[source] = add(result[source], result[place], slope)
+    return end(result)
+
+
+def _statistics(weights):
+    """What is compared of random weights: two runs never give the same ones."""
+    if not isinstance(weights, list | np.ndarray):
+        return weights
+    table = np.array(weights, dtype=float)
+    if table.ndim != 2:
+        return {"shape": table.shape, "varied": True, "mean / std": 0.0, "ln(std · √rows)": 0.0}
+    spread = float(table.std())
+    return {
+        "shape": table.shape,
+        "varied": bool(min(table[0].std(), table[:, 0].std()) > 1e-9),
+        "mean / std": round(float(table.mean()) / (spread or 1), 2),
+        "ln(std · √rows)": round(math.log(spread * len(table) ** 0.5), 2) if spread > 1e-9 else -math.inf,
     }
-    for wrong, words in scales.items():
-        if abs(weights.std() / wrong - 1) < 0.03:
-            raise Mistake(words)
-    if not abs(weights.std() * 400**0.5 - 1) < 0.03:
-        raise Mistake(f"for a fan_in of 400 the standard deviation should be 0.05, but yours is {weights.std():.3g}.")
-    if not abs(small.detach().std() * 2**0.5 - 1) < 0.03:
-        raise Mistake("right for a fan_in of 400, but not for 2: the scale must follow fan_in.")
-    return "an output is as large as an input, however many are summed."
 
 
-@exercise
-def adam_step(answer: Any, seed: int) -> str:
-    """adam_step(w, g, m, v, t, lr, beta1, beta2, eps) -> (w, m, v), as in Kingma and Ba (2015), algorithm 1."""
+@functools.cache
+def _normal(fan_in, fan_out):
+    return _random(0, fan_in, fan_out)
 
-    def adam(
-        size: Callable = lambda v, eps: v.sqrt() + eps,
-        keep: Callable = lambda m, v, m_hat, v_hat: (m, v),
-        correct: tuple[bool, bool] = (True, True),
-        later: int = 0,
-        sign: int = -1,
-        power: int = 2,
-        swap: tuple[bool, bool] = (False, False),
-        by: Callable = lambda x, beta, t: x / (1 - beta**t),
-    ) -> Callable[..., tuple]:
-        def step(w, g, m, v, t, lr, *rest):
-            *betas, eps = rest
-            a, b = [1 - beta if swapped else beta for beta, swapped in zip(betas, swap, strict=True)]
-            m, v = a * m + (1 - a) * g, b * v + (1 - b) * g**power
-            m_hat = by(m, betas[0], t + later) if correct[0] else m
-            v_hat = by(v, betas[1], t + later) if correct[1] else v
-            return w + sign * lr * m_hat / size(v_hat, eps), *keep(m, v, m_hat, v_hat)
 
-        return step
+@functools.cache
+def _uniform(fan_in, fan_out):
+    return torch.rand(fan_in, fan_out, generator=Generator().manual_seed(0))
 
-    mistakes = [
-        (adam(correct=(False, False)), "the bias correction is missing: m / (1 - beta1**t), v / (1 - beta2**t)."),
-        (adam(correct=(True, False)), "v must be corrected too: divide it by 1 - beta2**t."),
-        (adam(correct=(False, True)), "m must be corrected too: divide it by 1 - beta1**t."),
-        (adam(keep=lambda m, v, *hats: hats), "you return the corrected means: the next step needs m and v."),
-        (adam(size=lambda v, eps: (v + eps).sqrt()), "eps is inside the root: the paper and PyTorch add it after."),
-        (adam(size=lambda v, eps: v.sqrt()), "eps is missing: without it a gradient of 0 gives 0 / 0."),
-        (adam(size=lambda v, eps: v + eps), "the root is missing: divide by sqrt(v) + eps."),
-        (adam(size=lambda v, eps: 1), "v is not used: divide the step by sqrt(v) + eps."),
-        (adam(sign=1), "you walk uphill: subtract the step."),
-        (adam(power=1), "v must be the mean of the squared gradients."),
-        (adam(swap=(True, True)), "the betas weigh the wrong side: beta * old mean + (1 - beta) * new."),
-        (adam(swap=(True, False)), "beta1 weighs the wrong side: beta1 * m + (1 - beta1) * g."),
-        (adam(swap=(False, True)), "beta2 weighs the wrong side: beta2 * v + (1 - beta2) * g²."),
-        (adam(later=1), "t is 1 at the first step already: no t + 1."),
-        (adam(later=-1), "t is 1 at the first step: no t - 1."),
-        (adam(by=lambda x, beta, t: x / (1 - beta)), "divide by 1 - beta**t: 1 - beta is right at t = 1 only."),
-        (adam(by=lambda x, beta, t: x / (1 - beta * t)), "beta to the power of t, beta**t: not beta * t."),
-        (adam(by=lambda x, beta, t: x * (1 - beta**t)), "the means are too small at first: divide by 1 - beta**t."),
-        (lambda *i: tuple(adam()(*i)[n] for n in (0, 2, 1)), "m and v are swapped: return w, m, v."),
-        (lambda *i: torch.stack(adam()(*i)), "return three tensors, not one that holds them: `return w, m, v`."),
-        (lambda *i: adam()(*i[:6], i[6], i[6], i[8]), "v has a constant of its own: beta2."),
-        (lambda *inputs: adam()(*inputs)[0], "return three things: the new w, m and v."),
-        (lambda *inputs: (adam()(*inputs)[0], *inputs[2:4]), "w is right, but return the new m and v, not the old."),
-        (lambda *inputs: adam()(*inputs[:5], 1.0, *inputs[6:]), "the learning rate is missing: times lr."),
-    ]  # fmt: skip
-    zero, (w, g, m, v) = torch.zeros(5), _random(seed, 4, 5)
-    cases = [
-        (w, torch.tensor([2.0, -3.0, 0.5, 1.0, -0.1]), zero, zero, 1, 0.1, 0.9, 0.999, 1e-8),
+
+@exercise(
+    praise="an output is on the same scale as an input, however many are summed.",
+    cases=lambda seed: [(211, 97), (97, 211), case(2, 10_007, edge="a fan_in of 2")],
+    form=_statistics,
+    tolerance=0.03,
+    wrong={
+        "the variance is 1: multiply by 1 / sqrt(fan_in).": {"scale": lambda n, m: 1},
+        "the standard deviation is 1 / fan_in, as the variance should be: take its square root.": {
+            "scale": lambda n, m: 1 / n
+        },
+        "you multiply by sqrt(fan_in): divide by it.": {"scale": lambda n, m: n**0.5},
+        "you multiply by fan_in: divide by its square root.": {"scale": lambda n, m: n},
+        "you divide by sqrt(fan_out): a sum runs over fan_in products.": {"scale": lambda n, m: m**-0.5},
+        "you divide by fan_out: a sum runs over fan_in products, and the root is missing.": {
+            "scale": lambda n, m: 1 / m
+        },
+        "the variance is 2 / fan_in, which is meant for ReLU: 1 / fan_in is wanted here.": {
+            "scale": lambda n, m: (2 / n) ** 0.5
+        },
+        "the standard deviation is 2 / fan_in: the variance should be 1 / fan_in.": {"scale": lambda n, m: 2 / n},
+        "torch.nn.init takes the columns for fan_in, and 2 for ReLU: the rows, and 1, are wanted.": {
+            "scale": lambda n, m: (2 / m) ** 0.5
+        },
+        "this is Glorot's 2 / (fan_in + fan_out): 1 / fan_in is wanted here.": [
+            {"scale": lambda n, m: (2 / (n + m)) ** 0.5},
+            {"scale": lambda n, m: (6 / (n + m)) ** 0.5},
+            {"scale": lambda n, m: (n + m) ** -0.5},
+        ],
+        "you divide by the root of fan_in times fan_out: a sum runs over fan_in products only.": {
+            "scale": lambda n, m: (n * m) ** -0.5
+        },
+        "the scale is a fixed number: it must follow fan_in.": [
+            {"scale": lambda n, m, scale=scale: scale} for scale in (0.01, 0.02, 0.05, 0.1, 0.5, 0.001)
+        ],
+        "uniform between -a and a has variance a² / 3: a must be sqrt(3 / fan_in).": {
+            "draw": lambda n, m: 2 * _uniform(n, m) - 1
+        },
+        "torch.rand has variance 1 / 12: take torch.randn, or stretch it by sqrt(12).": {
+            "draw": lambda n, m: _uniform(n, m) - 0.5
+        },
+        "the mean is not 0: torch.rand lies between 0 and 1, torch.randn has mean 0 and variance 1.": [
+            {"draw": _uniform},
+            {"draw": lambda n, m: _uniform(n, m) * 12**0.5},
+            {"draw": lambda n, m: _uniform(n, m) * 3**0.5},
+            {"draw": lambda n, m: _normal(n, m).abs()},
+            {"draw": lambda n, m: _normal(n, m) + 1},
+        ],
+        "whole rows or columns hold one number, and units that begin alike stay alike: draw each at random.": [
+            {"draw": torch.ones},
+            {"draw": torch.zeros},
+            {"draw": lambda n, m: _normal(n, 1).expand(n, m)},
+            {"draw": lambda n, m: _normal(1, m).expand(n, m)},
+        ],
+        "the shape is transposed: fan_in rows and fan_out columns, so that x @ weights works.": {
+            "end": lambda weights: weights.mT
+        },
+        "a matrix is wanted, of fan_in rows and fan_out columns.": [
+            {"end": lambda weights: weights[:, 0]},
+            {"end": lambda weights: weights[0]},
+            {"end": torch.flatten},
+        ],
+    },
+)
+def initial_weights(fan_in, fan_out, *, draw=_normal, scale=lambda n, m: n**-0.5, end=lambda weights: weights):
+    """Random weights (fan_in, fan_out) of mean 0 and variance 1 / fan_in."""
+    return end(draw(fan_in, fan_out) * scale(fan_in, fan_out))
+
+
+def _corrected(mean, beta, t, other):
+    return mean / (1 - beta**t)
+
+
+def _each(by):
+    """A mistake in the bias correction, of both means or of one."""
+    return [{"m_hat": by, "v_hat": by}, {"m_hat": by}, {"v_hat": by}]
+
+
+def _uncorrected(mean, beta, t, other):
+    return mean
+
+
+def _from_old_means(w, g, m, v, t, lr, beta1, beta2, eps):
+    _, new_m, new_v = _adam(w, g, m, v, t, lr, beta1, beta2, eps)
+    return w - lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt() + eps), new_m, new_v
+
+
+def _with_betas(first, second):
+    def step(w, g, m, v, t, lr, beta1, beta2, eps):
+        betas = (beta1, beta2)
+        return _adam(w, g, m, v, t, lr, betas[first], betas[second], eps)
+
+    return step
+
+
+def _steps(seed):
+    w, g, m, v = _random(seed, 4, 5)
+    return [
         (w, g, 0.5 * m, v.square(), 3, 0.05, 0.8, 0.95, 1e-3),
-        (w, 1e-2 * g, zero, zero, 2, 0.3, 0.7, 0.9, 1e-2),
-        (w, zero, zero, zero, 1, 0.1, 0.9, 0.999, 1e-8),
+        (w, 1e-2 * g, torch.zeros(5), torch.zeros(5), 2, 0.3, 0.7, 0.9, 1e-2),
+        (w, 3 * g, m, v.square(), 7, 0.2, 0.6, 0.97, 1e-3),
     ]
-    compare(_tensors(answer), adam(), cases, mistakes)
-    return "the first step has the length lr, whatever the size of the gradient."
 
 
-@exercise
-def context_windows(answer: Any, seed: int) -> str:
-    """context_windows(tokens, context_length): every context, and the token that follows it."""
+ZERO = torch.zeros(2)
 
-    def cut(tokens: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        return tokens.unfold(0, k, 1)[:-1], tokens[k:]
 
-    def changed(contexts: Callable, targets: Callable) -> Callable[[Tensor, int], tuple[Tensor, Tensor]]:
-        return lambda tokens, k: (contexts(tokens.unfold(0, k, 1)), targets(tokens, k))
+@exercise(
+    praise="the first step has the size lr, whatever the size of the gradient.",
+    cases=lambda seed: [
+        (torch.tensor([1.0, 1.0]), torch.tensor([2.0, -3.0]), ZERO, ZERO, 1, 0.1, 0.9, 0.999, 1e-8),
+        *_steps(seed),
+        case(torch.tensor([1.0, 2.0]), ZERO, ZERO, ZERO, 1, 0.1, 0.9, 0.999, 1e-8, edge="a gradient of 0"),
+    ],
+    wrong={
+        "the bias correction is missing: m / (1 - beta1**t), v / (1 - beta2**t).": {
+            "m_hat": _uncorrected,
+            "v_hat": _uncorrected,
+        },
+        "v must be corrected too: divide it by 1 - beta2**t.": {"v_hat": _uncorrected},
+        "m must be corrected too: divide it by 1 - beta1**t.": {"m_hat": _uncorrected},
+        "t is 1 at the first step already: no t + 1.": _each(lambda mean, beta, t, other: mean / (1 - beta ** (t + 1))),
+        "t is 1 at the first step: no t - 1.": _each(
+            lambda mean, beta, t, other: mean / (1 - beta ** (t - 1)) if t > 1 else mean / 0
+        ),
+        "divide by 1 - beta**t: 1 - beta is right at t = 1 only.": _each(
+            lambda mean, beta, t, other: mean / (1 - beta)
+        ),
+        "beta to the power of t, beta**t: not beta * t.": _each(lambda mean, beta, t, other: mean / (1 - beta * t)),
+        "1 - beta**t, not (1 - beta)**t: only beta is raised to the power.": _each(
+            lambda mean, beta, t, other: mean / (1 - beta) ** t
+        ),
+        "divide by 1 - beta**t: the 1 - is missing.": _each(lambda mean, beta, t, other: mean / beta**t),
+        "the means are too small at first: divide by 1 - beta**t, do not multiply.": _each(
+            lambda mean, beta, t, other: mean * (1 - beta**t)
+        ),
+        "each mean is corrected with its own beta: beta1 for m, beta2 for v.": _each(
+            lambda mean, beta, t, other: mean / (1 - other**t)
+        ),
+        "you return the corrected means: the next step needs m and v.": {"keep": lambda w, m, v, *hats: (w, *hats)},
+        "eps is inside the root: the paper and PyTorch add it after.": {"size": lambda v, eps: (v + eps).sqrt()},
+        "eps is missing: without it a gradient of 0 gives 0 / 0.": {"size": lambda v, eps: v.sqrt()},
+        "eps is added, it is no lower limit.": [
+            {"size": lambda v, eps: v.sqrt().clamp(min=eps)},
+            {"size": lambda v, eps: v.clamp(min=eps).sqrt()},
+        ],
+        "the root is missing: divide by sqrt(v) + eps.": {"size": lambda v, eps: v + eps},
+        "v is not used: divide the step by sqrt(v) + eps.": {"size": lambda v, eps: 1},
+        "you multiply by sqrt(v) + eps: divide the step by it.": {"size": lambda v, eps: 1 / (v.sqrt() + eps)},
+        "the step goes along m, the mean of the gradients, not along g alone.": {"along": lambda m_hat, g: g},
+        "this is a plain gradient step: go along m, divided by sqrt(v) + eps.": {
+            "along": lambda m_hat, g: g,
+            "size": lambda v, eps: 1,
+        },
+        "the step must use the new means: update m and v first.": _from_old_means,
+        "you walk uphill: subtract the step.": {"move": lambda w, lr, step: w + lr * step},
+        "the learning rate is missing: times lr.": {"move": lambda w, lr, step: w - step},
+        "this is the step alone: subtract it from w.": [
+            {"move": lambda w, lr, step: lr * step},
+            {"move": lambda w, lr, step: -lr * step},
+        ],
+        "v must be the mean of the squared gradients.": [
+            {"second": lambda v, g, beta, m: beta * v + (1 - beta) * g},
+            {"second": lambda v, g, beta, m: beta * v + (1 - beta) * g.abs()},
+        ],
+        "v is the mean of g squared, not of m squared.": {"second": lambda v, g, beta, m: beta * v + (1 - beta) * m**2},
+        "v is the mean of the squares: square g, not (1 - beta2) as well.": {
+            "second": lambda v, g, beta, m: beta * v + ((1 - beta) * g) ** 2
+        },
+        "each beta is on the wrong side: beta * old mean + (1 - beta) * new.": {
+            "first": lambda m, g, beta: (1 - beta) * m + beta * g,
+            "second": lambda v, g, beta, m: (1 - beta) * v + beta * g**2,
+        },
+        "beta1 is on the wrong side: beta1 * m + (1 - beta1) * g.": {
+            "first": lambda m, g, beta: (1 - beta) * m + beta * g
+        },
+        "beta2 is on the wrong side: beta2 * v + (1 - beta2) * g².": {
+            "second": lambda v, g, beta, m: (1 - beta) * v + beta * g**2
+        },
+        "the factors 1 - beta are missing: a mean needs beta * old + (1 - beta) * new.": [
+            {"first": lambda m, g, beta: beta * m + g, "second": lambda v, g, beta, m: beta * v + g**2},
+            {"first": lambda m, g, beta: beta * m + g},
+            {"second": lambda v, g, beta, m: beta * v + g**2},
+        ],
+        "the old means must shrink by beta: beta * old + (1 - beta) * new.": [
+            {
+                "first": lambda m, g, beta: m + (1 - beta) * g,
+                "second": lambda v, g, beta, m: v + (1 - beta) * g**2,
+            },
+            {"first": lambda m, g, beta: m + (1 - beta) * g},
+            {"second": lambda v, g, beta, m: v + (1 - beta) * g**2},
+            {"second": lambda v, g, beta, m: v + g**2},
+        ],
+        "the old means are not used: beta * old + (1 - beta) * new.": [
+            {"first": lambda m, g, beta: (1 - beta) * g, "second": lambda v, g, beta, m: (1 - beta) * g**2},
+            {"first": lambda m, g, beta: (1 - beta) * g},
+            {"second": lambda v, g, beta, m: (1 - beta) * g**2},
+        ],
+        "v has a constant of its own, beta2: yours uses beta1 for both.": _with_betas(0, 0),
+        "m has a constant of its own, beta1: yours uses beta2 for both.": _with_betas(1, 1),
+        "beta1 and beta2 are exchanged: beta1 belongs to m, beta2 to v.": _with_betas(1, 0),
+        "m and v are swapped: return w, m, v.": {"keep": lambda w, m, v, *hats: (w, v, m)},
+        "return three things: the new w, m and v.": {"keep": lambda w, m, v, *hats: w},
+        "w is right, but return the new m and v, not the old.": lambda *inputs: (_adam(*inputs)[0], *inputs[2:4]),
+        "m and v are right, but return the new w, not the old.": lambda *inputs: (inputs[0], *_adam(*inputs)[1:]),
+    },
+)
+def adam_step(
+    w,
+    g,
+    m,
+    v,
+    t,
+    lr,
+    beta1,
+    beta2,
+    eps,
+    *,
+    first=lambda m, g, beta: beta * m + (1 - beta) * g,
+    second=lambda v, g, beta, m: beta * v + (1 - beta) * g**2,
+    m_hat=_corrected,
+    v_hat=_corrected,
+    along=lambda m_hat, g: m_hat,
+    size=lambda v, eps: v.sqrt() + eps,
+    move=lambda w, lr, step: w - lr * step,
+    keep=lambda w, m, v, m_hat, v_hat: (w, m, v),
+):
+    """The new w, m and v after step number t of Adam."""
+    m = first(m, g, beta1)
+    v = second(v, g, beta2, m)
+    hats = m_hat(m, beta1, t, beta2), v_hat(v, beta2, t, beta1)
+    return keep(move(w, lr, along(hats[0], g) / size(hats[1], eps)), m, v, *hats)
 
-    def following(tokens: Tensor, k: int) -> Tensor:
-        return tokens[k:]
 
-    mistakes = [
-        (changed(lambda c: c[:-2], lambda t, k: t[k:-1]), "the last context is missing: there are N - k."),
-        (changed(lambda c: c[1:-1], lambda t, k: t[k + 1 :]), "the first context is missing: it begins at token 0."),
-        (changed(lambda c: c[:-1], lambda t, k: t[k - 1 : -1]), "the target is the context's last token: go on one."),
-        (changed(lambda c: c, lambda t, k: t[k - 1 :]), "the target is the context's last token: take the next."),
-        (changed(lambda c: c[:-2], lambda t, k: t[k + 1 :]), "the target is one too far: right after the context."),
-        (lambda t, k: (t.unfold(0, k + 1, 1), t[k:]), "the contexts hold the target as well: that is cheating."),
-        (changed(lambda c: c, following), "there is one context more than targets: nothing follows the last one."),
-        (changed(lambda c: c[:-1], lambda t, k: t.unfold(0, k, 1)[1:]), "a target is one token, not a whole window."),
-        (lambda t, k: tuple(part[::k] for part in cut(t, k)), "your contexts do not overlap: one at each token."),
-        (changed(lambda c: c[:-1].flip(1), following), "the contexts are turned round: the oldest token first."),
-        (changed(lambda c: c[:-1].T, following), "the contexts stand as columns: one row each (transpose)."),
-        (changed(lambda c: c[:-1], lambda t, k: t[k:, None]), "the targets are a column: the shape is (N - k,)."),
-        (lambda t, k: cut(t, k)[0], "return two things: the contexts and their targets."),
-        (lambda t, k: cut(t, k)[::-1], "the two are swapped: the contexts first, then the targets."),
-        (changed(lambda c: c[:-1], lambda t, k: t[:-k]), "the target is the context's first token: take the next."),
-        (changed(lambda c: c[1:], following), "each context ends with its own target: that is cheating."),
-        (lambda t, k: t.unfold(0, k + 1, 1), "return two tensors: windows[:, :-1], windows[:, -1]."),
-    ]  # fmt: skip
-    generator = Generator().manual_seed(seed)
-    cases = [(torch.tensor([4, 1, 3, 2, 0]), 2)]
-    cases += [(torch.randperm(n, generator=generator), k) for n, k in ((17, 3), (11, 5), (7, 1))]
-    compare(_tensors(answer), cut, cases, mistakes)
-    return "five tokens and contexts of two: three pairs."
+_adam = adam_step.right
+
+
+def _whole(result):
+    """The result, where tokens are still whole numbers."""
+    parts = result if isinstance(result, list | tuple) else [result]
+    if any(isinstance(part, np.ndarray) and part.dtype.kind == "f" for part in parts):
+        raise Mistake("the tokens have become decimals: keep whole numbers (dtype=torch.long).")
+    return result
+
+
+def _tokens(seed, n):
+    return torch.randperm(n, generator=Generator().manual_seed(seed + n))
+
+
+@exercise(
+    praise="five tokens and contexts of two: three pairs.",
+    cases=lambda seed: [
+        (torch.tensor([4, 1, 3, 2, 0]), 2),
+        (_tokens(seed, 17), 3),
+        (_tokens(seed, 11), 5),
+        (torch.tensor([2, 2, 5, 2, 2, 7, 7, 1]), 3),
+        case(_tokens(seed, 7), 1, edge="contexts of one token"),
+        case(torch.tensor([6, 8, 5]), 2, edge="a text with a single context"),
+    ],
+    form=_whole,
+    wrong={
+        "the last context is missing: there are N - k.": {
+            "contexts": lambda windows, tokens, k: windows[:-2],
+            "targets": lambda tokens, k: tokens[k:-1],
+        },
+        "the first context is missing: it begins at token 0.": {
+            "contexts": lambda windows, tokens, k: windows[1:-1],
+            "targets": lambda tokens, k: tokens[k + 1 :],
+        },
+        "the target is the context's own last token: take the next one.": [
+            {"targets": lambda tokens, k: tokens[k - 1 : -1]},
+            {"contexts": lambda windows, tokens, k: windows, "targets": lambda tokens, k: tokens[k - 1 :]},
+        ],
+        "the target is the context's own first token: take the one after the context.": [
+            {"targets": lambda tokens, k: tokens[:-k]},
+            {
+                "contexts": lambda windows, tokens, k: windows,
+                "targets": lambda tokens, k: tokens[: len(tokens) - k + 1],
+            },
+        ],
+        "the target is one too far: it stands right after the context.": {
+            "contexts": lambda windows, tokens, k: windows[:-2],
+            "targets": lambda tokens, k: tokens[k + 1 :],
+        },
+        "the target is the second token of the context: take the one after the context.": {
+            "targets": lambda tokens, k: tokens[1 : len(tokens) - k + 1]
+        },
+        "the targets are all tokens from the second on: the first target is the one after the first context.": {
+            "targets": lambda tokens, k: tokens[1:]
+        },
+        "the targets are all tokens: the first target is the one after the first context.": {
+            "targets": lambda tokens, k: tokens
+        },
+        "the contexts hold the target as well, so there is nothing to predict: k tokens each.": {
+            "size": lambda k: k + 1,
+            "contexts": lambda windows, tokens, k: windows,
+        },
+        "each context ends with its own target: it must end one token earlier.": {
+            "contexts": lambda windows, tokens, k: windows[1:]
+        },
+        "there is one context more than targets: nothing follows the last one.": {
+            "contexts": lambda windows, tokens, k: windows
+        },
+        "a target is one token, not a whole window.": {"targets": lambda tokens, k: tokens.unfold(0, k, 1)[1:]},
+        "the text does not go round: only N - k tokens have a whole context before them.": {
+            "contexts": lambda windows, tokens, k: torch.cat([tokens, tokens[:k]]).unfold(0, k, 1)[: len(tokens)],
+            "targets": lambda tokens, k: tokens.roll(-k),
+        },
+        "only whole contexts are wanted: do not fill up the first ones.": [
+            {
+                "contexts": lambda windows, tokens, k: F.pad(tokens, (k, 0)).unfold(0, k, 1)[:-1],
+                "targets": lambda tokens, k: tokens,
+            },
+            {
+                "contexts": lambda windows, tokens, k: F.pad(tokens, (k - 1, 0)).unfold(0, k, 1)[:-1],
+                "targets": lambda tokens, k: tokens[1:],
+            },
+        ],
+        "your contexts do not overlap: one begins at each token.": [
+            {
+                "contexts": lambda windows, tokens, k: windows[:-1:k],
+                "targets": lambda tokens, k: tokens[k::k],
+            },
+            {
+                "contexts": lambda windows, tokens, k: windows[:-1][:: k + 1],
+                "targets": lambda tokens, k: tokens[k :: k + 1],
+            },
+        ],
+        "the contexts are reversed: the oldest token first.": {
+            "contexts": lambda windows, tokens, k: windows[:-1].flip(1)
+        },
+        "the last context comes first: keep the order of the text.": {
+            "contexts": lambda windows, tokens, k: windows[:-1].flip(0),
+            "targets": lambda tokens, k: tokens[k:].flip(0),
+        },
+        "the contexts stand as columns: one row each (transpose).": {
+            "contexts": lambda windows, tokens, k: windows[:-1].T
+        },
+        "the contexts are one long row: one row each.": {"contexts": lambda windows, tokens, k: windows[:-1].flatten()},
+        "the targets are a column: the shape is (N - k,).": {"targets": lambda tokens, k: tokens[k:, None]},
+        "return two things: the contexts and their targets.": {"end": lambda contexts, targets: contexts},
+        "these are the targets alone: return the contexts, too.": {"end": lambda contexts, targets: targets},
+        "the two are swapped: the contexts first, then the targets.": {
+            "end": lambda contexts, targets: (targets, contexts)
+        },
+        "this is a list of pairs: return one tensor of contexts, and one of targets.": {
+            "end": lambda contexts, targets: list(zip(contexts, targets, strict=True))
+        },
+        "context and target lie in one tensor: return two, windows[:, :-1] and windows[:, -1].": {
+            "end": lambda contexts, targets: torch.cat([contexts, targets[:, None]], 1)
+        },
+    },
+)
+def context_windows(
+    tokens,
+    context_length,
+    *,
+    size=lambda k: k,
+    contexts=lambda windows, tokens, k: windows[:-1],
+    targets=lambda tokens, k: tokens[k:],
+    end=lambda contexts, targets: (contexts, targets),
+):
+    """All contexts (N - context_length, context_length), and the token after each (N - context_length)."""
+    windows = tokens.unfold(0, size(context_length), 1)
+    return end(contexts(windows, tokens, context_length), targets(tokens, context_length))

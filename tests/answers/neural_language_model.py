@@ -14,6 +14,10 @@ def softmax_by_rows(logits):
     return torch.tensor(e) / sum(e)
 
 
+def shares(e):
+    return e / e.sum(-1, keepdim=True)
+
+
 def softmax_over_first_axis(logits):
     e = torch.exp(logits - logits.max())
     return e / e.sum(dim=0)
@@ -160,6 +164,79 @@ def depth_first(tape):
     return result
 
 
+def walking(tape, pairs=list, add=lambda old, above, slope: old + above * slope, first=0.0):
+    result = [first] * len(tape)
+    result[-1] = 1.0
+    for place in range(len(tape) - 1, -1, -1):
+        for source, slope in pairs(tape[place]):
+            result[source] = add(result[source], result[place], slope)
+    return result
+
+
+def stopping(tape):
+    result = [0.0] * (len(tape) - 1) + [1.0]
+    place = len(tape) - 1
+    while place >= 0 and tape[place]:
+        for source, slope in tape[place]:
+            result[source] += result[place] * slope
+        place -= 1
+    return result
+
+
+def without_the_last(tape):
+    result = [0.0] * (len(tape) - 1) + [1.0]
+    for place in reversed(range(len(tape) - 1)):
+        for source, slope in tape[place]:
+            result[source] += slope * result[place]
+    return result
+
+
+def averaging(tape):
+    result = [0.0] * (len(tape) - 1) + [1.0]
+    for place in reversed(range(len(tape))):
+        for source, slope in tape[place]:
+            if result[source]:
+                result[source] = (result[source] + slope * result[place]) / 2
+            else:
+                result[source] = slope * result[place]
+    return result
+
+
+def from_the_first(tape):
+    result = [1.0] + [0.0] * (len(tape) - 1)
+    for place, entries in enumerate(tape):
+        for source, slope in entries:
+            result[place] += slope * result[source]
+    return result
+
+
+def corrected(mean, beta, t):
+    return mean / (1 - beta**t)
+
+
+def adam_with(
+    new_m=lambda m, g, beta: beta * m + (1 - beta) * g,
+    new_v=lambda v, g, m, beta: beta * v + (1 - beta) * g * g,
+    m_hat=corrected,
+    v_hat=corrected,
+    size=lambda v, eps: v.sqrt() + eps,
+    one_beta=False,
+    plain=False,
+):
+    def step(w, g, m, v, t, lr, beta1, beta2, eps):
+        m = new_m(m, g, beta1)
+        v = new_v(v, g, m, beta2)
+        along = g if plain else m_hat(m, beta1, t)
+        return w - lr * along / size(v_hat(v, beta1 if one_beta else beta2, t), eps), m, v
+
+    return step
+
+
+def adam_one_late(w, g, m, v, t, lr, beta1, beta2, eps):
+    w = w - lr * corrected(m, beta1, t) / (corrected(v, beta2, t).sqrt() + eps)
+    return w, beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+
+
 def adam(w, g, m, v, t, lr, beta1, beta2, eps, corrected=True, inside=False, stored_hats=False, later=0):
     m = torch.lerp(g, m, beta1)
     v = torch.lerp(g * g, v, beta2)
@@ -236,22 +313,42 @@ def windows_in_zeros(tokens, k):
     return contexts, targets
 
 
+def windows_round(tokens, k):
+    places = (torch.arange(len(tokens))[:, None] + torch.arange(k + 1)) % len(tokens)
+    return tokens[places[:, :-1]], tokens[places[:, -1]]
+
+
+def windows_filled(tokens, k):
+    padded = torch.cat([torch.zeros(k, dtype=torch.long), tokens])
+    return torch.stack([padded[i : i + k] for i in range(len(tokens))]), tokens
+
+
 def windows_apart(tokens, k):
     contexts, targets = windows_by_loop(tokens, k)
     return contexts[::k], targets[::k]
 
 
 RIGHT = {
-    "softmax": [softmax_by_rows, functools.partial(torch.softmax, dim=-1), lambda z: (z - z.logsumexp(-1, True)).exp()],
+    "softmax": [
+        softmax_by_rows,
+        functools.partial(torch.softmax, dim=-1),
+        lambda z: (z - z.logsumexp(-1, True)).exp(),
+        lambda z: softmax_by_rows(z).tolist(),
+    ],
     "cross_entropy_gradient": [by_autograd, by_autograd_on_the_input, by_index],
     "gradients": [forwards, by_tensor, lambda tape: tuple(forwards(tape)), lambda tape: by_tensor(tape).numpy()],
     "initial_weights": [
         lambda n, m: torch.empty(n, m).normal_(0, n**-0.5),
         lambda n, m: (2 * torch.rand(n, m) - 1) * math.sqrt(3 / n),
         lambda n, m: torch.nn.Parameter(torch.randn(m, n).T / math.sqrt(n)),
+        lambda n, m: torch.randn(n, m).numpy() / n**0.5,
     ],
-    "adam_step": [adam, adam_by_torch, lambda *inputs: list(adam(*inputs))],
-    "context_windows": [windows_by_loop, windows_by_index, lambda t, k: (t.unfold(0, k, 1)[:-1], t[k:])],
+    "adam_step": [adam, adam_by_torch, lambda *inputs: list(adam(*inputs)), lambda *inputs: torch.stack(adam(*inputs))],
+    "context_windows": [
+        windows_by_loop,
+        windows_by_index,
+        lambda t, k: [part.tolist() for part in windows_by_loop(t, k)],
+    ],
 }
 WRONG = {
     "softmax": [
@@ -261,50 +358,91 @@ WRONG = {
         (softmax_over_first_axis, "the sum runs over"),
         (lambda z: z.exp() / z.exp().sum(), "the whole table"),
         (lambda z: z.exp() / z.exp().sum(0), "the first axis"),
-        (softmax_without_keepdim, "your code raised RuntimeError in its line `return e / e.sum(-1)`"),
+        (softmax_without_keepdim, "exp(1000) is infinite"),
+        (lambda z: softmax_without_keepdim(z - z.amax(-1, True)), "your code raised RuntimeError"),
+        (lambda z: shares(torch.exp(z - z.abs().max(-1, keepdim=True).values)), "the largest absolute value"),
+        (lambda z: shares(torch.exp(z - z.max(0, keepdim=True).values)), "the largest logit of each column"),
+        (lambda z: shares(torch.exp(z.clamp(-80, 80))), "limits on the logits"),
+        (lambda z: shares(torch.exp(z / z.abs().max(-1, keepdim=True).values)), "changes their differences"),
+        (lambda z: z.softmax(1) if z.ndim > 1 else z.softmax(0), "the sum runs over dim=1"),
+        (lambda z: F.normalize(torch.exp(z - z.max(-1, keepdim=True).values), dim=-1), "not by its norm"),
+        (lambda z: shares(2 ** (z - z.max(-1, keepdim=True).values)), "this is a power of 2"),
+        (lambda z: torch.softmax(z.abs(), -1), "every logit is taken as positive"),
+        (lambda z: torch.softmax(torch.softmax(z, -1), -1), "softmax is taken twice"),
+        (lambda z: torch.eq(z, z.max(-1, keepdim=True).values) * 1.0, "1 for the largest logit"),
+        (lambda z: shares(torch.exp(z) - z.max(-1, keepdim=True).values), "before exp, not after it"),
         (lambda z: torch.exp(z - z.max(-1, keepdim=True).values), "the division by the sum"),
         (lambda z: z / z.sum(-1, keepdim=True), "the exponential is missing"),
         (lambda z: z.sigmoid(), "this is the sigmoid"),
-        (lambda z: z.log_softmax(-1), "leave the log away"),
-        (lambda z: softmax_by_rows(z).tolist(), "a tensor is expected"),
+        (lambda z: z.log_softmax(-1), "leave out the log"),
         (lambda z: torch.softmax(z, -1) * z.shape[-1], "not by its mean"),
         (lambda z: (z - z.mean(-1, True)).exp() / (z - z.mean(-1, True)).exp().sum(-1, True), "far above the mean"),
         (lambda z: (z - z.amin(-1, True)).exp() / (z - z.amin(-1, True)).exp().sum(-1, True), "not the least"),
-        (lambda z: torch.softmax(-z, -1), "the sign is turned round"),
+        (lambda z: torch.softmax(-z, -1), "the sign is reversed"),
         (lambda z: torch.softmax(z - z.mean(), 0), "the first axis"),
     ],
     "cross_entropy_gradient": [
         (without_mean, "divide by the number of examples"),
-        (of_sum_over_all, "you divide by the columns too"),
-        (lambda z, y: -by_index(z, y), "the sign is turned round"),
+        (of_sum_over_all, "by the number of columns too"),
+        (lambda z, y: -by_index(z, y), "the sign is reversed"),
         (lambda z, y: -without_mean(z, y), "the mean over rows is missing"),
         (lambda z, y: z.softmax(-1), "these are the probabilities"),
         (lambda z, y: z.softmax(-1) / len(y), "the targets are missing"),
         (lambda z, y: (z - F.one_hot(y, z.shape[1])) / len(y), "the softmax is missing"),
         (lambda z, y: (z.softmax(0) - F.one_hot(y, z.shape[1])) / len(y), "runs over the examples"),
         (lambda z, y: F.cross_entropy(z, y), "this is the loss itself"),
-        (lambda z, y: -F.one_hot(y, z.shape[1]) / z.softmax(1) / len(y), "not the logits"),
+        (lambda z, y: -F.one_hot(y, z.shape[1]) / z.softmax(1) / len(y), "with respect to the probabilities"),
         (lambda z, y: F.one_hot(y, z.shape[1]) * (z.softmax(1) - 1) / len(y), "a gradient too"),
         (lambda z, y: without_mean(z, y) / z.shape[1], "the examples are the rows"),
         (lambda z, y: z.softmax(1) - F.one_hot(y, z.shape[1]) / len(y), "p as well"),
         (with_half_the_mean, "y as well"),
-        (by_columns, "is y in every row"),
+        (by_columns, "the same columns in every row"),
         (lambda z, y: (z.softmax(1) - F.one_hot(y)) / len(y), "your code raised RuntimeError"),
         (own_input_changed, "changes its input in place"),
-        (lambda z, y: (z.softmax(-1) - y) / len(y), "the number of a column"),
+        (lambda z, y: (z.softmax(-1) - y) / len(y), "but got"),
+        (lambda z, y: (z.softmax(-1) - y.unsqueeze(1)) / len(y), "the number of a column"),
+        (lambda z, y: without_mean(z, y) / max(1, len(y) - 1), "you divide by N - 1"),
+        (lambda z, y: by_index(z, y) / len(y), "you divide by N twice"),
+        (lambda z, y: (z.softmax(-1) - 1) / len(y), "not in every column"),
+        (lambda z, y: by_index(z, (y - 1) % z.shape[1]), "one column beside the target"),
+        (lambda z, y: (z.softmax(-1) + F.one_hot(y, z.shape[1])) / len(y), "you add y"),
+        (lambda z, y: by_index(z, y).abs(), "loses the sign"),
+        (lambda z, y: without_mean(z, y).square() / len(y), "the squared difference"),
+        (lambda z, y: 2 * by_index(z, y), "the factor 2"),
+        (lambda z, y: by_index(z, y) * z.softmax(1) * (1 - z.softmax(1)), "the gradient of a squared error"),
+        (lambda z, y: z.softmax(1) * (1 - z.softmax(1)) / len(y), "the derivative of a probability"),
+        (lambda z, y: z.softmax(1) * (1 - F.one_hot(y, z.shape[1])) / len(y), "the target's column is p - 1"),
+        (lambda z, y: (F.log_softmax(z, 1) - F.one_hot(y, z.shape[1])) / len(y), "these are log-probabilities"),
+        (lambda z, y: (z.sigmoid() - F.one_hot(y, z.shape[1])) / len(y), "the sigmoid of each logit"),
+        (lambda z, y: without_mean(z, y).mean(0), "a row for each example"),
+        (lambda z, y: -F.one_hot(y, z.shape[1]) * F.log_softmax(z, 1) / len(y), "the cross-entropy of each logit"),
+        (lambda z, y: -without_mean(z, y) / z.shape[1], "two things"),
     ],
     "gradients": [
         (overwriting, "add, with `+=`"),
-        (from_the_front, "walk back through all"),
+        (from_the_front, "only the last step is passed on"),
         (one_step_back, "only the last step"),
         (from_ones, "only the last value begins at 1"),
         (without_a_start, "all stays 0"),
         (slopes_added, "the chain rule multiplies"),
-        (slopes_alone, "the slopes are added up alone"),
+        (slopes_alone, "the slopes alone are added up"),
         (depth_first, "some count double"),
         (lambda tape: forwards(tape)[::-1], "reversed order"),
-        (lambda tape: forwards(tape)[:-1], "for [[], [], [(0, 3.0), (1, 2.0)]]"),
-        (lambda tape: sum(forwards(tape)), "expected [3.0, 2.0, 1.0]"),
+        (lambda tape: forwards(tape)[:-1], "the last value belongs to the result"),
+        (lambda tape: sum(forwards(tape)), "list of 1 is expected"),
+        (functools.partial(walking, pairs=dict.fromkeys), "the same value twice"),
+        (functools.partial(walking, pairs=lambda pairs: pairs[:1]), "only the first pair"),
+        (functools.partial(walking, pairs=lambda pairs: pairs[-1:]), "only the last pair"),
+        (stopping, "the first input you meet"),
+        (without_the_last, "nothing is passed on"),
+        (lambda tape: [*walking(tape)[:-1], 0.0], "yours is 0 in the result"),
+        (functools.partial(walking, add=lambda old, above, slope: old + above), "the slopes are missing"),
+        (functools.partial(walking, add=lambda old, above, slope: old * above * slope, first=1.0), "add over the ways"),
+        (functools.partial(walking, add=lambda old, above, slope: old - above * slope), "the sign is reversed"),
+        (functools.partial(walking, add=lambda old, above, slope: old + above / slope), "you divide by the slope"),
+        (averaging, "averaged over the uses"),
+        (from_the_first, "with respect to the first one"),
+        (lambda tape: forwards(tape)[0], "the first value alone"),
     ],
     "initial_weights": [
         (lambda n, m: torch.zeros(n, m), "hold one number"),
@@ -314,17 +452,21 @@ WRONG = {
         (lambda n, m: torch.randn(n, m) / n, "take its square root"),
         (lambda n, m: torch.randn(n, m) * n**0.5, "divide by it"),
         (lambda n, m: torch.randn(n, m) / m**0.5, "a sum runs over fan_in"),
-        (lambda n, m: torch.randn(m, n) / n**0.5, "the shape is turned round"),
+        (lambda n, m: torch.randn(m, n) / n**0.5, "the shape is transposed"),
         (lambda n, m: torch.randn(n, m) * (2 / n) ** 0.5, "meant for ReLU"),
         (lambda n, m: torch.nn.init.kaiming_normal_(torch.empty(n, m)), "takes the columns for fan_in"),
         (lambda n, m: torch.nn.init.xavier_normal_(torch.empty(n, m)), "Glorot's"),
         (lambda n, m: (2 * torch.rand(n, m) - 1) / n**0.5, "uniform between -a and a"),
         (lambda n, m: (torch.rand(n, m) - 0.5) / n**0.5, "torch.rand has variance 1 / 12"),
         (lambda n, m: torch.rand(n, m) / n**0.5, "the mean is"),
-        (lambda n, m: torch.randn(n, m) * 0.05, "the scale must follow fan_in"),
-        (lambda n, m: torch.randn(n) / n**0.5, "yours are torch.float32, (400,)"),
-        (lambda n, m: torch.randn(n, m).numpy() / n**0.5, "a tensor is expected"),
-        (lambda n, m: torch.randn(n, m) * 3 / n**0.5, "should be 0.05, but yours is 0.15"),
+        (lambda n, m: torch.randn(n, m) * 0.05, "it must follow fan_in"),
+        (lambda n, m: torch.randn(n) / n**0.5, "a matrix is wanted"),
+        (lambda n, m: torch.randn(n, m) * 3 / n**0.5, "expected 0, but got 1.1"),
+        (lambda n, m: torch.randn(n, m) * n, "you multiply by fan_in"),
+        (lambda n, m: torch.randn(n, m) / m, "and the root is missing"),
+        (lambda n, m: torch.randn(n, m) * 2 / n, "the standard deviation is 2 / fan_in"),
+        (lambda n, m: torch.randn(n, m) / (n * m) ** 0.5, "the root of fan_in times fan_out"),
+        (lambda n, m: torch.rand(n, m), "two things"),
     ],
     "adam_step": [
         (functools.partial(adam, corrected=False), "the bias correction is missing"),
@@ -333,12 +475,11 @@ WRONG = {
         (functools.partial(adam, later=1), "no t + 1"),
         (functools.partial(adam, later=-1), "no t - 1"),
         (adam_without_root, "the root is missing"),
-        (adam_with_mixed_betas, "the betas weigh the wrong side"),
+        (adam_with_mixed_betas, "each beta is on the wrong side"),
         (adam_corrected_by(lambda mean, beta, t: mean / (1 - beta)), "right at t = 1 only"),
         (adam_corrected_by(lambda mean, beta, t: mean / (1 - beta * t)), "to the power of t"),
         (adam_corrected_by(lambda mean, beta, t: mean * (1 - beta**t)), "too small at first"),
         (lambda *inputs: [adam(*inputs)[place] for place in (0, 2, 1)], "m and v are swapped"),
-        (lambda *inputs: torch.stack(adam(*inputs)), "not one that holds them"),
         (lambda w, g, m, v, t, lr, b1, b2, eps: adam(w, g, m, v, t, lr, b1, b1, eps), "beta2"),
         (adam_uphill, "you walk uphill"),
         (adam_in_place, "changes its input in place"),
@@ -346,21 +487,49 @@ WRONG = {
         (lambda w, g, m, v, *rest: (adam(w, g, m, v, *rest)[0], m, v), "return the new m and v"),
         (lambda w, g, m, v, t, lr, *rest: adam(w, g, m, v, t, 1.0, *rest), "the learning rate is missing"),
         (lambda w, g, m, v, t, lr, b1, b2, eps: adam(w, g, m, v, t, lr, b1, b2, 0.0), "eps is missing"),
-        (lambda w, g, m, v, t, lr, b1, b2, eps: adam(w, g, m, v, t, lr, b2, b1, eps), "but got"),
-        (lambda w, g, m, v, t, lr, *rest: (w - lr * g, *adam(w, g, m, v, t, lr, *rest)[1:]), "but got"),
+        (lambda w, g, m, v, t, lr, b1, b2, eps: adam(w, g, m, v, t, lr, b2, b1, eps), "exchanged"),
+        (lambda w, g, m, v, t, lr, b1, b2, eps: adam(w, g, m, v, t, lr, b2, b2, eps), "beta2 for both"),
+        (adam_with(v_hat=lambda v, beta, t: v), "v must be corrected too"),
+        (adam_with(m_hat=lambda m, beta, t: m), "m must be corrected too"),
+        (adam_corrected_by(lambda mean, beta, t: mean / (1 - beta) ** t), "only beta is raised"),
+        (adam_corrected_by(lambda mean, beta, t: mean / beta**t), "the 1 - is missing"),
+        (adam_with(one_beta=True), "with its own beta"),
+        (adam_with(size=lambda v, eps: torch.maximum(v.sqrt(), torch.tensor(eps))), "it is no lower limit"),
+        (adam_with(size=lambda v, eps: 1.0), "v is not used"),
+        (adam_with(size=lambda v, eps: 1 / (v**0.5 + eps)), "you multiply by sqrt(v) + eps"),
+        (adam_with(m_hat=lambda m, beta, t: m / (1 - beta**t), plain=True), "not along g alone"),
+        (adam_one_late, "update m and v first"),
+        (lambda *inputs: (inputs[0] - adam(*inputs)[0], *adam(*inputs)[1:]), "this is the step alone"),
+        (adam_with(new_v=lambda v, g, m, beta: beta * v + (1 - beta) * abs(g)), "mean of the squared gradients"),
+        (adam_with(new_v=lambda v, g, m, beta: beta * v + (1 - beta) * m * m), "not of m squared"),
+        (adam_with(new_v=lambda v, g, m, beta: beta * v + (g - beta * g) ** 2), "not (1 - beta2) as well"),
+        (adam_with(new_m=lambda m, g, beta: m - beta * m + beta * g), "beta1 is on the wrong side"),
+        (adam_with(new_v=lambda v, g, m, beta: v - beta * v + beta * g * g), "beta2 is on the wrong side"),
+        (adam_with(new_m=lambda m, g, beta: beta * m + g), "the factors 1 - beta are missing"),
+        (adam_with(new_v=lambda v, g, m, beta: v + (1 - beta) * g * g), "must shrink by beta"),
+        (adam_with(new_m=lambda m, g, beta: g - beta * g), "the old means are not used"),
+        (lambda w, *rest: (w, *adam(w, *rest)[1:]), "return the new w, not the old"),
+        (lambda w, g, m, v, t, lr, *rest: (w - lr * g, *adam(w, g, m, v, t, lr, *rest)[1:]), "a plain gradient step"),
     ],
     "context_windows": [
         (functools.partial(windows_in_range, last=1), "the last context is missing"),
         (functools.partial(windows_in_range, first=1), "the first context is missing"),
-        (functools.partial(windows_in_range, shift=-1), "the context's last token"),
+        (functools.partial(windows_in_range, shift=-1), "own last token"),
         (functools.partial(windows_in_range, last=1, shift=1), "one too far"),
-        (lambda t, k: (t.unfold(0, k, 1)[:-1], t[:-k]), "the context's first token"),
+        (lambda t, k: (t.unfold(0, k, 1)[:-1], t[:-k]), "own first token"),
         (lambda t, k: (t.unfold(0, k, 1)[1:], t[k:]), "ends with its own target"),
-        (lambda t, k: t.unfold(0, k + 1, 1), "return two tensors"),
+        (lambda t, k: (t.unfold(0, k, 1)[:-1], t[1 : len(t) - k + 1]), "the second token of the context"),
+        (lambda t, k: (t.unfold(0, k, 1)[:-1], t[1:]), "all tokens from the second on"),
+        (lambda t, k: (windows_by_loop(t, k)[0], t), "the targets are all tokens:"),
+        (windows_round, "does not go round"),
+        (windows_filled, "only whole contexts are wanted"),
+        (lambda t, k: tuple(part.flip(0) for part in windows_by_loop(t, k)), "the last context comes first"),
+        (lambda t, k: (windows_by_loop(t, k)[0].reshape(-1), t[k:]), "one long row"),
+        (lambda t, k: t[k:], "the targets alone"),
+        (lambda t, k: t.unfold(0, k + 1, 1), "return two, windows"),
         (windows_in_zeros, "have become decimals"),
         (lambda t, k: [(t[i : i + k], t[i + k]) for i in range(len(t) - k)], "a list of pairs"),
-        (lambda t, k: [part.tolist() for part in windows_by_loop(t, k)], "tensors are expected"),
-        (windows_with_target, "that is cheating"),
+        (windows_with_target, "hold the target as well"),
         (lambda t, k: (t.unfold(0, k, 1), t[k:]), "nothing follows the last one"),
         (lambda t, k: (t.unfold(0, k, 1)[:-1], t.unfold(0, k, 1)[1:]), "not a whole window"),
         (windows_apart, "do not overlap"),
