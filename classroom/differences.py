@@ -365,8 +365,8 @@ def _multiples(pairs: Pairs, cases: Sequence[tuple[Any, ...]], names: Sequence[s
     return ""
 
 
-def _sizes(case: tuple[Any, ...], names: Sequence[str]) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _sizes(case: tuple[Any, ...], names: Sequence[str]) -> dict[str, float | int]:
+    found: dict[str, float | int] = {}
     for name, value in zip(names, case, strict=False):
         if isinstance(value, bool):
             continue

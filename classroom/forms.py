@@ -53,6 +53,8 @@ def conform(got: Any, expected: Any) -> Any:
         return got
     if isinstance(expected, int):
         return int(got) if isinstance(got, float) and got.is_integer() else got
+    if isinstance(expected, float):
+        return float(got) if isinstance(got, int) and not isinstance(got, bool) else got
     if isinstance(expected, list | tuple):
         if isinstance(got, np.ndarray) and got.ndim:
             got = [plain(part) for part in got]
