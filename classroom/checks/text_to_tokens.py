@@ -4,7 +4,9 @@ import functools
 import operator
 import random
 import re
+import string
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,7 +48,7 @@ def _added(number):
 @exercise(
     praise="one byte for A, two for é, three for 保, four for 😀.",
     cases=_code_points,
-    form=lambda value: list(value) if isinstance(value, bytes) else value,
+    form=lambda value: list(value) if isinstance(value, bytes | bytearray) else value,
     wrong={
         "off by one at each limit: 128 needs two bytes already, so test `<` 128, not `<=`.": {
             "limits": (0x81, 0x801, 0x10001)
@@ -64,6 +66,8 @@ def _added(number):
             {"limits": (0x80, 0x800, 0x8000)},
             {"limits": (0x80, 0x800, 0x20000)},
         ],
+        "the case of two bytes is missing: 128 to 2,047 need two.": {"limits": (0x80, 0x80, 0x10000)},
+        "the case of three bytes is missing: 2,048 to 65,535 need three.": {"limits": (0x80, 0x800, 0x800)},
         "characters above 2,047, such as 保, need a third byte.": {"limits": (0x80,)},
         "characters above 65,535, such as 😀, need a fourth byte.": {"limits": (0x80, 0x800)},
         "the later bytes lack their mark: each is 0b10000000 | six bits.": {"later": 0},
@@ -118,12 +122,18 @@ def _added(number):
         "the later bytes are equal: shift each one by six bits more than the next.": {
             "end": lambda found: found[:1] + found[-1:] * (len(found) - 1)
         },
+        "`&` keeps only the bits that both have: put a mark in front of the bits with `|`.": {"put": operator.and_},
         "`+` binds more tightly than `>>` and `&`: write `|`, or put parentheses around the shift.": _added,
-        "a byte holds 0 to 255: from 128 on, spread the bits over two to four bytes.": lambda number: [number],
-        "these are the plain bytes of the number: UTF-8 puts marks in front, and six bits into each later byte.": [
+        "a byte holds 0 to 255: from 128 on, spread the bits over two to four bytes.": [
+            lambda number: [number],
+            lambda number: [number % 256],
+        ],
+        "these are the plain bytes of the number, or UTF-16: UTF-8 has marks, and six bits in each later byte.": [
             lambda number: list(number.to_bytes(4, "big").lstrip(b"\0")),
             lambda number: list(number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big")),
             lambda number: list(number.to_bytes(4, "big")),
+            lambda number: list(chr(number).encode("utf-16-be")),
+            lambda number: list(chr(number).encode("utf-16")),
         ],
         "these are strings: return the bytes as whole numbers; `0b...` is only a way to write one.": [
             {"end": lambda found: [bin(byte) for byte in found]},
@@ -140,6 +150,7 @@ def utf8(
     limits=(0x80, 0x800, 0x10000),
     first=(0, 0xC0, 0xE0, 0xF0),
     head=lambda number, more: number >> 6 * more,
+    put=operator.or_,
     later=0x80,
     step=6,
     mask=lambda bits, k: bits & 0x3F,
@@ -147,14 +158,15 @@ def utf8(
 ):
     """The bytes of a code point in UTF-8."""
     more = sum(code_point >= limit for limit in limits)
-    tail = [later | mask(code_point >> step * k, k) for k in reversed(range(more))]
-    return end([first[more] | head(code_point, more), *tail])
+    tail = [put(later, mask(code_point >> step * k, k)) for k in reversed(range(more))]
+    return end([put(first[more], head(code_point, more)), *tail])
 
 
 def _texts(seed):
     parts = ["x's 2nd... ", "'quoted' ", "(it's) ", "naïve? ", "A-1! ", "no.1_b ", "3.5kg a, "]
     return [
-        ("Don't stop: it's 9.30!",),
+        ("Don't stop: we're at 9.30!",),
+        ("no, no!",),
         ("To be or not to be",),
         case("the café's naïve", edge="letters with accents"),
         case("he said 'no'.", edge="apostrophes at the ends of a word"),
@@ -162,6 +174,8 @@ def _texts(seed):
         case("my_name = _x1", edge="underscores"),
         case("\tWhy?!\n\nNo  idea", edge="tabs, newlines and double spaces"),
         case("I am a 5-a-side fan", edge="words of a single letter"),
+        case("«Привет» — 保守", edge="letters and punctuation of other languages"),
+        case("that it''s", edge="two apostrophes in a row"),
         case("", edge="an empty text"),
         ("".join(random.Random(seed).sample(parts, 7)),),
     ]
@@ -172,6 +186,16 @@ def _texts(seed):
     cases=_texts,
     wrong={
         "this splits at spaces only, so punctuation sticks to the words: make each mark a token of its own.": str.split,
+        "punctuation at the ends of the words is cut off and lost: make each mark a token of its own.": lambda text: [
+            word.strip(string.punctuation) for word in text.split()
+        ],
+        "`re.split` also returns empty strings and spaces: `re.findall` returns the matches only.": [
+            lambda text: re.split(r"(\W)", text),
+            lambda text: re.split(r"(\W+)", text),
+            lambda text: re.split(r"\W+", text),
+            lambda text: re.split(r"\b", text),
+            lambda text: re.split(r"\s+|([^\w\s])", text),
+        ],
         "these are characters: cut the text into words and punctuation marks, `re.findall(pattern, text)`.": list,
         "punctuation is lost, and words with an apostrophe are cut: the pattern needs a part for each.": {
             "inside": "",
@@ -211,6 +235,11 @@ def _texts(seed):
             {"inside": r"'?\w*"},
             {"inside": r"(?:'\w*)*"},
             {"inside": r"'?"},
+            {"run": r"(?:\w+'?)+", "inside": ""},
+        ],
+        "several letters can follow an apostrophe, as in rock'n'roll.": [
+            {"inside": r"(?:'\w)*"},
+            {"inside": r"(?:'\w)?"},
         ],
         "a hyphen is a token of its own: A-1 is three tokens.": [
             {"inside": r"(?:['-]\w+)*"},
@@ -237,11 +266,13 @@ def _texts(seed):
             {"mark": r"|\W+"},
         ],
         "tabs and newlines have become tokens: exclude all white space, not the space alone.": {"mark": r"|[^\w ]"},
-        "some punctuation is lost, such as a single ' or =: take whatever is neither word nor white space.": [
+        "some punctuation is lost, such as a single ', a = or «: take whatever is neither word nor white space.": [
             {"mark": r"|[.,!?;:]"},
             {"mark": r"|[.,!?]"},
             {"mark": r"|[.,!?;:\-]"},
             {"mark": r"|[.,!?;:\-()]"},
+            {"mark": r"|[.,!?;:'\"]"},
+            {"mark": r"|[!-/:-@\[-`{-~]"},
         ],
         "an underscore belongs to the word, as in my_name: `\\w` matches it.": [
             {"run": r"[^\W_]+", "inside": r"(?:'[^\W_]+)*"},
@@ -262,7 +293,19 @@ def _texts(seed):
             {"run": r"[a-zA-Z0-9_]+", "inside": r"(?:'[a-zA-Z0-9_]+)*", "mark": r"|[^a-zA-Z0-9_\s]"},
             {"run": r"[a-zA-Z0-9]+", "inside": r"(?:'[a-zA-Z0-9]+)*", "mark": r"|[^a-zA-Z0-9\s]"},
         ],
-        "capital letters are lost: leave the text as it is.": {"text_first": str.lower},
+        "letters of other alphabets, such as п or 保, belong to the words too: use `\\w`.": [
+            {"run": r"[a-zA-ZÀ-ÿ0-9_]+", "inside": r"(?:'[a-zA-ZÀ-ÿ0-9_]+)*"},
+            {"run": r"[a-zA-ZÀ-ÿ0-9_]+", "inside": r"(?:'[a-zA-ZÀ-ÿ0-9_]+)*", "mark": r"|[^a-zA-ZÀ-ÿ0-9_\s]"},
+        ],
+        "two apostrophes in a row do not join two words: letters must follow each apostrophe.": [
+            {"inside": r"(?:'+\w+)*"},
+            {"inside": r"(?:'*\w+)*"},
+        ],
+        "capital and small letters are no longer told apart: leave the text as it is.": [
+            {"text_first": str.lower},
+            {"text_first": str.upper},
+            {"text_first": str.casefold},
+        ],
         "all apostrophes are lost: they belong to the words.": {"text_first": lambda text: text.replace("'", "")},
         "each token is there once only: keep all occurrences, in the order of the text.": [
             {"end": lambda found: list(dict.fromkeys(found))},
@@ -330,9 +373,17 @@ def _token_lists(seed):
         },
         "`//` drops the fraction: divide with `/`.": {"divide": operator.floordiv},
         "divide by the length of the test text, not by `vocab_size`.": {"total": lambda test, train, n: n},
-        "divide by the length of the test text, not of the training text.": {
-            "total": lambda test, train, n: len(train)
-        },
+        "divide by the length of the test text, not of the training text.": [
+            {"total": lambda test, train, n: len(train)},
+            {"total": lambda test, train, n: len(train) + len(test)},
+        ],
+        "the share is rounded: return it as it is.": [
+            {"divide": lambda unknown, tokens, digits=digits: round(unknown / tokens, digits)} for digits in range(4)
+        ],
+        "subtracting counters compares counts: a known token is known however often it occurs.": [
+            lambda train, test, n: (Counter(test) - Counter(dict(Counter(train).most_common(n)))).total() / len(test),
+            lambda train, test, n: (Counter(test) - Counter(train)).total() / len(test),
+        ],
         "`vocab_size` is a number of words, not the least count that a word must have.": [
             {"known": lambda train, n: [token for token in train if train.count(token) >= n]},
             {"known": lambda train, n: [token for token in train if train.count(token) > n]},
@@ -424,6 +475,13 @@ def _counts(seed):
         ],
         "`log1p(x)` is the logarithm of 1 + x: take that of the counts themselves.": {"y": np.log1p},
         "ranks start at 1, and yours at 2 (`log1p` of the ranks would do that as well).": {"first": 2},
+        "ranks start at 1, and yours at 0: do not help log(0) with a small number.": [
+            {"x": lambda ranks, digits=digits: np.log(ranks - 1 + 10.0**-digits)} for digits in range(5, 13)
+        ],
+        "`argsort` gives positions, not ranks: sort the counts, then number them from 1.": [
+            lambda counts: -_slope(np.log(np.argsort(counts) + 1), np.log(counts)),
+            lambda counts: -_slope(np.log(np.argsort(counts)[::-1] + 1), np.log(counts)),
+        ],
         "this is the intercept: the slope is the first number that `np.polyfit` returns.": {
             "fit": lambda x, y: np.polyfit(x, y, 1)[1]
         },
@@ -447,9 +505,10 @@ def _counts(seed):
         "this joins the first and the last point: fit a line to all points by least squares.": {
             "fit": lambda x, y: (y[-1] - y[0]) / (x[-1] - x[0])
         },
-        "this is the mean of the slopes between neighbours: fit one line to all points by least squares.": {
-            "fit": lambda x, y: np.mean(np.diff(y) / np.diff(x))
-        },
+        "this is the mean of the slopes between single points: fit one line to all points by least squares.": [
+            {"fit": lambda x, y: np.mean(np.diff(y) / np.diff(x))},
+            {"fit": lambda x, y: np.mean((y[1:] - y[0]) / (x[1:] - x[0]))},
+        ],
         "your line goes through the origin: fit an intercept as well.": {"fit": lambda x, y: (x * y).sum() / (x @ x)},
         "this is the correlation: the slope of the fitted line is wanted.": {
             "fit": lambda x, y: np.corrcoef(x, y)[0, 1]
@@ -564,6 +623,15 @@ def _symbols(seed):
         "each letter stands alone: append the joined symbol, since `+=` cuts it into letters.": [
             lambda symbols, pair: list("".join(symbols)),
         ],
+        "empty strings are left where the second symbols were: leave them out.": lambda symbols, pair: [
+            part
+            for text in merge.right(symbols, pair, joined=lambda two: ["".join(two), ""])
+            for part in (text if isinstance(text, list) else [text])
+        ],
+        "only the joined symbols are there: keep the symbols that are in no pair, too.": [
+            lambda symbols, pair: ["".join(pair) for two in pairwise(symbols) if two == tuple(pair)],
+            lambda symbols, pair: ["".join(two) for two in pairwise(symbols)],
+        ],
         "the pair is gone: put its two symbols in, joined.": [
             lambda symbols, pair: [symbol for symbol in symbols if symbol not in pair],
             lambda symbols, pair: [text for text in merge.right(symbols, pair, joined=lambda two: "") if text],
@@ -622,6 +690,14 @@ def _until_one_fits(word, merges):
     return next((merged for pair in merges if (merged := merge.right(word, pair)) != list(word)), list(word))
 
 
+def _of_all_steps(word, merges):
+    symbols, found = list(word), []
+    for pair in merges:
+        symbols = merge.right(symbols, pair)
+        found += symbols
+    return found
+
+
 LEARNED = [("b", "c"), ("a", "b"), ("bc", "d"), ("a", "bcd"), ("d", "a"), ("ab", "ab"), ("c", "a"), ("bc", "bc")]
 
 
@@ -655,6 +731,7 @@ def _words(seed):
         "the longest merges go first: keep the order in which they come.": {
             "order": lambda merges: sorted(merges, key=lambda pair: -len("".join(pair)))
         },
+        "the symbols of all steps are collected: return those after the last merge.": _of_all_steps,
         "only the first merge is applied: is the `return` inside the loop?": {"order": lambda merges: merges[:1]},
         "the last merge is missing.": {"order": lambda merges: merges[:-1]},
         "the first merge is missing.": {"order": lambda merges: merges[1:]},

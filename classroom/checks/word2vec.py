@@ -1,5 +1,6 @@
 """Exercises of the notebook word2vec."""
 
+import itertools
 import math
 import random
 
@@ -20,7 +21,7 @@ def _random(seed, *shape):
 def _texts(seed):
     draw = random.Random(seed)
     return [
-        ("a terrible film".split(), 1),
+        ("a b c".split(), 1),
         ("a terrible film with a terrible script".split(), 2),
         (draw.sample("abcdefghi", 9), 1),
         (draw.sample("abcdefghijk", 11), 3),
@@ -47,6 +48,14 @@ def _first_positions(tokens, window):
 
 def _neighbours(tokens, here, window):
     return tokens[max(0, here - window) : here] + tokens[here + 1 : here + window + 1]
+
+
+def _beside_index_window(tokens, window):
+    found = []
+    for here, centre in enumerate(tokens):
+        around = tokens[max(0, here - window) : here + window + 1]
+        found += [(centre, context) for index, context in enumerate(around) if index != window]
+    return found
 
 
 def _by_slices(tokens, window):
@@ -79,6 +88,20 @@ def _by_slices(tokens, window):
             {"start": lambda here, window, length: max(-length, here - window)},
         ],
         "at the beginning of the text, a slice from a position below 0 is empty: start at 0 at the lowest.": _by_slices,
+        "near the beginning of the text, the centre is not at index `window` of its slice: compare its position.": (
+            _beside_index_window
+        ),
+        "overlapping windows give the same pair several times: go through the centres, each with its own contexts.": (
+            lambda tokens, window: [
+                pair
+                for n in range(len(tokens) - window)
+                for pair in itertools.permutations(tokens[n : n + window + 1], 2)
+            ]
+        ),
+        "the distance needs its absolute value: the window ends on both sides.": [
+            {"stop": lambda here, window, length: length},
+            {"start": lambda here, window, length: 0},
+        ],
         "the text is not a circle: at its beginning and its end there are fewer contexts.": {
             "start": lambda here, window, length: here - window,
             "stop": lambda here, window, length: here + window + 1,
@@ -211,15 +234,18 @@ def _vectors(seed, k, width):
 
 
 TERRIBLE = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-EXTREME = torch.full((2,), 9.0), torch.full((2,), -9.0), torch.full((1, 2), 9.0)
+EXTREME = torch.tensor([9.0, 9.0, 0.0]), torch.tensor([-9.0, -9.0, 0.0]), torch.tensor([[9.0, 9.0, 0.0]])
 
 LOSS_MISTAKES = {
-    "right for small scores, but where σ(x) rounds to 0 its logarithm is infinite: use `F.logsigmoid`.": {
+    "right for small scores, but infinite where σ(x) rounds to 0: use `F.logsigmoid`, which is safe there.": {
         "ln": _unsafe
     },
     "a small number inside the logarithm makes the loss too small where σ(x) is nearly 0: use `F.logsigmoid`.": [
         *({"ln": _with_epsilon(10.0**-digits)} for digits in range(5, 13)),
         *({"ln": lambda x, least=10.0**-digits: x.sigmoid().clamp(min=least).log()} for digits in range(5, 13)),
+    ],
+    "the scores are clipped, so very wrong ones cost too little: `F.logsigmoid` needs no clipping.": [
+        {"ln": lambda x, most=most: F.logsigmoid(x.clamp(-most, most))} for most in (5, 6, 10, 15, 20, 30, 50, 100)
     ],
     "the negatives are rewarded for high scores: inside the sigmoid their scores get a minus.": {
         "drawn": lambda u, c, negatives: negatives @ u
@@ -259,6 +285,8 @@ LOSS_MISTAKES = {
     "only one of the negatives counts: add up the terms of all.": [
         {"drawn": lambda u, c, negatives: -(negatives[0] @ u)},
         {"drawn": lambda u, c, negatives: -(negatives[-1] @ u)},
+        {"add": torch.max},
+        {"add": torch.min},
     ],
     "the negatives are missing.": {"end": lambda true, drawn, k: -true},
     "the true pair is missing.": {"end": lambda true, drawn, k: -drawn},
@@ -271,7 +299,15 @@ LOSS_MISTAKES = {
             "end": lambda true, drawn, k: -true.sum() - drawn,
         },
     ],
-    "the logarithms are missing: each term is -ln σ(x).": {"ln": torch.sigmoid},
+    "a score is the dot product itself, not the cosine: leave the vectors' norms in it.": {
+        "true": lambda u, c: F.cosine_similarity(u, c, dim=0),
+        "drawn": lambda u, c, negatives: -F.cosine_similarity(negatives, u[None]),
+    },
+    "the logarithms are missing: each term is -ln σ(x).": [
+        {"ln": torch.sigmoid},
+        {"ln": lambda x: x.sigmoid() - 1},
+    ],
+    "this is a squared error: each term is -ln σ(x).": {"ln": lambda x: -((1 - x.sigmoid()) ** 2)},
     "the logistic function is missing: each term is -ln σ(score).": {"ln": lambda x: x},
     "this is the probability of all pairs together: take minus its logarithm.": {
         "end": lambda true, drawn, k: (true + drawn).exp()
@@ -344,7 +380,7 @@ def _error(score, label):
         "the error is squared: prediction minus label itself is the factor.": {
             "error": lambda score, label: (score.sigmoid() - label) ** 2
         },
-        "the minus in the negatives' scores belongs to the loss: in the gradient their prediction is σ(n · u).": {
+        "the minus in the negatives' scores belongs to the loss: their error is σ(n · u), not 1 - σ(n · u).": {
             "drawn": lambda u, c, negatives: -(negatives @ u)
         },
         "the negatives are scored against c: score them against u.": {"drawn": lambda u, c, negatives: negatives @ c},
@@ -354,35 +390,54 @@ def _error(score, label):
         "these are the vectors after a step: return the gradients alone.": {
             "end": lambda vectors, found: tuple(x - g for x, g in zip(vectors, found, strict=True))
         },
+        "there is a learning rate in these: return the gradients as they are.": [
+            {"end": lambda vectors, found, rate=rate: tuple(rate * g for g in found)}
+            for rate in (0.5, 0.1, 0.05, 0.025, 0.01, 0.001)
+        ],
         "you average over all pairs: the loss adds up their terms, so there is no division.": {
             "end": lambda vectors, found: tuple(g / (1 + len(vectors[2])) for g in found)
         },
         "the gradient of u lacks the negatives: they push u away.": {
-            "of_u": lambda c, negatives, error, errors: error * c
+            "of_u": lambda u, c, negatives, error, errors: error * c
         },
         "the gradient of u lacks the true pair: add its error times c.": {
-            "of_u": lambda c, negatives, error, errors: errors @ negatives
+            "of_u": lambda u, c, negatives, error, errors: errors @ negatives
         },
         "the gradient of u subtracts the negatives' part: add it.": {
-            "of_u": lambda c, negatives, error, errors: error * c - errors @ negatives
+            "of_u": lambda u, c, negatives, error, errors: error * c - errors @ negatives
         },
+        "the negatives' errors have the wrong sign in both gradients: σ(n · u) - 0 is added.": {
+            "of_u": lambda u, c, negatives, error, errors: error * c - errors @ negatives,
+            "of_negatives": lambda u, negatives, errors: -errors[:, None] * u,
+        },
+        "the true pair's error has the wrong sign in both gradients: it is σ(u · c) - 1, not 1 - σ(u · c).": {
+            "of_u": lambda u, c, negatives, error, errors: errors @ negatives - error * c,
+            "of_c": lambda u, c, error: -error * u,
+        },
+        "u and c are swapped in the true pair's part: the gradient of each is the error times the other.": [
+            {
+                "of_u": lambda u, c, negatives, error, errors: error * u + errors @ negatives,
+                "of_c": lambda u, c, error: error * c,
+            },
+            {"of_u": lambda u, c, negatives, error, errors: error * u + errors @ negatives},
+        ],
         "the gradient of u has the true pair's part with the wrong sign: its error is σ(u · c) - 1.": {
-            "of_u": lambda c, negatives, error, errors: errors @ negatives - error * c
+            "of_u": lambda u, c, negatives, error, errors: errors @ negatives - error * c
         },
         "the gradient of u has the average of the negatives' parts: the loss adds them up.": {
-            "of_u": lambda c, negatives, error, errors: error * c + errors @ negatives / len(negatives)
+            "of_u": lambda u, c, negatives, error, errors: error * c + errors @ negatives / len(negatives)
         },
         "you average over the negatives: the loss adds up their terms, so there is no division.": {
-            "of_u": lambda c, negatives, error, errors: error * c + errors @ negatives / len(negatives),
+            "of_u": lambda u, c, negatives, error, errors: error * c + errors @ negatives / len(negatives),
             "of_negatives": lambda u, negatives, errors: errors[:, None] * u / len(negatives),
         },
         "the gradient of u has a row for each negative: add the rows up to one vector.": {
-            "of_u": lambda c, negatives, error, errors: error * c + errors[:, None] * negatives
+            "of_u": lambda u, c, negatives, error, errors: error * c + errors[:, None] * negatives
         },
         "the gradient of u weights the negatives alike: multiply each by its own error.": [
-            {"of_u": lambda c, negatives, error, errors: error * c + negatives.sum(0)},
-            {"of_u": lambda c, negatives, error, errors: error * c + errors.sum() * negatives.sum(0)},
-            {"of_u": lambda c, negatives, error, errors: error * c + errors.mean() * negatives.sum(0)},
+            {"of_u": lambda u, c, negatives, error, errors: error * c + negatives.sum(0)},
+            {"of_u": lambda u, c, negatives, error, errors: error * c + errors.sum() * negatives.sum(0)},
+            {"of_u": lambda u, c, negatives, error, errors: error * c + errors.mean() * negatives.sum(0)},
         ],
         "the gradient of c is a multiple of u, not of c.": {"of_c": lambda u, c, error: error * c},
         "the gradient of c is the error times u: yours is the error alone, or u alone.": [
@@ -391,6 +446,9 @@ def _error(score, label):
         ],
         "the rows of the negatives' gradient are multiples of u, not of the negatives.": {
             "of_negatives": lambda u, negatives, errors: errors[:, None] * negatives
+        },
+        "in the gradient of the negatives their label is 0 as well: row i is σ(n · u) times u.": {
+            "of_negatives": lambda u, negatives, errors: (errors - 1)[:, None] * u
         },
         "the gradient of the negatives has a row for each of them: do not add them up.": {
             "of_negatives": lambda u, negatives, errors: errors.sum() * u
@@ -416,14 +474,14 @@ def gradients(
     drawn=lambda u, c, negatives: negatives @ u,
     error=_error,
     labels=(1, 0),
-    of_u=lambda c, negatives, error, errors: error * c + errors @ negatives,
+    of_u=lambda u, c, negatives, error, errors: error * c + errors @ negatives,
     of_c=lambda u, c, error: error * u,
     of_negatives=lambda u, negatives, errors: errors[:, None] * u,
     end=lambda vectors, found: found,
 ):
     """Prediction minus label, times the other vector of the product."""
     true_error, errors = error(u @ c, labels[0]), error(drawn(u, c, negatives), labels[1])
-    found = of_u(c, negatives, true_error, errors), of_c(u, c, true_error), of_negatives(u, negatives, errors)
+    found = of_u(u, c, negatives, true_error, errors), of_c(u, c, true_error), of_negatives(u, negatives, errors)
     return end((u, c, negatives), found)
 
 
@@ -495,16 +553,28 @@ def _word_counts(seed):
         "the share is a softmax of the counts: divide each count by the sum of all counts.": {
             "share": lambda counts: counts.softmax(0)
         },
-        "the fraction is upside down: s / f keeps rare words, f / s would keep frequent ones.": {
-            "ratio": lambda share, s: share / s
-        },
+        "the fraction is upside down: s / f keeps rare words, f / s would keep frequent ones.": [
+            {"ratio": lambda share, s: share / s},
+            {"ratio": lambda share, s: share / s, "formula": lambda ratio: (ratio.sqrt() + 1) * ratio},
+        ],
         "s is multiplied by f: divide s by f, so that rare words are kept.": {"ratio": lambda share, s: s * share},
         "s is a fixed number: use the argument `s`.": [
             {"ratio": lambda share, s: 0.001 / share},
             {"ratio": lambda share, s: 0.0001 / share},
             {"ratio": lambda share, s: 0.00001 / share},
         ],
-        "`s` is missing: the ratio is s / f, not 1 / f.": {"ratio": lambda share, s: 1 / share},
+        "every probability comes out as 1: compare your ratios with s / f. Is `s` there, and the right way up?": {
+            "ratio": lambda share, s: 1 / share
+        },
+        "the root covers the whole fraction, and both parts have it: √(s / f) + s / f.": [
+            lambda counts, s: ((s**0.5 + s) * counts.sum() / counts).clamp(max=1),
+            lambda counts, s: ((s * counts.sum() / counts).sqrt() + s).clamp(max=1),
+            lambda counts, s: (s**0.5 + s * counts.sum() / counts).clamp(max=1),
+        ],
+        "these are the shares or counts that are left: the probability alone is wanted.": [
+            lambda counts, s: keep_probability.right(counts, s) * counts,
+            lambda counts, s: keep_probability.right(counts, s) * counts / counts.sum(),
+        ],
         "these sum to 1, but each word is kept or dropped on its own: do not divide by the sum.": [
             {"end": lambda keep: keep / keep.sum()},
             {"cut": lambda keep: keep / keep.sum()},
@@ -557,7 +627,11 @@ def _noise_counts(seed):
             {"total": lambda weights, counts: weights.mean()},
         ],
         "the power is missing: raise each count to `power`.": {"weights": lambda counts, power: counts},
-        "the power is always 0.75: use the argument `power`.": {"weights": lambda counts, power: counts**0.75},
+        "the power is always 0.75 or 0.5: use the argument `power`.": [
+            {"weights": lambda counts, power: counts**0.75},
+            {"weights": lambda counts, power: counts.sqrt()},
+        ],
+        "you add 1 to the counts: take them as they are.": {"weights": lambda counts, power: (counts + 1) ** power},
         "this is the softmax of the counts: powers of the counts are wanted.": {
             "weights": lambda counts, power: (counts - counts.max()).exp()
         },
@@ -587,9 +661,11 @@ def _noise_counts(seed):
             {"weights": lambda counts, power: (counts**power).log()},
             {"end": torch.log},
         ],
-        "the probabilities are raised to the power again, after the division: once is enough.": {
-            "weights": lambda counts, power: counts**power / (counts**power).sum() * (counts**power),
-        },
+        "the power is taken twice, before and after the division: once is enough.": [
+            {"weights": lambda counts, power: counts ** (2 * power)},
+            {"end": lambda p: p**2},
+            lambda counts, power: noise.right(counts, power) ** power,
+        ],
         "all words are equally likely here: use their counts.": {
             "weights": lambda counts, power: torch.ones_like(counts)
         },
@@ -620,7 +696,7 @@ def _around(seed, m, k, width):
         # as many words as axes, so that a mean over the wrong axis gives a number
         *(_around(seed, *sizes) for sizes in ((4, 3, 4), (5, 2, 5), (3, 5, 3), (2, 3, 2), (4, 5, 7), (2, 3, 5))),
         case(*_around(seed, 1, 2, 3), edge="a single word around"),
-        case(EXTREME[0].expand(2, 2).clone(), *EXTREME[1:], edge="scores of -162 and 162, where σ(x) rounds to 0"),
+        case(EXTREME[0].expand(3, 3).clone(), *EXTREME[1:], edge="scores of -162 and 162, where σ(x) rounds to 0"),
     ],
     wrong={
         "you add up the vectors around: CBOW takes their mean.": {"centre": lambda around: around.sum(0)},
@@ -643,6 +719,21 @@ def _around(seed, m, k, width):
             {"centre": lambda around: around[0]},
             {"centre": lambda around: around[-1]},
             {"centre": lambda around: around[len(around) // 2]},
+        ],
+        "the sum of the vectors is divided by the wrong number: divide by the number of words around.": [
+            {"centre": lambda around: around.sum(0) / (len(around) + 1)},
+            {"centre": lambda around: around.sum(0) / (len(around) - 1)},
+            {"centre": lambda around: around.sum(0) / around.shape[1]},
+            lambda around, c, negatives: loss.right(around.sum(0) / len(negatives), c, negatives),
+        ],
+        "every word around is scored on its own: score their mean against c and the negatives.": [
+            lambda around, c, negatives: (
+                -F.logsigmoid((around @ c).mean()) - F.logsigmoid(-around @ negatives.mT).sum()
+            ),
+            lambda around, c, negatives: (
+                -F.logsigmoid(around @ c).sum() - F.logsigmoid(-around.mean(0) @ negatives.mT).sum()
+            ),
+            lambda around, c, negatives: -F.logsigmoid(around @ c).mean() - F.logsigmoid(-around @ negatives.mT).mean(),
         ],
         "this is the largest of each component: take the mean of the vectors.": {
             "centre": lambda around: around.amax(0)

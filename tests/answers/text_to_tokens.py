@@ -1,8 +1,10 @@
 """Answers to the exercises of text_to_tokens: other right ones, and wrong ones with words of their message."""
 
 import re
+import string
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import scipy.stats
@@ -48,6 +50,12 @@ def utf8_by_eights(n):
 def utf8_middle_unmasked(n):
     first, *later = utf8_by_cases(n)
     return [first, *[0x80 | n >> 6 * k for k in range(len(later) - 1, 0, -1)], *later[-1:]]
+
+
+def utf8_and(n):
+    marks = {1: [0xFF], 2: [0xC0, 0x80], 3: [0xE0, 0x80, 0x80], 4: [0xF0, 0x80, 0x80, 0x80]}[len(utf8_by_cases(n))]
+    bits = [n >> 6 * place & 0x3F for place in reversed(range(1, len(marks)))]
+    return [n] if n < 0x80 else [marks[0] & n >> 6 * len(bits), *([0x80 & part for part in bits[1:]]), 0x80 & n & 0x3F]
 
 
 def utf8_latin_mark(n):
@@ -298,6 +306,14 @@ def merge_from_the_end(symbols, pair):
     return symbols
 
 
+def merge_and_blank(symbols, pair):
+    symbols = list(symbols)
+    for place in range(len(symbols) - 1):
+        if (symbols[place], symbols[place + 1]) == pair:
+            symbols[place : place + 2] = ["".join(pair), ""]
+    return symbols
+
+
 def merge_past_the_end(symbols, pair):
     merged, place = [], 0
     while place < len(symbols):
@@ -360,6 +376,11 @@ def encode_longest(word, merges):
     return tokens
 
 
+def encode_all_steps(word, merges):
+    steps = [encode_by(merge_while)(word, merges[: count + 1]) for count in range(len(merges))]
+    return [symbol for step in steps for symbol in step]
+
+
 def encode_from_letters(word, merges):
     for pair in merges:
         symbols = merge_while(list(word), pair)
@@ -384,7 +405,12 @@ def encode_first_change(word, merges):
 
 
 RIGHT = {
-    "utf8": [utf8_by_cases, lambda n: chr(n).encode("utf-8"), lambda n: np.array(utf8_by_cases(n))],
+    "utf8": [
+        utf8_by_cases,
+        lambda n: chr(n).encode("utf-8"),
+        lambda n: np.array(utf8_by_cases(n)),
+        lambda n: bytearray(utf8_by_cases(n)),
+    ],
     "words": [
         words_by_hand,
         lambda text: (word for word in words_by_hand(text)),
@@ -403,6 +429,7 @@ RIGHT = {
         lambda counts: -line(counts).slope,
         lambda counts: np.array(-line(counts).slope),
         lambda c: slope(np.log10(ranks(c)), np.log10(down(c))),
+        lambda c: slope(np.log1p(np.arange(len(c))), np.log(down(c) / sum(c))),
     ],
     "merge": [
         merge_stack,
@@ -433,6 +460,11 @@ WRONG = {
             "the later bytes are equal",
         ),
         (utf8_wrong(limits=(0x80, 0x1000, 0x10000)), "11 bits"),
+        (utf8_wrong(limits=(0x80, 0x80, 0x10000)), "the case of two bytes is missing"),
+        (utf8_wrong(limits=(0x80, 0x800, 0x800)), "the case of three bytes is missing"),
+        (utf8_and, "`&` keeps only the bits"),
+        (lambda n: [n & 0xFF], "spread the bits over"),
+        (lambda n: list(chr(n).encode("utf-16-be")), "or UTF-16"),
         (utf8_wrong(limits=(0x80, 0x800, 0x8000)), "16 bits"),
         (utf8_wrong(marks=(0, 0x80, 0xC0, 0xE0)), "one too few"),
         (utf8_wrong(marks=(0, 0xE0, 0xF0, 0xF8)), "one too many"),
@@ -473,10 +505,15 @@ WRONG = {
         (findall(r"[\w']+"), "punctuation is lost, and an apostrophe belongs"),
         (findall(r"\w+'?\w+|[^\w\s]"), "words of a single letter"),
         (findall(r"(?:'?\w+)+|[^\w\s]"), "at the beginning of a word"),
+        (findall(r"[A-Za-zÀ-ÿ_0-9]+(?:'[A-Za-zÀ-ÿ_0-9]+)*|[^\w\s]"), "letters of other alphabets"),
+        (findall(r"\w+(?:'+\w+)*|[^\w\s]"), "two apostrophes in a row"),
         (findall(r"\d+[.]\d+|\w+(?:'\w+)*|[^\w\s]"), "9.30 is three tokens"),
         (findall(r"[^\W\d]+(?:'[^\W\d]+)*|[^\w\s]"), "digits belong to the words"),
         (findall(r"[a-zA-Z0-9_]+(?:'[a-zA-Z0-9_]+)*|[^a-zA-Z0-9_\s]"), "letters with accents, as in café"),
         (findall(r"\w+|[^\w\s]+"), "two things"),
+        (lambda text: [word.strip(string.punctuation) for word in text.split()], "cut off and lost"),
+        (lambda text: re.split(r"(\W)", text), "`re.findall` returns the matches only"),
+        (findall(r"\w+(?:'\w)?|[^\w\s]"), "several letters can follow"),
         (no_apostrophes, "all apostrophes are lost"),
         (different_words, "each token is there once only"),
         (lambda text: sorted(words_by_hand(text)), "the tokens are sorted"),
@@ -491,7 +528,7 @@ WRONG = {
         (findall(r"\w+(?:'\w+)*|\W"), "spaces have become tokens"),
         (findall(r"[A-Za-z]+(?:'[A-Za-z]+)*|[^\w\s]"), "digits and letters with accents"),
         (findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^\w\s]"), "letters with accents, as in café"),
-        (lambda text: WordTokenizer.words(text.lower()), "capital letters are lost"),
+        (lambda text: WordTokenizer.words(text.lower()), "no longer told apart"),
         (lambda text: " ".join(WordTokenizer.words(text)), "returns a string"),
     ],
     "unknown_rate": [
@@ -520,7 +557,9 @@ WRONG = {
             lambda a, b, n: np.mean([t not in " ".join(w for w, _ in Counter(a).most_common(n)) for t in b]),
             "parts of words",
         ),
-        (lambda a, b, n: sum((Counter(b) - Counter(dict(Counter(a).most_common(n)))).values()) / len(b), "expected"),
+        (lambda a, b, n: sum((Counter(b) - Counter(dict(Counter(a).most_common(n)))).values()) / len(b), "counters"),
+        (lambda a, b, n: round(rate(a, b, n), 2), "the share is rounded"),
+        (lambda a, b, n: rate(a, b, n) * len(b) / len([*a, *b]), "not of the training text"),
         (least_frequent, "these are the least frequent"),
         (without_hapaxes, "words that occur once are left out"),
         (odds, "the ratio of unknown to known"),
@@ -552,7 +591,9 @@ WRONG = {
         (lambda c: slope(np.log(ranks(c) - 1), np.log(down(c))), "raised LinAlgError in its line"),
         (lambda c: slope(np.log(ranks(c)), np.log(c[::-1])), "reversed, not sorted"),
         (lambda c: np.exp(line(c).intercept * np.log(2)), "this is C"),
-        (neighbours_slopes, "slopes between neighbours"),
+        (neighbours_slopes, "slopes between single points"),
+        (lambda c: slope(np.log(ranks(c) - 1 + 1e-9), np.log(down(c))), "ranks start at 1, and yours at 0"),
+        (lambda c: slope(np.log(np.argsort(c) + 1), np.log(c)), "positions, not ranks"),
         (through_origin, "through the origin"),
         (lambda c: -line(c).rvalue, "this is the correlation"),
         (covariance, "this is the covariance"),
@@ -575,6 +616,8 @@ WRONG = {
         (merge_where(lambda first, second: first and second, join=" ".join), "nothing between its parts"),
         (merge_where(lambda first, second: first and second, join=lambda two: two[1] + two[0]), "in reversed order"),
         (merge_from_the_end, "go from left to right"),
+        (merge_and_blank, "empty strings are left"),
+        (lambda s, pair: [a + b for a, b in pairwise(s) if (a, b) == pair], "only the joined symbols"),
         (merge_past_the_end, "raised IndexError in its line"),
         (merge_last_twice, "the last symbol occurs twice"),
         (lambda s, pair: merge_stack(s, pair)[:1], "inside the loop"),
@@ -601,6 +644,7 @@ WRONG = {
         ),
         (encode_until_no_change, "stops at the first merge that does not fit"),
         (encode_first_change, "stops after the first merge that fits"),
+        (encode_all_steps, "the symbols of all steps"),
         (encode_from_letters, "starts from the letters again"),
         (encode_by(merge_once), "applied only once"),
         (encode_by(merge_from_the_end), "where occurrences of a pair overlap"),

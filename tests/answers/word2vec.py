@@ -101,6 +101,24 @@ def in_a_circle(tokens, window):
     return found
 
 
+def beside_index_window(tokens, window):
+    found = []
+    for here in range(len(tokens)):
+        around = tokens[max(0, here - window) : here + window + 1]
+        for place in range(len(around)):
+            if place != window:
+                found.append((tokens[here], around[place]))
+    return found
+
+
+def in_all_windows(tokens, window):
+    found = []
+    for first in range(len(tokens) - window):
+        inside = tokens[first : first + window + 1]
+        found += [(a, b) for i, a in enumerate(inside) for j, b in enumerate(inside) if i != j]
+    return found
+
+
 def exactly_that_far(tokens, window):
     found = []
     for i in range(window, len(tokens)):
@@ -167,6 +185,11 @@ def loss_of_summed_probabilities(u, c, negatives):
 def loss_by_bce(u, c, negatives):
     scores = torch.cat([c[None], negatives]) @ u
     return F.binary_cross_entropy_with_logits(scores, torch.eye(len(scores))[0])
+
+
+def each_word_alone(around, c, negatives):
+    true = torch.stack([u @ c for u in around]).mean()
+    return F.softplus(-true) + F.softplus(torch.einsum("md,kd->mk", around, negatives)).sum()
 
 
 def gradients_by_loop(u, c, negatives):
@@ -286,6 +309,10 @@ RIGHT = {
 
 LOSS = [
     (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(n @ u).sum(), "rewarded for high scores"),
+    (lambda u, c, n: F.softplus(-(u @ c).clamp(-6, 6)) + F.softplus((n @ u).clamp(-6, 6)).sum(), "are clipped"),
+    (lambda u, c, n: loss_by_loop(u / u.norm(), c / c.norm(), F.normalize(n)), "not the cosine"),
+    (lambda u, c, n: torch.sigmoid(-u @ c) ** 2 + (torch.sigmoid(n @ u) ** 2).sum(), "a squared error"),
+    (lambda u, c, n: 1 - torch.sigmoid(u @ c) + torch.sigmoid(n @ u).sum(), "the logarithms are missing"),
     (loss_with_epsilon, "a small number inside the logarithm"),
     (loss_by_bce, "average over all pairs"),
     (loss_by_softmax, "this is a softmax"),
@@ -331,6 +358,9 @@ WRONG = {
         (centres_within(lambda window: window, lambda window: window), "the first and the last words are never"),
         (centres_within(lambda window: window, lambda window: 0), "the first words are never the centre"),
         (centres_within(lambda window: 0, lambda window: 1), "the last words are never the centre"),
+        (pairs_between(lambda window: window, lambda window: 99), "the distance needs its absolute value"),
+        (beside_index_window, "not at index `window` of its slice"),
+        (in_all_windows, "overlapping windows"),
         (in_a_circle, "the text is not a circle"),
         (exactly_that_far, "only the words exactly `window` positions away"),
         (nested, "`extend`, not `append`"),
@@ -402,6 +432,14 @@ WRONG = {
         ),
         (gradients_with_errors(lambda u, c, n: ((u @ c).sigmoid() - 1, (-n @ u).sigmoid())), "belongs to the loss"),
         (gradients_with_errors(lambda u, c, n: ((u @ c).sigmoid() - 1, (n @ c).sigmoid())), "score them against u"),
+        (
+            gradients_with_errors(lambda u, c, n: (F.sigmoid(u @ c) - 1, -F.sigmoid(n @ u))),
+            "wrong sign in both gradients",
+        ),
+        (gradients_with_errors(lambda u, c, n: (1 - F.sigmoid(u @ c), F.sigmoid(n @ u))), "not 1 - σ(u · c)"),
+        (lambda u, c, n: [0.01 * part for part in gradients_by_loop(u, c, n)], "a learning rate"),
+        (lambda u, c, n: (parts(u, c, n)[0] * u + parts(u, c, n)[1] @ n, *parts(u, c, n)[3:]), "u and c are swapped"),
+        (with_negatives(lambda u, errors: torch.outer(errors - 1, u)), "their label is 0 as well"),
         (gradients_with_errors(softmax_errors), "this is a softmax"),
         (lambda u, c, n: tuple(g / (len(n) + 1) for g in gradients_by_loop(u, c, n)), "average over all pairs"),
         (with_u(lambda c, n, error, errors: errors @ n), "lacks the true pair"),
@@ -466,7 +504,9 @@ WRONG = {
         (lambda counts, s: keep_of(counts, s, share=lambda x: F.softmax(x, 0)), "the share is a softmax"),
         (lambda counts, s: keep_of(counts, s, ratio=lambda s, f: f / s), "upside down"),
         (lambda counts, s: keep_of(counts, s, ratio=lambda s, f: f * s), "s is multiplied by f"),
-        (lambda counts, s: keep_of(counts, s, ratio=lambda s, f: f**-1), "`s` is missing"),
+        (lambda counts, s: keep_of(counts, s, ratio=lambda s, f: f**-1), "every probability comes out as 1"),
+        (lambda counts, s: (ratios(counts, s) ** 0.5 + s).clamp(max=1), "the root covers the whole fraction"),
+        (lambda counts, s: keep_by_loop(counts, s) * counts / sum(counts), "that are left"),
         (
             lambda counts, s: (
                 (ratios(counts, s).sqrt() + ratios(counts, s)) / max(ratios(counts, s).sqrt() + ratios(counts, s))
@@ -492,6 +532,7 @@ WRONG = {
         (lambda counts, power: counts**power, "divide by the sum of the powers"),
         (lambda counts, power: counts**power / sum(counts), "not of the counts"),
         (lambda counts, power: counts**power / sum(counts) ** power, "take the powers first"),
+        (lambda counts, power: (counts + 1) ** power / ((counts + 1) ** power).sum(), "you add 1 to the counts"),
         (lambda counts, power: F.normalize(counts**power, dim=0), "not by their norm"),
         (lambda counts, power: counts**power / len(counts), "not by the number of words"),
         (lambda counts, power: F.softmax(power * counts, dim=0), "softmax of the counts times the power"),
@@ -501,7 +542,7 @@ WRONG = {
         (lambda counts, power: F.normalize(counts ** (1 - power), p=1, dim=0), "not 1 - `power`"),
         (lambda counts, power: 1 - F.normalize(counts**power, p=1, dim=0), "favours rare words"),
         (lambda counts, power: power * counts.log() - torch.log((counts**power).sum()), "these are logarithms"),
-        (lambda counts, power: counts ** (2 * power) / (counts ** (2 * power)).sum(), "to the power again"),
+        (lambda counts, power: counts ** (2 * power) / (counts ** (2 * power)).sum(), "the power is taken twice"),
         (lambda counts, power: torch.full(counts.shape, 1 / len(counts)), "all words are equally likely"),
         (lambda counts, power: torch.cumsum(F.normalize(counts**power, p=1, dim=0), 0), "the cumulative distribution"),
         (lambda counts, power: (counts / counts.sum()) ** power, "take the powers first"),
@@ -515,6 +556,8 @@ WRONG = {
     ],
     "cbow_loss": [
         (lambda around, c, n: loss_by_loop(sum(around), c, n), "CBOW takes their mean"),
+        (lambda around, c, n: loss_by_loop(sum(around) / (1 + len(around)), c, n), "divided by the wrong number"),
+        (each_word_alone, "every word around is scored on its own"),
         (lambda around, c, n: loss_by_loop(around.sum(1), c, n), "add up the components of each vector"),
         (lambda around, c, n: loss_by_loop(around.max(0).values, c, n), "the largest of each component"),
         (lambda around, c, n: loss_by_loop(around.quantile(0.5, dim=0, interpolation="lower"), c, n), "the median"),
