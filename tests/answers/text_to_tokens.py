@@ -1,8 +1,10 @@
 """Answers to the exercises of text_to_tokens: other right ones, and wrong ones with words of their message."""
 
 import re
+import string
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import scipy.stats
@@ -50,6 +52,38 @@ def utf8_middle_unmasked(n):
     return [first, *[0x80 | n >> 6 * k for k in range(len(later) - 1, 0, -1)], *later[-1:]]
 
 
+def utf8_and(n):
+    marks = {1: [0xFF], 2: [0xC0, 0x80], 3: [0xE0, 0x80, 0x80], 4: [0xF0, 0x80, 0x80, 0x80]}[len(utf8_by_cases(n))]
+    bits = [n >> 6 * place & 0x3F for place in reversed(range(1, len(marks)))]
+    return [n] if n < 0x80 else [marks[0] & n >> 6 * len(bits), *([0x80 & part for part in bits[1:]]), 0x80 & n & 0x3F]
+
+
+def utf8_latin_mark(n):
+    return [0b11000000 | n] if n < 128 else utf8_by_cases(n)
+
+
+def utf8_first_unshifted(n):
+    later = utf8_by_cases(n)[1:]
+    return [(0, 0xC0, 0xE0, 0xF0)[len(later)] | n, *later]
+
+
+def utf8_four_by_sixteen(n):
+    return utf8_by_cases(n) if n < 0x10000 else [0xF0 | n >> 16, *utf8_by_cases(n)[1:]]
+
+
+def utf8_last_unmasked(n):
+    *others, _ = utf8_by_cases(n)
+    return [*others, 0x80 | n] if others else [n]
+
+
+def utf8_tail_reversed(n):
+    size, tail = len(utf8_by_cases(n)), []
+    for _ in range(size - 1):
+        tail.append(0x80 | n & 0x3F)
+        n >>= 6
+    return [utf8_by_cases(n)[0] if size == 1 else (0, 0, 0xC0, 0xE0, 0xF0)[size] | n, *tail]
+
+
 def words_by_hand(text):
     found, word = [], ""
     for place, sign in enumerate(text):
@@ -66,6 +100,18 @@ def findall(pattern):
     return lambda text: re.findall(pattern, text)
 
 
+def no_apostrophes(text):
+    return words_by_hand("".join(sign for sign in text if sign != "'"))
+
+
+def different_words(text):
+    found = []
+    for word in words_by_hand(text):
+        if word not in found:
+            found.append(word)
+    return found
+
+
 def rate(train, test, size):
     known = sorted(set(train), key=train.count, reverse=True)[:size]
     return np.mean([token not in known for token in test])
@@ -74,6 +120,27 @@ def rate(train, test, size):
 def pairs_as_words(train, test, size):
     known = Counter(train).most_common(size)
     return sum(token not in known for token in test) / len(test)
+
+
+def least_frequent(train, test, size):
+    known = sorted(set(train), key=train.count)[:size]
+    return sum(token not in known for token in test) / len(test)
+
+
+def without_hapaxes(train, test, size):
+    counts = Counter(train)
+    return sum(counts[token] <= 1 for token in test) / len(test)
+
+
+def odds(train, test, size):
+    known = dict(Counter(train).most_common(size))
+    hits = sum(token in known for token in test)
+    return (len(test) - hits) / hits
+
+
+def lacking(train, test, size):
+    known = {token for token, _ in Counter(train).most_common(size)}
+    return len(known - set(test)) / len(known)
 
 
 def line(counts):
@@ -91,6 +158,26 @@ def ranks(counts):
 
 def down(counts):
     return np.sort(counts)[::-1]
+
+
+def logs(counts):
+    return np.log(ranks(counts)), np.log(down(counts))
+
+
+def through_origin(counts):
+    x, y = logs(counts)
+    return -np.linalg.lstsq(x[:, None], y)[0][0]
+
+
+def neighbours_slopes(counts):
+    x, y = logs(counts)
+    slopes = [(y[n] - y[n + 1]) / (x[n + 1] - x[n]) for n in range(len(x) - 1)]
+    return sum(slopes) / len(slopes)
+
+
+def covariance(counts):
+    x, y = logs(counts)
+    return -((x - x.mean()) * (y - y.mean())).mean()
 
 
 def merge_stack(symbols, pair):
@@ -167,6 +254,75 @@ def merge_either_order(symbols, pair):
     return symbols
 
 
+def merge_once(symbols, pair):
+    for place in range(len(symbols) - 1):
+        if (symbols[place], symbols[place + 1]) == tuple(pair):
+            return [*symbols[:place], "".join(pair), *symbols[place + 2 :]]
+    return symbols
+
+
+def merge_break(symbols, pair):
+    merged = []
+    for place, symbol in enumerate(symbols):
+        if tuple(symbols[place : place + 2]) == pair:
+            merged.append("".join(pair))
+            break
+        merged.append(symbol)
+    return merged
+
+
+def merge_by_threes(symbols, pair):
+    merged, place = [], 0
+    while place < len(symbols):
+        if tuple(symbols[place : place + 2]) == pair:
+            merged.append(symbols[place] + symbols[place + 1])
+            place += 2
+        else:
+            merged.append(symbols[place])
+        place += 1
+    return merged
+
+
+def merge_where(fits, join="".join):
+    def merge(symbols, pair):
+        merged, rest = [], list(symbols)
+        while rest:
+            if len(rest) > 1 and fits(rest[0] == pair[0], rest[1] == pair[1]):
+                merged.append(join([rest.pop(0), rest.pop(0)]))
+            else:
+                merged.append(rest.pop(0))
+        return merged
+
+    return merge
+
+
+def merge_from_the_end(symbols, pair):
+    symbols, place = list(symbols), len(symbols) - 2
+    while place >= 0:
+        if (symbols[place], symbols[place + 1]) == pair:
+            symbols[place : place + 2] = [symbols[place] + symbols[place + 1]]
+            place -= 1
+        place -= 1
+    return symbols
+
+
+def merge_and_blank(symbols, pair):
+    symbols = list(symbols)
+    for place in range(len(symbols) - 1):
+        if (symbols[place], symbols[place + 1]) == pair:
+            symbols[place : place + 2] = ["".join(pair), ""]
+    return symbols
+
+
+def merge_past_the_end(symbols, pair):
+    merged, place = [], 0
+    while place < len(symbols):
+        both = symbols[place] == pair[0] and symbols[place + 1] == pair[1]
+        merged.append("".join(pair) if both else symbols[place])
+        place += 2 if both else 1
+    return merged
+
+
 def encode_by(step):
     def encode(word, merges):
         symbols = list(word)
@@ -220,14 +376,48 @@ def encode_longest(word, merges):
     return tokens
 
 
+def encode_all_steps(word, merges):
+    steps = [encode_by(merge_while)(word, merges[: count + 1]) for count in range(len(merges))]
+    return [symbol for step in steps for symbol in step]
+
+
+def encode_from_letters(word, merges):
+    for pair in merges:
+        symbols = merge_while(list(word), pair)
+    return symbols
+
+
+def encode_until_no_change(word, merges):
+    symbols = list(word)
+    for pair in merges:
+        before = symbols
+        symbols = merge_while(symbols, pair)
+        if symbols == before:
+            return symbols
+    return symbols
+
+
+def encode_first_change(word, merges):
+    for pair in merges:
+        if len(symbols := merge_while(list(word), pair)) < len(word):
+            return symbols
+    return list(word)
+
+
 RIGHT = {
-    "utf8": [utf8_by_cases, lambda n: chr(n).encode("utf-8"), lambda n: np.array(utf8_by_cases(n))],
+    "utf8": [
+        utf8_by_cases,
+        lambda n: chr(n).encode("utf-8"),
+        lambda n: np.array(utf8_by_cases(n)),
+        lambda n: bytearray(utf8_by_cases(n)),
+    ],
     "words": [
         words_by_hand,
         lambda text: (word for word in words_by_hand(text)),
         WordTokenizer.words,
         findall(r"\w+(?:'\w+)*|[^\w\s]"),
         findall(r"[^\w\s]|\w+(?:'\w+)*"),
+        findall(r"\w+(?:'\w+)*|\S"),
     ],
     "unknown_rate": [
         rate,
@@ -239,6 +429,7 @@ RIGHT = {
         lambda counts: -line(counts).slope,
         lambda counts: np.array(-line(counts).slope),
         lambda c: slope(np.log10(ranks(c)), np.log10(down(c))),
+        lambda c: slope(np.log1p(np.arange(len(c))), np.log(down(c) / sum(c))),
     ],
     "merge": [
         merge_stack,
@@ -253,108 +444,161 @@ WRONG = {
         (utf8_wrong(limits=(0x81, 0x800, 0x10000)), "128 needs two already"),
         (utf8_wrong(limits=(0x80, 0x801, 0x10000)), "2,048 needs three already"),
         (utf8_wrong(limits=(0x80, 0x800, 0x10001)), "65,536 needs four already"),
-        (utf8_wrong(limits=(0x100, 0x800, 0x10000)), "so é has two"),
+        (utf8_wrong(limits=(0x100, 0x800, 0x10000)), "so é needs two"),
         (utf8_wrong(limits=(0x80, 0x800)), "need a fourth byte"),
         (utf8_wrong(limits=(0x81, 0x801, 0x10001)), "`<` 128, not `<=`"),
-        (utf8_wrong(limits=(0x7F, 0x7FF, 0xFFFF)), "127 fits in one byte"),
+        (utf8_wrong(limits=(0x7F, 0x7FF, 0xFFFF)), "127 still fits in one byte"),
         (utf8_wrong(limits=(0x80,)), "need a third byte"),
         (utf8_wrong(later=0xC0), "is 10, not 11"),
-        (utf8_wrong(marks=(0, 0xC0, 0xE0, 0xE0)), "of the first one is 11110"),
+        (utf8_wrong(marks=(0, 0xC0, 0xE0, 0xE0)), "of the first of four bytes is 11110"),
         (utf8_wrong(mask=0x1F), "six bits, and yours five"),
-        (utf8_plus, "`+` binds before"),
+        (utf8_plus, "`+` binds more tightly"),
         (utf8_by_eights, "not eight: shift by 6"),
-        (utf8_middle_unmasked, "in the middle too"),
+        (utf8_middle_unmasked, "of the middle bytes too"),
         (
             lambda n: utf8_by_cases(n)[:1] + utf8_by_cases(n)[-1:] * (len(utf8_by_cases(n)) - 1),
             "the later bytes are equal",
         ),
+        (utf8_wrong(limits=(0x80, 0x1000, 0x10000)), "11 bits"),
+        (utf8_wrong(limits=(0x80, 0x80, 0x10000)), "the case of two bytes is missing"),
+        (utf8_wrong(limits=(0x80, 0x800, 0x800)), "the case of three bytes is missing"),
+        (utf8_and, "`&` keeps only the bits"),
+        (lambda n: [n & 0xFF], "spread the bits over"),
+        (lambda n: list(chr(n).encode("utf-16-be")), "or UTF-16"),
+        (utf8_wrong(limits=(0x80, 0x800, 0x8000)), "16 bits"),
+        (utf8_wrong(marks=(0, 0x80, 0xC0, 0xE0)), "one too few"),
+        (utf8_wrong(marks=(0, 0xE0, 0xF0, 0xF8)), "one too many"),
+        (utf8_wrong(mask=0xFF), "seven or eight"),
+        (utf8_latin_mark, "a single byte has no mark"),
+        (utf8_first_unshifted, "shift the first byte too"),
+        (utf8_four_by_sixteen, "6, 12 or 18"),
+        (utf8_last_unmasked, "of the last byte too"),
+        (utf8_tail_reversed, "the later bytes are in reversed order"),
+        (lambda n: [format(byte, "b") for byte in utf8_by_cases(n)], "these are strings"),
         (utf8_wrong(later=0), "the later bytes lack their mark"),
         (utf8_wrong(marks=(0, 0, 0, 0)), "the first byte lacks its mark"),
-        (utf8_wrong(marks=(0, 0xC0, 0xC0, 0xC0)), "grows with the length"),
+        (utf8_wrong(marks=(0, 0xC0, 0xC0, 0xC0)), "grows with the number of bytes"),
         (utf8_wrong(mask=0xFFFFFF), "keep only six bits"),
-        (lambda n: utf8_by_cases(n)[::-1], "turned round"),
-        (lambda n: [n], "spread the bits"),
-        (lambda n: n.to_bytes(4, "big").lstrip(b"\0"), "the bare bits"),
-        (lambda n: chr(n), "returns the string"),
+        (lambda n: utf8_by_cases(n)[::-1], "the bytes are in reversed order"),
+        (lambda n: [n], "spread the bits over"),
+        (lambda n: n.to_bytes(4, "big").lstrip(b"\0"), "the plain bytes of the number"),
+        (lambda n: chr(n), "returns a string"),
         (lambda n: [n] if n < 128 else None, "missing on one path"),
         (b"A", "a function is expected"),
     ],
     "words": [
-        (str.split, "cuts at blanks only"),
-        (findall(r"\w+"), "the signs are lost, and words with an apostrophe"),
-        (findall(r"\w+(?:'\w+)*"), "the signs are lost: add"),
+        (str.split, "splits at spaces only"),
+        (findall(r"\w+"), "punctuation is lost, and words with an apostrophe are cut"),
+        (findall(r"\w+(?:'\w+)*"), "punctuation is lost: the pattern"),
         (list, "these are characters"),
         (findall(r"\w+(?:'\w+)+|[^\w\s]"), "words without an apostrophe are lost"),
         (findall(r"\w+'\w+|[^\w\s]"), "words without an apostrophe are lost"),
         (findall(r"\w*(?:'\w+)*|[^\w\s]"), "empty strings"),
         (findall(r"\w(?:'\w)*|[^\w\s]"), "letters stand alone"),
         (findall(r"\w+|'\w+|[^\w\s]"), "don't is cut in two"),
-        (findall(r"(?:\w+'?)+|[^\w\s]"), "at a word's end"),
-        (findall(r"\w+(?:['-]\w+)*|[^\w\s]"), "a hyphen is a sign"),
-        (findall(r"(\w+(?:'\w+)*)|([^\w\s])"), "findall returns tuples"),
+        (findall(r"(?:\w+'?)+|[^\w\s]"), "at the end of a word"),
+        (findall(r"\w+(?:['-]\w+)*|[^\w\s]"), "a hyphen is a token of its own"),
+        (findall(r"(\w+(?:'\w+)*)|([^\w\s])"), "`findall` returns tuples"),
         (findall(r"\w+(?:'\w+)*|[^\w ]"), "tabs and newlines"),
-        (findall(r"\w+(?:'\w+)*|[.,!?;:]"), "some signs are lost"),
-        (findall(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]"), "underscores are lost"),
+        (findall(r"\w+(?:'\w+)*|[.,!?;:]"), "some punctuation is lost"),
+        (findall(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]"), "an underscore belongs to the word"),
+        (findall(r"[\w']+"), "punctuation is lost, and an apostrophe belongs"),
+        (findall(r"\w+'?\w+|[^\w\s]"), "words of a single letter"),
+        (findall(r"(?:'?\w+)+|[^\w\s]"), "at the beginning of a word"),
+        (findall(r"[A-Za-zÀ-ÿ_0-9]+(?:'[A-Za-zÀ-ÿ_0-9]+)*|[^\w\s]"), "letters of other alphabets"),
+        (findall(r"\w+(?:'+\w+)*|[^\w\s]"), "two apostrophes in a row"),
+        (findall(r"\d+[.]\d+|\w+(?:'\w+)*|[^\w\s]"), "9.30 is three tokens"),
+        (findall(r"[^\W\d]+(?:'[^\W\d]+)*|[^\w\s]"), "digits belong to the words"),
+        (findall(r"[a-zA-Z0-9_]+(?:'[a-zA-Z0-9_]+)*|[^a-zA-Z0-9_\s]"), "letters with accents, as in café"),
+        (findall(r"\w+|[^\w\s]+"), "two things"),
+        (lambda text: [word.strip(string.punctuation) for word in text.split()], "cut off and lost"),
+        (lambda text: re.split(r"(\W)", text), "`re.findall` returns the matches only"),
+        (findall(r"\w+(?:'\w)?|[^\w\s]"), "several letters can follow"),
+        (no_apostrophes, "all apostrophes are lost"),
+        (different_words, "each token is there once only"),
+        (lambda text: sorted(words_by_hand(text)), "the tokens are sorted"),
         (lambda text: set(WordTokenizer.words(text)), "a set forgets"),
         (findall(r"\w+|[^\w\s]"), "cut in three"),
         (findall(r"[\w']+|[^\w\s]"), "only between letters"),
-        (findall(r"\w+(?:'\w*)*|[^\w\s]"), "at a word's end"),
-        (findall(r"\w+'?\w*|[^\w\s]"), "at a word's end"),
+        (findall(r"\w+(?:'\w*)*|[^\w\s]"), "at the end of a word"),
+        (findall(r"\w+'?\w*|[^\w\s]"), "at the end of a word"),
         (findall(r"\w+(?:'\w+)?|[^\w\s]"), "two apostrophes"),
         (findall(r"\w+('\w+)*|[^\w\s]"), "what the brackets hold"),
         (findall(r"\w+(?:'\w+)*|[^\w\s]+"), "stick together"),
-        (findall(r"\w+(?:'\w+)*|\W"), "blanks have become tokens"),
+        (findall(r"\w+(?:'\w+)*|\W"), "spaces have become tokens"),
         (findall(r"[A-Za-z]+(?:'[A-Za-z]+)*|[^\w\s]"), "digits and letters with accents"),
-        (findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^\w\s]"), "accents, as in café"),
-        (lambda text: WordTokenizer.words(text.lower()), "capitals are lost"),
-        (lambda text: " ".join(WordTokenizer.words(text)), "returns the string"),
+        (findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^\w\s]"), "letters with accents, as in café"),
+        (lambda text: WordTokenizer.words(text.lower()), "no longer told apart"),
+        (lambda text: " ".join(WordTokenizer.words(text)), "returns a string"),
     ],
     "unknown_rate": [
         (lambda a, b, n: 1 - rate(a, b, n), "the share of known tokens"),
         (lambda a, b, n: rate(a, b, n) * len(b), "a number of tokens"),
         (lambda a, b, n: rate(a, list(set(b)), n), "a share of different words"),
         (lambda a, b, n: rate(a, list(set(b)), n) * len(set(b)) / len(b), "a set forgets repetitions"),
-        (lambda a, b, n: rate(a, b, len(a)), "vocab_size is not used"),
+        (lambda a, b, n: rate(a, b, len(a)), "`vocab_size` is not used"),
         (lambda a, b, n: rate(b, b, n), "taken from the test text"),
         (lambda a, b, n: rate(a + b, b, n), "helped to choose"),
         (lambda a, b, n: rate(b, a, n), "swapped"),
         (lambda a, b, n: rate(a, a, n), "measured on the training text"),
-        (lambda a, b, n: np.mean([t not in list(dict.fromkeys(a))[:n] for t in b]), "these are the first words"),
+        (
+            lambda a, b, n: np.mean([t not in list(dict.fromkeys(a))[:n] for t in b]),
+            "these are the first different words",
+        ),
         (lambda a, b, n: np.mean([t not in sorted(set(a))[:n] for t in b]), "the alphabet's first"),
         (pairs_as_words, "take the token out of each pair"),
         (lambda a, b, n: rate(a, b, n) * len(b) // len(b), "drops the fraction"),
-        (lambda a, b, n: rate(a, b, n) * len(b) / len(Counter(b)), "not the different ones"),
-        (lambda a, b, n: rate(a, b, n) * len(b) / n, "not by vocab_size"),
-        (lambda a, b, n: np.mean([a.count(t) < n for t in b]), "no least count"),
+        (lambda a, b, n: rate(a, b, n) * len(b) / len(Counter(b)), "not of the different ones"),
+        (lambda a, b, n: rate(a, b, n) * len(b) / n, "not by `vocab_size`"),
+        (lambda a, b, n: np.mean([a.count(t) < n for t in b]), "not the least count"),
         (lambda a, b, n: np.mean([t not in a[:n] for t in b]), "these are the first tokens"),
-        (lambda a, b, n: [t for t in b if rate(a, [t], n)], "one number is expected"),
-        (lambda a, b, n: np.mean([t not in " ".join(w for w, _ in Counter(a).most_common(n)) for t in b]), "expected"),
-        (lambda a, b, n: sum((Counter(b) - Counter(dict(Counter(a).most_common(n)))).values()) / len(b), "expected"),
+        (lambda a, b, n: [t for t in b if rate(a, [t], n)], "a list of"),
+        (
+            lambda a, b, n: np.mean([t not in " ".join(w for w, _ in Counter(a).most_common(n)) for t in b]),
+            "parts of words",
+        ),
+        (lambda a, b, n: sum((Counter(b) - Counter(dict(Counter(a).most_common(n)))).values()) / len(b), "counters"),
+        (lambda a, b, n: round(rate(a, b, n), 2), "the share is rounded"),
+        (lambda a, b, n: rate(a, b, n) * len(b) / len([*a, *b]), "not of the training text"),
+        (least_frequent, "these are the least frequent"),
+        (without_hapaxes, "words that occur once are left out"),
+        (odds, "the ratio of unknown to known"),
+        (lacking, "the share of known words that the test text lacks"),
         (lambda a, b, n: rate(a, b, n) * 100, "a percentage"),
         (lambda a, b, n: rate(a, b, n - 1), "one word too few"),
         (lambda a, b, n: rate(a, b, n + 1), "one word too many"),
-        (lambda a, b, n: rate(a, b, n) * len(b) / len(a), "not training's"),
+        (lambda a, b, n: rate(a, b, n) * len(b) / len(a), "not of the training text"),
     ],
     "zipf_exponent": [
         (lambda c: line(c).slope, "the sign is wrong"),
         (lambda c: slope(np.log(ranks(c)), np.log(c)), "sort the counts, largest first"),
-        (lambda c: -slope(np.log(ranks(c)), np.log(np.sort(c))), "then turn the sign"),
+        (lambda c: -slope(np.log(ranks(c)), np.log(np.sort(c))), "two things. The sign is wrong"),
         (lambda c: slope(np.log(ranks(c)), np.log(np.sort(c))), "your counts rise"),
         (lambda c: slope(ranks(c), down(c)), "this is without logarithms"),
         (lambda c: slope(ranks(c), np.log(down(c))), "logarithm of the ranks as well"),
         (lambda c: slope(np.log(ranks(c)), down(c)), "logarithm of the counts as well"),
         (lambda c: slope(np.log(ranks(c)), np.log10(down(c))), "use the same for both"),
-        (lambda c: slope(np.log(ranks(c) + 1), np.log(down(c))), "ranks begin at 1"),
+        (lambda c: slope(np.log(ranks(c) + 1), np.log(down(c))), "ranks start at 1, and yours at 2"),
         (lambda c: slope(np.log10(ranks(c)), np.log(down(c))), "use the same for both"),
         (lambda c: slope(np.log(ranks(c)), np.log1p(down(c))), "the logarithm of 1 + x"),
-        (lambda c: -np.polyfit(np.log(ranks(c)), np.log(down(c)), 1)[1], "this is the intercept"),
+        (lambda c: -np.polyfit(np.log(ranks(c)), np.log(down(c)), 1)[1], "this is the intercept: the slope"),
         (lambda c: -line(list(Counter(c).values())).slope, "do not count them again"),
         (lambda c: -line(np.unique(c)).slope, "keep them all"),
-        (lambda c: -slope(np.log(down(c)), np.log(ranks(c))), "takes the ranks first"),
-        (lambda c: -np.polyfit(np.log(ranks(c)), np.log(down(c)), 1)[:1], "one number is expected"),
+        (lambda c: -slope(np.log(down(c)), np.log(ranks(c))), "two things. The sign is wrong"),
+        (lambda c: -np.polyfit(np.log(ranks(c)), np.log(down(c)), 1)[:1], "an array of one number"),
         (lambda c: slope(np.log(down(c)), np.log(ranks(c))), "the axes are swapped"),
         (lambda c: np.polyfit(np.log(ranks(c)), np.log(down(c)), 1), "returns slope and intercept"),
-        (lambda c: slope(np.log(ranks(c) - 1), np.log(down(c))), "the logarithm of 0 is minus infinity"),
+        (lambda c: slope(np.log(ranks(c) - 1), np.log(down(c))), "raised LinAlgError in its line"),
+        (lambda c: slope(np.log(ranks(c)), np.log(c[::-1])), "reversed, not sorted"),
+        (lambda c: np.exp(line(c).intercept * np.log(2)), "this is C"),
+        (neighbours_slopes, "slopes between single points"),
+        (lambda c: slope(np.log(ranks(c) - 1 + 1e-9), np.log(down(c))), "ranks start at 1, and yours at 0"),
+        (lambda c: slope(np.log(np.argsort(c) + 1), np.log(c)), "positions, not ranks"),
+        (through_origin, "through the origin"),
+        (lambda c: -line(c).rvalue, "this is the correlation"),
+        (covariance, "this is the covariance"),
+        (lambda c: -np.polyfit(*logs(c), min(2, len(c) - 1))[0], "a parabola"),
+        (lambda c: -1 / line(c).slope, "this is 1 / s"),
         (lambda c: c.sort(reverse=True) or slope(np.log(ranks(c)), np.log(c)), "changes its input in place"),
         (lambda c: np.log(max(c) / min(c)) / np.log(len(c)), "joins the first and the last point"),
     ],
@@ -362,9 +606,22 @@ WRONG = {
         (merge_in_place, "changes its input in place"),
         (merge_short, "the last symbol is lost"),
         (merge_no_skip, "go on by two"),
-        (merge_last_twice, "the last symbol stands twice"),
+        (merge_once, "only the first occurrence is joined"),
+        (merge_break, "everything after the first occurrence"),
+        (merge_by_threes, "not by three"),
+        (merge_where(lambda first, second: first), "only the first symbol is compared"),
+        (merge_where(lambda first, second: second), "only the second symbol is compared"),
+        (merge_where(lambda first, second: first or second), "not one of them"),
+        (merge_where(lambda first, second: first and second, join=list), "the joined symbol is one string"),
+        (merge_where(lambda first, second: first and second, join=" ".join), "nothing between its parts"),
+        (merge_where(lambda first, second: first and second, join=lambda two: two[1] + two[0]), "in reversed order"),
+        (merge_from_the_end, "go from left to right"),
+        (merge_and_blank, "empty strings are left"),
+        (lambda s, pair: [a + b for a, b in pairwise(s) if (a, b) == pair], "only the joined symbols"),
+        (merge_past_the_end, "raised IndexError in its line"),
+        (merge_last_twice, "the last symbol occurs twice"),
         (lambda s, pair: merge_stack(s, pair)[:1], "inside the loop"),
-        (merge_every_second, "go on by one place"),
+        (merge_every_second, "go on by one position"),
         (merge_either_order, "the order counts"),
         (merge_by_letters, "`+=` cuts it"),
         (merge_equal_text, "is not the pair"),
@@ -372,19 +629,34 @@ WRONG = {
         (lambda s, pair: " ".join(s).replace(" ".join(pair), "".join(pair)).split(), "lose their ends"),
         (lambda s, pair: [symbol for symbol in s if symbol not in pair], "the pair is gone"),
         (lambda s, pair: s, "nothing has changed"),
-        (lambda s, pair: "".join(s), "returns the string"),
+        (lambda s, pair: "".join(s), "`pair` changes nothing in your result"),
     ],
     "encode": [
         (encode_longest, "the longest token from the left"),
-        (encode_leftmost, "learned first goes first"),
+        (encode_leftmost, "that was learned first goes first"),
         (lambda word, merges: encode_by_rank(word, merges[:1]), "only the first merge"),
+        (lambda word, merges: encode_by(merge_while)(word, merges[::-1]), "from the last to the first"),
+        (lambda word, merges: encode_by_rank(word, merges[:-1]), "the last merge is missing"),
+        (lambda word, merges: encode_by_rank(word, merges[1:]), "the first merge is missing"),
+        (
+            lambda w, merges: encode_by(merge_while)(w, sorted(merges, key=lambda p: -len(p[0] + p[1]))),
+            "longest merges",
+        ),
+        (encode_until_no_change, "stops at the first merge that does not fit"),
+        (encode_first_change, "stops after the first merge that fits"),
+        (encode_all_steps, "the symbols of all steps"),
+        (encode_from_letters, "starts from the letters again"),
+        (encode_by(merge_once), "applied only once"),
+        (encode_by(merge_from_the_end), "where occurrences of a pair overlap"),
+        (encode_by(merge_by_threes), "not by three"),
+        (lambda word, merges: [a + b for a, b in merges if word.count(a + b)], "these are the merges that fit"),
         (encode_by(merge_no_skip), "go on by two"),
         (encode_by(merge_short), "the last symbol is lost"),
         (encode_by(merge_equal_text), "compare both symbols"),
         (encode_by(lambda s, pair: " ".join(s).replace(" ".join(pair), "".join(pair)).split()), "lose their ends"),
         (lambda word, merges: encode_by_rank(word.split(), merges), "begin with its letters"),
         (lambda word, merges: list(word), "no merge is applied"),
-        (lambda word, merges: encode_by_rank(word, sorted(merges)), "the merges are sorted"),
-        (lambda word, merges: " ".join(encode_by_rank(word, merges)), "returns the string"),
+        (lambda word, merges: encode_by(merge_while)(word, sorted(merges)), "the merges are sorted"),
+        (lambda word, merges: " ".join(encode_by_rank(word, merges)), "returns a string"),
     ],
 }
