@@ -23,11 +23,11 @@ import torch
 from torch.nn import functional as F
 
 from classroom import forms
+from classroom.showing import shorten
 
-__all__ = ["Mistake", "OutOfTime", "Outcome", "put_back", "run", "shorten", "time_limit", "trusted"]
+__all__ = ["Mistake", "OutOfTime", "Outcome", "put_back", "run", "time_limit", "trusted"]
 
 SECONDS = 10
-MOST_CHARACTERS = 400  # of what a verdict says
 
 
 class Mistake(Exception):
@@ -95,11 +95,6 @@ def _in_words(function: Any, error: BaseException) -> str:
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" in its line `{lines[-1].line}`" if lines and lines[-1].line else ""
     return f"your code raised {type(error).__name__}{where}: {shorten(str(error), 200)}"
-
-
-def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
-    """The text, cut where it is too long."""
-    return text if len(text) <= most else f"{text[: most - 4].rstrip()} ..."
 
 
 @contextlib.contextmanager

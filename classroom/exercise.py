@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from classroom import answers, forms, judging
+from classroom import answers, forms, judging, showing
 from classroom.progress import record_passed
 
 __all__ = ["Case", "Exercise", "Experiment", "Verdict", "case", "exercise", "experiment"]
@@ -92,7 +92,7 @@ class _Check:
         if passed and record and (problem := record_passed(self.id)):
             message = f"{message} ({problem})".strip()
         solution = not record and str(getattr(answer, "__name__", "")).endswith("_solution")
-        return Verdict(self.id, passed, answers.shorten(message), "the solution" if solution else "")
+        return Verdict(self.id, passed, showing.shorten(message), "the solution" if solution else "")
 
     def yours_or(self, answer: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
         """The reader's function if it passes, else the library's; prints whose it is."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from classroom import answers, differences, forms
+from classroom import answers, differences, forms, showing
 from classroom.answers import Outcome
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _Result:
 def judge(exercise: Exercise, answer: Any, seed: int) -> tuple[bool | None, str]:
     """Whether the answer passes (None: not attempted), and the words."""
     if not callable(answer):
-        return False, f"a function is expected here, but this is {differences.show(answer)}."
+        return False, f"a function is expected here, but this is {showing.show(answer)}."
     if replaced := answers.put_back():
         return False, f"`{replaced[0]}` had been replaced in this notebook; it is put back: run your cell again."
     cases, wanted = _right(exercise, seed)
@@ -225,9 +225,9 @@ def _located(exercise: Exercise, answer: Any, results: Sequence[_Result], valued
     where = f", but not for {' or '.join(edges[:2])}" if all(edges) else ""
     lines = [f"right in {right} of {len(results)} cases{where}."] if right else []
     lines += [_sentence(words)] if words else []
-    lines.append(f"For {differences.show_inputs(first.inputs, exercise.inputs)}")
+    lines.append(f"For {showing.show_inputs(first.inputs, exercise.inputs)}")
     lines[-1] += f" ({first.edge}):" if first.edge and not where else ":"
-    lines += [f"expected {differences.show(first.expected)}", f"but got  {differences.show(first.value)}"]
+    lines += [f"expected {showing.show(first.expected)}", f"but got  {showing.show(first.value)}"]
     return "\n".join(lines)
 
 
@@ -270,7 +270,7 @@ def _size(value: Any) -> int:
 def score(experiment: Experiment, answer: Any, seed: int) -> tuple[bool | None, str]:
     """Whether the choice that the answer returns reaches the goal; where it stands; what is worth a try."""
     if not callable(answer):
-        return False, f"a function is expected here, but this is {differences.show(answer)}."
+        return False, f"a function is expected here, but this is {showing.show(answer)}."
     if misfit := _misfit(answer, (), ()):
         return False, misfit
     choice = answers.run(answer, ())

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from classroom import answers, differences, forms
+from classroom import answers, differences, forms, showing
 from classroom.answers import Mistake
 from classroom.exercise import Verdict, case, exercise, experiment
 from classroom.progress import passed, progress_file, record_passed
@@ -433,8 +433,8 @@ def test_nothing_is_said_where_nothing_is_known():
 
 def test_what_is_shown_of_inputs_is_short():
     long = torch.zeros(50, 50), list(range(1000)), "x" * 1000
-    assert len(differences.show_inputs(long, ["a", "b", "c"])) <= 150
-    assert all(len(differences.show(value)) <= 80 for value in long)
+    assert len(showing.show_inputs(long, ["a", "b", "c"])) <= 150
+    assert all(len(showing.show(value)) <= 80 for value in long)
 
 
 def test_same():

@@ -54,70 +54,40 @@ def _unflattened(logits, tokens):
             {"aligned": lambda logits, tokens: (logits[:, :-1], tokens[:, :-1])},
             {"aligned": lambda logits, tokens: (logits[:, 1:], tokens[:, 1:])},
         ],
-        "shifted the wrong way: the logits at t are for the token at t + 1, so drop the last logits and the first "
-        "token.": {"aligned": lambda logits, tokens: (logits[:, 1:], tokens[:, :-1])},
-        "shifted by two: the logits at t are for the token at t + 1.": {
-            "aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 2:])
+        "shifted the wrong way: the logits at t are for the token at t + 1, so drop the last logits and the first token.": {
+            "aligned": lambda logits, tokens: (logits[:, 1:], tokens[:, :-1])
         },
-        "the windows run into each other: the end of one is asked for the beginning of the next. Shift along axis 1, "
-        "before you flatten.": {
+        "shifted by two: the logits at t are for the token at t + 1.": {"aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 2:])},
+        "the windows run into each other: the end of one is asked for the beginning of the next. Shift along axis 1, before you flatten.": {
             "aligned": lambda logits, tokens: (logits.flatten(0, 1)[None, :-1], tokens.flatten()[None, 1:])
         },
-        "this shifts the batch axis: position is axis 1.": {
-            "aligned": lambda logits, tokens: (logits[: len(logits) - 1], tokens[1:])
-        },
+        "this shifts the batch axis: position is axis 1.": {"aligned": lambda logits, tokens: (logits[: len(logits) - 1], tokens[1:])},
         "the last logits of a window have no label in it (`roll` hands them the first token): drop them.": {
             "aligned": lambda logits, tokens: (logits, tokens.roll(-1, 1))
         },
         "only the last prediction of each window counts here: every position makes one.": {
             "aligned": lambda logits, tokens: (logits[:, -2:-1], tokens[:, -1:])
         },
-        "only the first prediction of each window counts here: every position makes one.": {
-            "aligned": lambda logits, tokens: (logits[:, :1], tokens[:, 1:2])
-        },
-        "the first prediction, token 1 from token 0, is missing.": {
-            "aligned": lambda logits, tokens: (logits[:, 1:-1], tokens[:, 2:])
-        },
-        "the last prediction is missing: the last token of the window is a label, too.": {
-            "aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 1:-1])
-        },
-        "only the first window counts here: take the mean over all of them.": {
-            "aligned": lambda logits, tokens: (logits[:1, :-1], tokens[:1, 1:])
-        },
+        "only the first prediction of each window counts here: every position makes one.": {"aligned": lambda logits, tokens: (logits[:, :1], tokens[:, 1:2])},
+        "the first prediction, token 1 from token 0, is missing.": {"aligned": lambda logits, tokens: (logits[:, 1:-1], tokens[:, 2:])},
+        "the last prediction is missing: the last token of the window is a label, too.": {"aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 1:-1])},
+        "only the first window counts here: take the mean over all of them.": {"aligned": lambda logits, tokens: (logits[:1, :-1], tokens[:1, 1:])},
         "logits are not log-probabilities: take log_softmax first.": {"log_p": lambda z: z},
         "the logarithm is missing: this is the mean probability, with a minus.": {"log_p": lambda z: z.softmax(dim=-1)},
-        "`F.cross_entropy` takes logits: your softmax before it is one too many.": {
-            "log_p": lambda z: z.softmax(dim=-1).log_softmax(dim=-1)
-        },
-        "the softmax runs over the positions: it belongs over the vocabulary, the last axis.": {
-            "log_p": lambda z: z.log_softmax(dim=1)
-        },
-        "the softmax runs over the batch: it belongs over the vocabulary, the last axis.": {
-            "log_p": lambda z: z.log_softmax(dim=0)
-        },
-        "this takes each logit for a yes or no of its own (sigmoid): the tokens exclude each other, so take softmax.": {
-            "log_p": F.logsigmoid
-        },
+        "`F.cross_entropy` takes logits: your softmax before it is one too many.": {"log_p": lambda z: z.softmax(dim=-1).log_softmax(dim=-1)},
+        "the softmax runs over the positions: it belongs over the vocabulary, the last axis.": {"log_p": lambda z: z.log_softmax(dim=1)},
+        "the softmax runs over the batch: it belongs over the vocabulary, the last axis.": {"log_p": lambda z: z.log_softmax(dim=0)},
+        "this takes each logit for a yes or no of its own (sigmoid): the tokens exclude each other, so take softmax.": {"log_p": F.logsigmoid},
         "the minus sign is missing: the loss is -ln p.": {"end": lambda losses: -losses.mean()},
         "this is the sum over all predictions: return their mean.": {"end": lambda losses: losses.sum()},
-        "divide by all predictions, B (T - 1), not by the number of windows.": {
-            "end": lambda losses: losses.sum() / len(losses)
-        },
-        "divide by all predictions, B (T - 1), not by those of one window.": {
-            "end": lambda losses: losses.sum() / losses.shape[1]
-        },
+        "divide by all predictions, B (T - 1), not by the number of windows.": {"end": lambda losses: losses.sum() / len(losses)},
+        "divide by all predictions, B (T - 1), not by those of one window.": {"end": lambda losses: losses.sum() / losses.shape[1]},
         "divide by the number of predictions, B (T - 1), not by that of the tokens, B T.": {
             "end": lambda losses: losses.sum() / losses.shape[0] / (losses.shape[1] + 1)
         },
-        "this is in bits: the loss is wanted in nats, so do not divide by ln 2.": {
-            "end": lambda losses: losses.mean() / LN2
-        },
-        "this is -ln of the mean probability: take the logarithm of each, then the mean.": {
-            "end": lambda losses: -(-losses).exp().mean().log()
-        },
-        "this is the perplexity, the exponential of the loss: return the loss itself.": {
-            "end": lambda losses: losses.mean().exp()
-        },
+        "this is in bits: the loss is wanted in nats, so do not divide by ln 2.": {"end": lambda losses: losses.mean() / LN2},
+        "this is -ln of the mean probability: take the logarithm of each, then the mean.": {"end": lambda losses: -(-losses).exp().mean().log()},
+        "this is the perplexity, the exponential of the loss: return the loss itself.": {"end": lambda losses: losses.mean().exp()},
         "one loss per window: take the mean over the windows as well.": {"end": lambda losses: losses.mean(dim=1)},
         "one loss per prediction: take their mean.": [
             {"end": lambda losses: losses},
@@ -158,21 +128,13 @@ def _cut(part, H):
         "view or reshape straight to (B, H, T, D) mixes positions and heads: first (B, T, H, D), then swap two axes.": {
             "cut": lambda part, H: part.reshape(part.shape[0], H, part.shape[1], -1)
         },
-        "this is (B, T, H, D): the heads must stand before the positions.": {
-            "cut": lambda part, H: part.unflatten(-1, (H, -1))
-        },
-        "this is (B, H, D, T): each position is a row, (B, H, T, D).": {
-            "cut": lambda part, H: part.unflatten(-1, (H, -1)).permute(0, 2, 3, 1)
-        },
-        "this is (B, D, H, T): only axes 1 and 2, positions and heads, change places.": {
-            "cut": lambda part, H: part.unflatten(-1, (H, -1)).transpose(1, 3)
-        },
+        "this is (B, T, H, D): the heads must stand before the positions.": {"cut": lambda part, H: part.unflatten(-1, (H, -1))},
+        "this is (B, H, D, T): each position is a row, (B, H, T, D).": {"cut": lambda part, H: part.unflatten(-1, (H, -1)).permute(0, 2, 3, 1)},
+        "this is (B, D, H, T): only axes 1 and 2, positions and heads, change places.": {"cut": lambda part, H: part.unflatten(-1, (H, -1)).transpose(1, 3)},
         "this is (H, B, T, D): the batch stays in front, and only axes 1 and 2 change places.": {
             "cut": lambda part, H: part.unflatten(-1, (H, -1)).permute(2, 0, 1, 3)
         },
-        "batch and heads have become one axis: keep them apart, (B, H, T, D).": {
-            "cut": lambda part, H: _cut(part, H).flatten(0, 1)
-        },
+        "batch and heads have become one axis: keep them apart, (B, H, T, D).": {"cut": lambda part, H: _cut(part, H).flatten(0, 1)},
         "a head's D numbers are neighbours, not every H-th number: the last axis is (H, D).": {
             "cut": lambda part, H: part.unflatten(-1, (-1, H)).permute(0, 3, 1, 2)
         },
@@ -180,9 +142,7 @@ def _cut(part, H):
             {"cut": lambda part, H: part.unflatten(-1, (-1, H)).transpose(1, 2)},
             {"cut": lambda part, H: part.unflatten(-1, (-1, H))},
         ],
-        "the heads are not split: this is (B, T, C) for each, and (B, H, T, D) is wanted.": {
-            "cut": lambda part, H: part
-        },
+        "the heads are not split: this is (B, T, C) for each, and (B, H, T, D) is wanted.": {"cut": lambda part, H: part},
         "keys and values are swapped: the order is q, k, v.": {"results": lambda q, k, v: (q, v, k)},
         "queries and keys are swapped: the order is q, k, v.": {"results": lambda q, k, v: (k, q, v)},
         "the order is q, k, v: yours begins with the values.": [
@@ -194,17 +154,12 @@ def _cut(part, H):
             {"results": lambda q, k, v: torch.cat([q, k, v], dim=-1)},
             {"results": lambda q, k, v: torch.cat([q, k, v])},
         ],
-        "q, k and v are thirds of the last axis, C numbers each: not every third number.": {
-            "parts": lambda qkv: [qkv[..., start::3] for start in range(3)]
-        },
-        "this cuts the positions into thirds: q, k and v are thirds of the last axis.": {
-            "parts": lambda qkv: qkv.chunk(3, dim=1)
-        },
-        "the same third comes three times: q, k and v are three different ones.": {
-            "parts": lambda qkv: [qkv.chunk(3, dim=-1)[0]] * 3
-        },
-        "you cut the heads before the thirds: all queries come first, then all keys, then all values, and each third "
-        "has its own heads.": lambda qkv, n_heads: _cut(qkv, n_heads).chunk(3, dim=-1),
+        "q, k and v are thirds of the last axis, C numbers each: not every third number.": {"parts": lambda qkv: [qkv[..., start::3] for start in range(3)]},
+        "this cuts the positions into thirds: q, k and v are thirds of the last axis.": {"parts": lambda qkv: qkv.chunk(3, dim=1)},
+        "the same third comes three times: q, k and v are three different ones.": {"parts": lambda qkv: [qkv.chunk(3, dim=-1)[0]] * 3},
+        "you cut the heads before the thirds: all queries come first, then all keys, then all values, and each third has its own heads.": lambda qkv, n_heads: (
+            _cut(qkv, n_heads).chunk(3, dim=-1)
+        ),
     },
 )
 def split_heads(qkv, n_heads, *, parts=lambda qkv: qkv.chunk(3, dim=-1), cut=_cut, results=lambda q, k, v: (q, k, v)):
@@ -216,10 +171,7 @@ def split_heads(qkv, n_heads, *, parts=lambda qkv: qkv.chunk(3, dim=-1), cut=_cu
     praise="two tokens that cost 1 and 4 bits and have 1 and 3 characters: 5 bits for 4 characters, 1.25 each.",
     cases=lambda seed: [
         (torch.tensor([1.0, 4.0]) * LN2, torch.tensor([1, 3])),
-        *(
-            (5 * _random(seed + N, N).abs(), torch.randint(1, 9, (N,), generator=Generator().manual_seed(seed + N)))
-            for N in (7, 13)
-        ),
+        *((5 * _random(seed + N, N).abs(), torch.randint(1, 9, (N,), generator=Generator().manual_seed(seed + N))) for N in (7, 13)),
     ],
     wrong={
         "this is in bits per token: divide by the number of characters.": {"count": lambda nats, lengths: len(nats)},
@@ -232,26 +184,14 @@ def split_heads(qkv, n_heads, *, parts=lambda qkv: qkv.chunk(3, dim=-1), cut=_cu
         "this is with ln 10: a bit is ln 2 nats.": {"unit": math.log(10)},
         "this is the mean of each token's quotient, in which a short token counts as much as a long one: sum the nats, "
         "sum the characters, then divide.": lambda nats, lengths: (nats / lengths).mean() / LN2,
-        "this is the sum of each token's quotient: sum the nats, sum the characters, then divide.": (
-            lambda nats, lengths: (nats / lengths).sum() / LN2
-        ),
-        "this is one number per token: sum the nats and sum the characters, then divide.": (
-            lambda nats, lengths: nats / lengths / LN2
-        ),
-        "this is the reciprocal, characters per bit: divide the cost by the characters.": {
-            "end": lambda bits: 1 / bits
-        },
+        "this is the sum of each token's quotient: sum the nats, sum the characters, then divide.": (lambda nats, lengths: (nats / lengths).sum() / LN2),
+        "this is one number per token: sum the nats and sum the characters, then divide.": (lambda nats, lengths: nats / lengths / LN2),
+        "this is the reciprocal, characters per bit: divide the cost by the characters.": {"end": lambda bits: 1 / bits},
         "these are the bits of the whole text: divide by its characters.": {"count": lambda nats, lengths: 1},
         "each token's nats count once, whatever its length.": {"cost": lambda nats, lengths: (nats * lengths).sum()},
-        "you take the mean of the nats and the sum of the lengths: take sums of both.": {
-            "cost": lambda nats, lengths: nats.mean()
-        },
-        "you take the sum of the nats and the mean of the lengths: take sums of both.": {
-            "count": lambda nats, lengths: lengths.double().mean()
-        },
-        "nothing stands between two tokens: the lengths hold all characters.": {
-            "count": lambda nats, lengths: lengths.sum() + len(nats) - 1
-        },
+        "you take the mean of the nats and the sum of the lengths: take sums of both.": {"cost": lambda nats, lengths: nats.mean()},
+        "you take the sum of the nats and the mean of the lengths: take sums of both.": {"count": lambda nats, lengths: lengths.double().mean()},
+        "nothing stands between two tokens: the lengths hold all characters.": {"count": lambda nats, lengths: lengths.sum() + len(nats) - 1},
         "nats are logarithms already: convert them to bits by a division, without another logarithm.": [
             {"cost": lambda nats, lengths: nats.log2().sum(), "unit": 1},
             {"cost": lambda nats, lengths: -nats.log2().sum(), "unit": 1},
@@ -314,33 +254,27 @@ def _pairwise_mean(gradient, parts):
         _in_parts(seed + 3, 2, 1, 5),
     ],
     wrong={
-        "the parts differ in length, so their plain mean is not the gradient of all rows: weight each part by its "
-        "rows.": {"weight": lambda rows: 1, "divisor": len},
-        "this is the plain sum: each part's gradient is a mean over its own rows, so weight it by them, and divide by "
-        "all rows.": {"weight": lambda rows: 1, "divisor": lambda rows: 1},
-        "you divide by all rows, but do not weight: a part's gradient is a mean, and times its rows it is a sum.": {
-            "weight": lambda rows: 1
+        "the parts differ in length, so their plain mean is not the gradient of all rows: weight each part by its rows.": {
+            "weight": lambda rows: 1,
+            "divisor": len,
         },
+        "this is the plain sum: each part's gradient is a mean over its own rows, so weight it by them, and divide by all rows.": {
+            "weight": lambda rows: 1,
+            "divisor": lambda rows: 1,
+        },
+        "you divide by all rows, but do not weight: a part's gradient is a mean, and times its rows it is a sum.": {"weight": lambda rows: 1},
         "weighted correctly, but not divided: divide by the rows of all parts.": {"divisor": lambda rows: 1},
         "divide by the rows of all parts, not by the number of parts.": {"divisor": len},
         "divide by the rows of all parts, not by those of the largest.": {"divisor": max},
-        "divide by the rows of all parts, not by those of the last: the loop's variable holds only these.": {
-            "divisor": lambda rows: rows[-1]
-        },
+        "divide by the rows of all parts, not by those of the last: the loop's variable holds only these.": {"divisor": lambda rows: rows[-1]},
         "divide by the rows of all parts, not by those of the first.": {"divisor": lambda rows: rows[0]},
         "divided twice: a part's share of all rows is its whole weight.": [
             {"divisor": lambda rows: sum(rows) ** 2},
             {"divisor": lambda rows: sum(rows) * len(rows)},
         ],
-        "every part has the weight of the first: each needs its own number of rows.": {
-            "weights": lambda rows: [rows[0]] * len(rows)
-        },
-        "every part has the weight of the last: each needs its own number of rows.": {
-            "weights": lambda rows: [rows[-1]] * len(rows)
-        },
-        "the weight is the number of rows, len(inputs): yours counts all numbers in them.": {
-            "weight": lambda rows: 3 * rows
-        },
+        "every part has the weight of the first: each needs its own number of rows.": {"weights": lambda rows: [rows[0]] * len(rows)},
+        "every part has the weight of the last: each needs its own number of rows.": {"weights": lambda rows: [rows[-1]] * len(rows)},
+        "the weight is the number of rows, len(inputs): yours counts all numbers in them.": {"weight": lambda rows: 3 * rows},
         "a part's weight is its share of the rows: multiply by its rows, do not divide.": [
             {"weight": lambda rows: 1 / rows},
             {"weight": lambda rows: 1 / rows, "divisor": lambda rows: 1},
@@ -356,9 +290,7 @@ def _pairwise_mean(gradient, parts):
         ],
         "the first part is missing from the sum.": {"weights": lambda rows: [0, *rows[1:]]},
         "the last part is missing from the sum.": {"weights": lambda rows: [*rows[:-1], 0]},
-        "the mean of two at a time gives the last part half of all weight: add all up, then divide once.": (
-            _pairwise_mean
-        ),
+        "the mean of two at a time gives the last part half of all weight: add all up, then divide once.": (_pairwise_mean),
     },
 )
 def accumulated_gradient(
@@ -385,17 +317,13 @@ def accumulated_gradient(
         (7, 2 + seed % 3),
     ],
     wrong={
-        "row i is the token at position past + i of the text, so the triangle begins `past` columns further right.": {
-            "diagonal": lambda past, new: 0
-        },
+        "row i is the token at position past + i of the text, so the triangle begins `past` columns further right.": {"diagonal": lambda past, new: 0},
         "a token may look at itself.": {"diagonal": lambda past, new: past - 1},
         "a token may not look at the one that follows it.": {"diagonal": lambda past, new: past + 1},
         "the diagonal moves by `past` columns, not by `new`.": {"diagonal": lambda past, new: new},
         "the diagonal moves to the right, by +past: yours moves to the left.": {"diagonal": lambda past, new: -past},
         "this is the reverse: True means that a token may look.": {"end": torch.logical_not},
-        "every new token sees everything: it must not see those that follow it.": {
-            "diagonal": lambda past, new: past + new
-        },
+        "every new token sees everything: it must not see those that follow it.": {"diagonal": lambda past, new: past + new},
         "the tokens in the cache are hidden: every new token may look at all of them.": {
             "end": lambda mask: mask & (torch.arange(mask.shape[1]) >= mask.shape[1] - len(mask))
         },
@@ -405,11 +333,8 @@ def accumulated_gradient(
         "of the new tokens, each sees only itself: it may look at the new ones before it, too.": (
             lambda past, new: torch.cat([torch.ones(new, past), torch.eye(new)], dim=1) > 0
         ),
-        "the order of the columns is wrong: the cache comes first, then the new tokens.": {
-            "end": lambda mask: mask.roll(len(mask), 1)
-        },
-        "the triangle is upside down: a token looks back, so keep what lies below the diagonal (tril), not above "
-        "(triu).": [
+        "the order of the columns is wrong: the cache comes first, then the new tokens.": {"end": lambda mask: mask.roll(len(mask), 1)},
+        "the triangle is upside down: a token looks back, so keep what lies below the diagonal (tril), not above (triu).": [
             {"triangle": torch.triu},
             {"triangle": torch.triu, "diagonal": lambda past, new: 0},
         ],
@@ -417,17 +342,13 @@ def accumulated_gradient(
             "shape": lambda past, new: (past + new, past + new),
             "diagonal": lambda past, new: 0,
         },
-        "there is one row per cached token here: the rows are the queries, one per new token.": {
-            "shape": lambda past, new: (past, past + new)
-        },
+        "there is one row per cached token here: the rows are the queries, one per new token.": {"shape": lambda past, new: (past, past + new)},
         "rows are the queries (new), columns the keys (past + new): yours is transposed.": {"end": lambda mask: mask.T},
         "the columns of the cache are missing: the shape is (new, past + new).": {
             "shape": lambda past, new: (new, new),
             "diagonal": lambda past, new: 0,
         },
-        "these are only the columns of the cache: those of the new tokens are missing.": {
-            "shape": lambda past, new: (new, past)
-        },
+        "these are only the columns of the cache: those of the new tokens are missing.": {"shape": lambda past, new: (new, past)},
     },
 )
 def chunk_mask(
@@ -465,21 +386,12 @@ def _sizes(seed):
             "attention_passes": 4,
         },
         "a multiplication and an addition are two operations per weight and token.": {"operations": 1},
-        "attention's own products, of queries with keys and of weights with values, are missing: they have no weights, "
-        "but cost operations.": {"attention": 0},
-        "attention counts by half: it has two products (scores, then weighted means), and the masked half counts as "
-        "well.": {"attention": 1},
-        "attention's own products count twice here: the scores take C T multiplications per token and layer, the "
-        "weighted means as many.": {"attention": 4},
-        "attention's backward pass is missing: its products cost three times their forward pass, too.": {
-            "attention_passes": 1
-        },
-        "the backward pass of the weights is missing: they cost three times their forward pass, as attention does.": {
-            "passes": 1
-        },
-        "attention grows with T per token, and there are B T tokens: yours has one factor T too few.": {
-            "keys": lambda T: 1
-        },
+        "attention's own products, of queries with keys and of weights with values, are missing: they have no weights, but cost operations.": {"attention": 0},
+        "attention counts by half: it has two products (scores, then weighted means), and the masked half counts as well.": {"attention": 1},
+        "attention's own products count twice here: the scores take C T multiplications per token and layer, the weighted means as many.": {"attention": 4},
+        "attention's backward pass is missing: its products cost three times their forward pass, too.": {"attention_passes": 1},
+        "the backward pass of the weights is missing: they cost three times their forward pass, as attention does.": {"passes": 1},
+        "attention grows with T per token, and there are B T tokens: yours has one factor T too few.": {"keys": lambda T: 1},
         "attention has one factor T too many: each of the B T tokens looks at T.": {"keys": lambda T: T**2},
         "attention's own products belong to every layer: times L.": {"attention_layers": lambda L: 1},
         "the L blocks are missing: each has weights and attention of its own.": [
@@ -491,8 +403,7 @@ def _sizes(seed):
         "the logits' product comes once, behind the blocks: not in every layer.": {"tables": lambda L: L},
         "positions are looked up and added, without a product.": {"positions": 1},
         "the feed-forward layers are missing: they multiply with two matrices of 4 C² weights each.": {"block": 4},
-        "a block lacks 4 C² here: attention has four matrices (q, k, v and W_O, C² each), the feed-forward two of 4 C² "
-        "each.": {"block": 8},
+        "a block lacks 4 C² here: attention has four matrices (q, k, v and W_O, C² each), the feed-forward two of 4 C² each.": {"block": 8},
         "a block lacks C² here: is it W_O, behind attention?": {"block": 11},
         "a block lacks 2 C² here: q, k and v are three matrices.": {"block": 10},
         "a block has 4 C² too many here: the feed-forward has two matrices of 4 C² each.": {"block": 16},
@@ -545,12 +456,8 @@ def step_flops(
         "the log-probabilities are kept once: the logits themselves are not needed any more.": {"loss": 2},
         "the loss keeps V numbers for each token, not V in all.": {"scored": lambda T, B: 1},
         "the loss keeps V numbers for each token, so T per window.": {"scored": lambda T, B: B},
-        "behind the blocks, the last norm keeps its input, and the product of the logits its own: C each.": {
-            "behind": 0
-        },
-        "behind the blocks two things are kept: the last norm's input, and that of the product for the logits.": {
-            "behind": 1
-        },
+        "behind the blocks, the last norm keeps its input, and the product of the logits its own: C each.": {"behind": 0},
+        "behind the blocks two things are kept: the last norm's input, and that of the product for the logits.": {"behind": 1},
         "what the embedding returns is the first block's x: it is kept once.": {"behind": 3},
         "what stands behind the blocks is kept once, not in every layer.": [
             {"behinds": lambda L: L, "losses": lambda L: L},
@@ -558,21 +465,15 @@ def step_flops(
             {"losses": lambda L: L},
         ],
         "a sum keeps nothing, as its gradient is 1: yours counts 2 C more per block.": {"block": 18},
-        "a block lacks 4 C here: the feed-forward keeps 4 C twice, before GELU for its gradient, and after it as W_2's "
-        "input.": {"block": 12},
+        "a block lacks 4 C here: the feed-forward keeps 4 C twice, before GELU for its gradient, and after it as W_2's input.": {"block": 12},
         "a block lacks 8 C here: the feed-forward keeps 4 C twice, before and after GELU.": {"block": 8},
-        "a block lacks 2 C here: each of its norms keeps its input, and the matrix behind it the norm's output; and q, "
-        "k and v are three.": {"block": 14},
+        "a block lacks 2 C here: each of its norms keeps its input, and the matrix behind it the norm's output; and q, k and v are three.": {"block": 14},
         "a block lacks 3 C here: attention keeps q, k and v, C numbers each.": {"block": 13},
         "a block has C too many here: attention's result is W_O's input, and kept once.": {"block": 17},
         "a block lacks C here: attention's result is W_O's input, and is kept.": {"block": 15},
         "a block's numbers are not counted rightly: go from x to the sum at its end, and write down the input of each "
-        "norm and matrix, q, k and v, and what GELU gets.": [
-            {"block": numbers} for numbers in (1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 19, 20, 22, 24)
-        ],
-        "these are the weights of a block, C² each: what is kept are activations, C numbers each per token.": {
-            "width": lambda C: C * C
-        },
+        "norm and matrix, q, k and v, and what GELU gets.": [{"block": numbers} for numbers in (1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 19, 20, 22, 24)],
+        "these are the weights of a block, C² each: what is kept are activations, C numbers each per token.": {"width": lambda C: C * C},
         "the model's own weights are there anyway: count only what the forward pass keeps for the backward pass.": (
             lambda V, C, L, T, B: 4 * (B * T * (16 * L * C + 2 * C + V) + 12 * L * C * C + V * C)
         ),

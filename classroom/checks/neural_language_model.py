@@ -44,21 +44,14 @@ def _over(*axes):
         case(torch.tensor([[1000.0, 0.0, -1000.0, 1000.0]]), edge="a row with 1000 and -1000"),
     ],
     wrong={
-        "right for small logits, but exp(1000) is infinite: subtract each row's largest logit first.": {
-            "shift": lambda z: 0
-        },
+        "right for small logits, but exp(1000) is infinite: subtract each row's largest logit first.": {"shift": lambda z: 0},
         "rows far below the table's largest logit become 0 / 0: subtract each row's own largest.": {"shift": torch.max},
         "a logit far above the mean still overflows: subtract the largest.": {"shift": lambda z: z.mean(-1, True)},
         "subtract the largest logit, not the least: that overflows.": {"shift": lambda z: z.amin(-1, True)},
-        "this subtracts the largest absolute value, so that negative rows become 0 / 0: the largest logit itself.": {
-            "shift": lambda z: z.abs().amax(-1, True)
-        },
-        "you subtract the largest logit of each column: every row needs a number of its own (dim=-1).": {
-            "shift": lambda z: z.amax(0, True)
-        },
+        "this subtracts the largest absolute value, so that negative rows become 0 / 0: the largest logit itself.": {"shift": lambda z: z.abs().amax(-1, True)},
+        "you subtract the largest logit of each column: every row needs a number of its own (dim=-1).": {"shift": lambda z: z.amax(0, True)},
         "limits on the logits make large ones equal: subtract each row's largest instead.": [
-            {"ready": lambda z, limit=limit: z.clamp(-limit, limit), "shift": lambda z: 0}
-            for limit in (10, 20, 50, 80, 88)
+            {"ready": lambda z, limit=limit: z.clamp(-limit, limit), "shift": lambda z: 0} for limit in (10, 20, 50, 80, 88)
         ]
         + [{"ready": lambda z, limit=limit: z.clamp(max=limit), "shift": lambda z: 0} for limit in (20, 50, 80, 88)],
         "dividing the logits changes their differences: subtract each row's largest instead.": [
@@ -91,12 +84,8 @@ def _over(*axes):
             {"end": torch.log},
         ],
         "softmax is taken twice.": {"end": lambda p: p.softmax(-1)},
-        "this is 1 for the largest logit and 0 for the others: each gets its share, exp(z) / sum.": {
-            "end": lambda p: (p == _largest(p)).float()
-        },
-        "the largest logit must be subtracted before exp, not after it.": lambda z: (
-            (z.exp() - _largest(z)) / (z.exp() - _largest(z)).sum(-1, True)
-        ),
+        "this is 1 for the largest logit and 0 for the others: each gets its share, exp(z) / sum.": {"end": lambda p: (p == _largest(p)).float()},
+        "the largest logit must be subtracted before exp, not after it.": lambda z: (z.exp() - _largest(z)) / (z.exp() - _largest(z)).sum(-1, True),
     },
 )
 def softmax(
@@ -151,43 +140,27 @@ def _examples(seed, n, columns):
         "the targets are missing: subtract 1 at each target before you divide.": {"labels": lambda y, p: 0},
         "a target is the number of a column: subtract 1 there, not y.": {"labels": lambda y, p: y[:, None]},
         "subtract 1 in the target's column only, not in every column.": {"labels": lambda y, p: 1},
-        "p[:, targets] is the same columns in every row: take p[torch.arange(N), targets].": {
-            "labels": lambda y, p: _labels(y, p).amax(0)
-        },
+        "p[:, targets] is the same columns in every row: take p[torch.arange(N), targets].": {"labels": lambda y, p: _labels(y, p).amax(0)},
         "1 is subtracted one column beside the target: columns are numbered from 0.": [
             {"labels": lambda y, p: _labels(y, p).roll(-1, 1)},
             {"labels": lambda y, p: _labels(y, p).roll(1, 1)},
         ],
         "you add y: the gradient is p - y.": {"difference": lambda p, y: p + y},
-        "the absolute value loses the sign: p - y is negative at the target.": {
-            "difference": lambda p, y: (p - y).abs()
-        },
+        "the absolute value loses the sign: p - y is negative at the target.": {"difference": lambda p, y: (p - y).abs()},
         "this is the squared difference: the gradient is p - y itself.": {"difference": lambda p, y: (p - y) ** 2},
-        "the factor 2 belongs to a squared error: of the cross-entropy, p - y.": {
-            "difference": lambda p, y: 2 * (p - y)
-        },
+        "the factor 2 belongs to a squared error: of the cross-entropy, p - y.": {"difference": lambda p, y: 2 * (p - y)},
         "this is the gradient of a squared error: of the cross-entropy, p - y alone is left.": [
             {"difference": lambda p, y: (p - y) * p * (1 - p)},
             {"difference": lambda p, y: 2 * (p - y) * p * (1 - p)},
         ],
-        "p (1 - p) is the derivative of a probability: of the cross-entropy, p - y is left.": {
-            "difference": lambda p, y: p * (1 - p)
-        },
+        "p (1 - p) is the derivative of a probability: of the cross-entropy, p - y is left.": {"difference": lambda p, y: p * (1 - p)},
         "the other logits have a gradient too: p, their share.": {"difference": lambda p, y: (p - 1) * y},
         "the target's column is p - 1: yours is 0 there.": {"difference": lambda p, y: p * (1 - y)},
-        "this is the gradient with respect to the probabilities: with respect to the logits it is p - y.": {
-            "difference": lambda p, y: -y / p
-        },
+        "this is the gradient with respect to the probabilities: with respect to the logits it is p - y.": {"difference": lambda p, y: -y / p},
         "the softmax is missing: p - y, not logits - y.": {"probabilities": lambda z: z},
-        "these are log-probabilities: the gradient is p - y, without a logarithm.": {
-            "probabilities": lambda z: z.log_softmax(-1)
-        },
-        "this is the sigmoid of each logit: the probabilities of a row come from its softmax.": {
-            "probabilities": torch.sigmoid
-        },
-        "your softmax runs over the examples (dim=0): rows must sum to 1 (dim=-1).": {
-            "probabilities": lambda z: z.softmax(0)
-        },
+        "these are log-probabilities: the gradient is p - y, without a logarithm.": {"probabilities": lambda z: z.log_softmax(-1)},
+        "this is the sigmoid of each logit: the probabilities of a row come from its softmax.": {"probabilities": torch.sigmoid},
+        "your softmax runs over the examples (dim=0): rows must sum to 1 (dim=-1).": {"probabilities": lambda z: z.softmax(0)},
         "divide all by N, p as well: (p - y) / N.": {
             "difference": lambda p, y: p - y / len(p),
             "count": lambda p: 1,
@@ -271,47 +244,32 @@ def _tapes(seed):
         case([[]], edge="a tape of one value"),
     ],
     wrong={
-        "a value used twice has the gradient of one use: add, with `+=`.": {
-            "add": lambda old, above, slope: above * slope
-        },
+        "a value used twice has the gradient of one use: add, with `+=`.": {"add": lambda old, above, slope: above * slope},
         "a step can use the same value twice (x · x): handle each pair, without a dictionary or a set.": [
             {"pairs": lambda pairs: dict(pairs).items()},
             {"pairs": lambda pairs: sorted(set(pairs))},
         ],
         "only the first pair of each value is handled: go through all of them.": {"pairs": lambda pairs: pairs[:1]},
         "only the last pair of each value is handled: go through all of them.": {"pairs": lambda pairs: pairs[-1:]},
-        "only the last step is passed on: go through the tape from its last value to its first.": {
-            "order": lambda places, tape: places
-        },
-        "you stop at the first input you meet: others may stand before it. Go on to the beginning of the tape.": {
-            "order": _until_an_input
-        },
+        "only the last step is passed on: go through the tape from its last value to its first.": {"order": lambda places, tape: places},
+        "you stop at the first input you meet: others may stand before it. Go on to the beginning of the tape.": {"order": _until_an_input},
         "nothing is passed on from the last value: begin with it, and add to its sources.": {"pairs": lambda pairs: []},
         "only the last value begins at 1; the others at 0.": {"first": 1.0},
         "all stays 0: the last value's own gradient is 1.": {"last": 0.0},
         "the last value's own gradient is 1: yours is 0 in the result.": {"end": lambda result: [*result[:-1], 0.0]},
-        "the slopes alone are added up: multiply each by the gradient of the value that uses it.": {
-            "add": lambda old, above, slope: old + slope
-        },
+        "the slopes alone are added up: multiply each by the gradient of the value that uses it.": {"add": lambda old, above, slope: old + slope},
         "the slopes are missing: multiply by them on the way back.": {"add": lambda old, above, slope: old + above},
-        "the chain rule multiplies gradient and slope; you add.": {
-            "add": lambda old, above, slope: old + above + slope
-        },
+        "the chain rule multiplies gradient and slope; you add.": {"add": lambda old, above, slope: old + above + slope},
         "you multiply what comes over several ways: multiply along one way, add over the ways.": {
             "add": lambda old, above, slope: old * above * slope,
             "first": 1.0,
         },
         "the sign is reversed: add slope times gradient.": {"add": lambda old, above, slope: old - above * slope},
         "you divide by the slope: multiply by it.": {"add": lambda old, above, slope: old + above / slope},
-        "the gradient is averaged over the uses: add them up.": {
-            "add": lambda old, above, slope: (old + above * slope) / 2 if old else above * slope
-        },
+        "the gradient is averaged over the uses: add them up.": {"add": lambda old, above, slope: (old + above * slope) / 2 if old else above * slope},
         "some count double: pass each gradient on once, when it is complete (from the end).": _at_each_visit,
-        "the right numbers in reversed order: the gradient of tape[0] stands first.": {
-            "end": lambda result: result[::-1]
-        },
-        "these are the derivatives of all values with respect to the first one: those of the last value are wanted, so "
-        "go back from the end.": _of_the_first,
+        "the right numbers in reversed order: the gradient of tape[0] stands first.": {"end": lambda result: result[::-1]},
+        "these are the derivatives of all values with respect to the first one: those of the last value are wanted, so go back from the end.": _of_the_first,
         "the last value belongs to the result, with the gradient 1.": {"end": lambda result: result[:-1]},
         "this is the gradient of the first value alone: return the list of all.": {"end": lambda result: result[0]},
     },
@@ -367,39 +325,23 @@ def _uniform(fan_in, fan_out):
     tolerance=0.03,
     wrong={
         "the variance is 1: multiply by 1 / sqrt(fan_in).": {"scale": lambda n, m: 1},
-        "the standard deviation is 1 / fan_in, as the variance should be: take its square root.": {
-            "scale": lambda n, m: 1 / n
-        },
+        "the standard deviation is 1 / fan_in, as the variance should be: take its square root.": {"scale": lambda n, m: 1 / n},
         "you multiply by sqrt(fan_in): divide by it.": {"scale": lambda n, m: n**0.5},
         "you multiply by fan_in: divide by its square root.": {"scale": lambda n, m: n},
         "you divide by sqrt(fan_out): a sum runs over fan_in products.": {"scale": lambda n, m: m**-0.5},
-        "you divide by fan_out: a sum runs over fan_in products, and the root is missing.": {
-            "scale": lambda n, m: 1 / m
-        },
-        "the variance is 2 / fan_in, which is meant for ReLU: 1 / fan_in is wanted here.": {
-            "scale": lambda n, m: (2 / n) ** 0.5
-        },
+        "you divide by fan_out: a sum runs over fan_in products, and the root is missing.": {"scale": lambda n, m: 1 / m},
+        "the variance is 2 / fan_in, which is meant for ReLU: 1 / fan_in is wanted here.": {"scale": lambda n, m: (2 / n) ** 0.5},
         "the standard deviation is 2 / fan_in: the variance should be 1 / fan_in.": {"scale": lambda n, m: 2 / n},
-        "torch.nn.init takes the columns for fan_in, and 2 for ReLU: the rows, and 1, are wanted.": {
-            "scale": lambda n, m: (2 / m) ** 0.5
-        },
+        "torch.nn.init takes the columns for fan_in, and 2 for ReLU: the rows, and 1, are wanted.": {"scale": lambda n, m: (2 / m) ** 0.5},
         "this is Glorot's 2 / (fan_in + fan_out): 1 / fan_in is wanted here.": [
             {"scale": lambda n, m: (2 / (n + m)) ** 0.5},
             {"scale": lambda n, m: (6 / (n + m)) ** 0.5},
             {"scale": lambda n, m: (n + m) ** -0.5},
         ],
-        "you divide by the root of fan_in times fan_out: a sum runs over fan_in products only.": {
-            "scale": lambda n, m: (n * m) ** -0.5
-        },
-        "the scale is a fixed number: it must follow fan_in.": [
-            {"scale": lambda n, m, scale=scale: scale} for scale in (0.01, 0.02, 0.05, 0.1, 0.5, 0.001)
-        ],
-        "uniform between -a and a has variance a² / 3: a must be sqrt(3 / fan_in).": {
-            "draw": lambda n, m: 2 * _uniform(n, m) - 1
-        },
-        "torch.rand has variance 1 / 12: take torch.randn, or stretch it by sqrt(12).": {
-            "draw": lambda n, m: _uniform(n, m) - 0.5
-        },
+        "you divide by the root of fan_in times fan_out: a sum runs over fan_in products only.": {"scale": lambda n, m: (n * m) ** -0.5},
+        "the scale is a fixed number: it must follow fan_in.": [{"scale": lambda n, m, scale=scale: scale} for scale in (0.01, 0.02, 0.05, 0.1, 0.5, 0.001)],
+        "uniform between -a and a has variance a² / 3: a must be sqrt(3 / fan_in).": {"draw": lambda n, m: 2 * _uniform(n, m) - 1},
+        "torch.rand has variance 1 / 12: take torch.randn, or stretch it by sqrt(12).": {"draw": lambda n, m: _uniform(n, m) - 0.5},
         "the mean is not 0: torch.rand lies between 0 and 1, torch.randn has mean 0 and variance 1.": [
             {"draw": _uniform},
             {"draw": lambda n, m: _uniform(n, m) * 12**0.5},
@@ -413,9 +355,7 @@ def _uniform(fan_in, fan_out):
             {"draw": lambda n, m: _normal(n, 1).expand(n, m)},
             {"draw": lambda n, m: _normal(1, m).expand(n, m)},
         ],
-        "the shape is transposed: fan_in rows and fan_out columns, so that x @ weights works.": {
-            "end": lambda weights: weights.mT
-        },
+        "the shape is transposed: fan_in rows and fan_out columns, so that x @ weights works.": {"end": lambda weights: weights.mT},
         "a matrix is wanted, of fan_in rows and fan_out columns.": [
             {"end": lambda weights: weights[:, 0]},
             {"end": lambda weights: weights[0]},
@@ -481,23 +421,13 @@ ZERO = torch.zeros(2)
         "v must be corrected too: divide it by 1 - beta2**t.": {"v_hat": _uncorrected},
         "m must be corrected too: divide it by 1 - beta1**t.": {"m_hat": _uncorrected},
         "t is 1 at the first step already: no t + 1.": _each(lambda mean, beta, t, other: mean / (1 - beta ** (t + 1))),
-        "t is 1 at the first step: no t - 1.": _each(
-            lambda mean, beta, t, other: mean / (1 - beta ** (t - 1)) if t > 1 else mean / 0
-        ),
-        "divide by 1 - beta**t: 1 - beta is right at t = 1 only.": _each(
-            lambda mean, beta, t, other: mean / (1 - beta)
-        ),
+        "t is 1 at the first step: no t - 1.": _each(lambda mean, beta, t, other: mean / (1 - beta ** (t - 1)) if t > 1 else mean / 0),
+        "divide by 1 - beta**t: 1 - beta is right at t = 1 only.": _each(lambda mean, beta, t, other: mean / (1 - beta)),
         "beta to the power of t, beta**t: not beta * t.": _each(lambda mean, beta, t, other: mean / (1 - beta * t)),
-        "1 - beta**t, not (1 - beta)**t: only beta is raised to the power.": _each(
-            lambda mean, beta, t, other: mean / (1 - beta) ** t
-        ),
+        "1 - beta**t, not (1 - beta)**t: only beta is raised to the power.": _each(lambda mean, beta, t, other: mean / (1 - beta) ** t),
         "divide by 1 - beta**t: the 1 - is missing.": _each(lambda mean, beta, t, other: mean / beta**t),
-        "the means are too small at first: divide by 1 - beta**t, do not multiply.": _each(
-            lambda mean, beta, t, other: mean * (1 - beta**t)
-        ),
-        "each mean is corrected with its own beta: beta1 for m, beta2 for v.": _each(
-            lambda mean, beta, t, other: mean / (1 - other**t)
-        ),
+        "the means are too small at first: divide by 1 - beta**t, do not multiply.": _each(lambda mean, beta, t, other: mean * (1 - beta**t)),
+        "each mean is corrected with its own beta: beta1 for m, beta2 for v.": _each(lambda mean, beta, t, other: mean / (1 - other**t)),
         "you return the corrected means: the next step needs m and v.": {"keep": lambda w, m, v, *hats: (w, *hats)},
         "eps is inside the root: the paper and PyTorch add it after.": {"size": lambda v, eps: (v + eps).sqrt()},
         "eps is missing: without it a gradient of 0 gives 0 / 0.": {"size": lambda v, eps: v.sqrt()},
@@ -525,19 +455,13 @@ ZERO = torch.zeros(2)
             {"second": lambda v, g, beta, m: beta * v + (1 - beta) * g.abs()},
         ],
         "v is the mean of g squared, not of m squared.": {"second": lambda v, g, beta, m: beta * v + (1 - beta) * m**2},
-        "v is the mean of the squares: square g, not (1 - beta2) as well.": {
-            "second": lambda v, g, beta, m: beta * v + ((1 - beta) * g) ** 2
-        },
+        "v is the mean of the squares: square g, not (1 - beta2) as well.": {"second": lambda v, g, beta, m: beta * v + ((1 - beta) * g) ** 2},
         "each beta is on the wrong side: beta * old mean + (1 - beta) * new.": {
             "first": lambda m, g, beta: (1 - beta) * m + beta * g,
             "second": lambda v, g, beta, m: (1 - beta) * v + beta * g**2,
         },
-        "beta1 is on the wrong side: beta1 * m + (1 - beta1) * g.": {
-            "first": lambda m, g, beta: (1 - beta) * m + beta * g
-        },
-        "beta2 is on the wrong side: beta2 * v + (1 - beta2) * g².": {
-            "second": lambda v, g, beta, m: (1 - beta) * v + beta * g**2
-        },
+        "beta1 is on the wrong side: beta1 * m + (1 - beta1) * g.": {"first": lambda m, g, beta: (1 - beta) * m + beta * g},
+        "beta2 is on the wrong side: beta2 * v + (1 - beta2) * g².": {"second": lambda v, g, beta, m: (1 - beta) * v + beta * g**2},
         "the factors 1 - beta are missing: a mean needs beta * old + (1 - beta) * new.": [
             {"first": lambda m, g, beta: beta * m + g, "second": lambda v, g, beta, m: beta * v + g**2},
             {"first": lambda m, g, beta: beta * m + g},
@@ -643,25 +567,15 @@ def _tokens(seed, n):
             "contexts": lambda windows, tokens, k: windows[:-2],
             "targets": lambda tokens, k: tokens[k + 1 :],
         },
-        "the target is the second token of the context: take the one after the context.": {
-            "targets": lambda tokens, k: tokens[1 : len(tokens) - k + 1]
-        },
-        "the targets are all tokens from the second on: the first target is the one after the first context.": {
-            "targets": lambda tokens, k: tokens[1:]
-        },
-        "the targets are all tokens: the first target is the one after the first context.": {
-            "targets": lambda tokens, k: tokens
-        },
+        "the target is the second token of the context: take the one after the context.": {"targets": lambda tokens, k: tokens[1 : len(tokens) - k + 1]},
+        "the targets are all tokens from the second on: the first target is the one after the first context.": {"targets": lambda tokens, k: tokens[1:]},
+        "the targets are all tokens: the first target is the one after the first context.": {"targets": lambda tokens, k: tokens},
         "the contexts hold the target as well, so there is nothing to predict: k tokens each.": {
             "size": lambda k: k + 1,
             "contexts": lambda windows, tokens, k: windows,
         },
-        "each context ends with its own target: it must end one token earlier.": {
-            "contexts": lambda windows, tokens, k: windows[1:]
-        },
-        "there is one context more than targets: nothing follows the last one.": {
-            "contexts": lambda windows, tokens, k: windows
-        },
+        "each context ends with its own target: it must end one token earlier.": {"contexts": lambda windows, tokens, k: windows[1:]},
+        "there is one context more than targets: nothing follows the last one.": {"contexts": lambda windows, tokens, k: windows},
         "a target is one token, not a whole window.": {"targets": lambda tokens, k: tokens.unfold(0, k, 1)[1:]},
         "the text does not go round: only N - k tokens have a whole context before them.": {
             "contexts": lambda windows, tokens, k: torch.cat([tokens, tokens[:k]]).unfold(0, k, 1)[: len(tokens)],
@@ -687,23 +601,17 @@ def _tokens(seed, n):
                 "targets": lambda tokens, k: tokens[k :: k + 1],
             },
         ],
-        "the contexts are reversed: the oldest token first.": {
-            "contexts": lambda windows, tokens, k: windows[:-1].flip(1)
-        },
+        "the contexts are reversed: the oldest token first.": {"contexts": lambda windows, tokens, k: windows[:-1].flip(1)},
         "the last context comes first: keep the order of the text.": {
             "contexts": lambda windows, tokens, k: windows[:-1].flip(0),
             "targets": lambda tokens, k: tokens[k:].flip(0),
         },
-        "the contexts stand as columns: one row each (transpose).": {
-            "contexts": lambda windows, tokens, k: windows[:-1].T
-        },
+        "the contexts stand as columns: one row each (transpose).": {"contexts": lambda windows, tokens, k: windows[:-1].T},
         "the contexts are one long row: one row each.": {"contexts": lambda windows, tokens, k: windows[:-1].flatten()},
         "the targets are a column: the shape is (N - k,).": {"targets": lambda tokens, k: tokens[k:, None]},
         "return two things: the contexts and their targets.": {"end": lambda contexts, targets: contexts},
         "these are the targets alone: return the contexts, too.": {"end": lambda contexts, targets: targets},
-        "the two are swapped: the contexts first, then the targets.": {
-            "end": lambda contexts, targets: (targets, contexts)
-        },
+        "the two are swapped: the contexts first, then the targets.": {"end": lambda contexts, targets: (targets, contexts)},
         "this is a list of pairs: return one tensor of contexts, and one of targets.": {
             "end": lambda contexts, targets: list(zip(contexts, targets, strict=True))
         },

@@ -35,14 +35,11 @@ def _in_turn(first, second):
         case(_block(seed + 2, sign=1), edge="a positive m"),
     ],
     wrong={
-        "the two halves of a byte are not neighbours: first come the low halves of all 16 bytes, then the high ones.": {
-            "put": _in_turn
+        "the two halves of a byte are not neighbours: first come the low halves of all 16 bytes, then the high ones.": {"put": _in_turn},
+        "the two halves of a byte are neighbours here, the high one first: all 16 low halves come first, then the high ones.": {
+            "put": lambda low, high: _in_turn(high, low)
         },
-        "the two halves of a byte are neighbours here, the high one first: all 16 low halves come first, then the high "
-        "ones.": {"put": lambda low, high: _in_turn(high, low)},
-        "the low halves (byte & 15) are the first 16 weights, the high ones the last.": {
-            "put": lambda low, high: high + low
-        },
+        "the low halves (byte & 15) are the first 16 weights, the high ones the last.": {"put": lambda low, high: high + low},
         "16 weights are missing: each byte holds two, and its high half is byte >> 4.": {"put": lambda low, high: low},
         "16 weights are missing: each byte holds two, and its low half is byte & 15.": {"put": lambda low, high: high},
         "the low halves come twice: the last 16 weights are the high halves.": {"put": lambda low, high: low + low},
@@ -60,33 +57,21 @@ def _in_turn(first, second):
             {"low": lambda byte: byte % 15},
         ],
         "the low half still holds the high one: keep four bits of the byte.": {"low": lambda byte: byte},
-        "d and m are swapped: the first two bytes are the scale d, the next two m.": {
-            "weight": lambda d, m, q: m * q + d
-        },
-        "this is Q4_0, where 8 is subtracted and nothing added: in Q4_1 a weight is d q + m.": {
-            "weight": lambda d, m, q: d * (q - 8)
-        },
-        "the 8 belongs to Q4_0: in Q4_1, q runs from 0 to 15, and m is added.": {
-            "weight": lambda d, m, q: d * (q - 8) + m
-        },
+        "d and m are swapped: the first two bytes are the scale d, the next two m.": {"weight": lambda d, m, q: m * q + d},
+        "this is Q4_0, where 8 is subtracted and nothing added: in Q4_1 a weight is d q + m.": {"weight": lambda d, m, q: d * (q - 8)},
+        "the 8 belongs to Q4_0: in Q4_1, q runs from 0 to 15, and m is added.": {"weight": lambda d, m, q: d * (q - 8) + m},
         "m is added, not subtracted: d q + m.": {"weight": lambda d, m, q: d * q - m},
         "m is missing: d q + m.": {"weight": lambda d, m, q: d * q},
         "the scale d is missing: d q + m.": {"weight": lambda d, m, q: q + m},
         "d multiplies q alone, and then m is added.": {"weight": lambda d, m, q: d * (q + m)},
         "the scale multiplies: d q + m, not q / d + m.": {"weight": lambda d, m, q: q / d + m},
         "these are the 4-bit numbers q themselves: a weight is d q + m.": {"weight": lambda d, m, q: float(q)},
-        "the first four bytes are d and m, not weights: the packed weights begin behind them.": {
-            "packed": lambda block: block
-        },
-        "four bytes come before the weights, d and m with two each: yours skips d alone.": {
-            "packed": lambda block: block[2:]
-        },
+        "the first four bytes are d and m, not weights: the packed weights begin behind them.": {"packed": lambda block: block},
+        "four bytes come before the weights, d and m with two each: yours skips d alone.": {"packed": lambda block: block[2:]},
         "a byte holds two weights of 4 bits: yours takes each byte for one.": lambda block: [
             struct.unpack("<e", block[:2])[0] * byte + struct.unpack("<e", block[2:4])[0] for byte in block[4:]
         ],
-        "d and m are read with their bytes in the wrong order: little-endian is '<e' for struct, '<f2' for NumPy.": {
-            "numbers": ">2e"
-        },
+        "d and m are read with their bytes in the wrong order: little-endian is '<e' for struct, '<f2' for NumPy.": {"numbers": ">2e"},
         "d and m are numbers in half precision, not whole numbers: 'e' for struct, 'f2' for NumPy.": [
             {"numbers": "<2h"},
             {"numbers": "<2H"},
@@ -121,9 +106,7 @@ def _rows(seed, heads, width, columns):
             "order": lambda width: _in_turn(range(width // 2), range(width // 2, width))
         },
         "each head has rows of its own: split the matrix into n_heads groups first.": {"size": lambda rows, H: rows},
-        "`split` takes the size of a part, `chunk` the number of parts: n_heads is a number of parts.": {
-            "size": lambda rows, H: H
-        },
+        "`split` takes the size of a part, `chunk` the number of parts: n_heads is a number of parts.": {"size": lambda rows, H: H},
         "the rows of a head are neighbours: a head is not every n_heads-th row.": lambda rows, n_heads: torch.cat(
             [torch.cat([head[::2], head[1::2]]) for head in (rows[start::n_heads] for start in range(n_heads))]
         ),
@@ -131,29 +114,19 @@ def _rows(seed, heads, width, columns):
         "the rows at odd positions come after those at even ones: yours begins with the odd ones.": {
             "order": lambda width: [*range(1, width, 2), *range(0, width, 2)]
         },
-        "you swap the halves of a head: take every second row instead.": {
-            "order": lambda width: [*range(width // 2, width), *range(width // 2)]
-        },
+        "you swap the halves of a head: take every second row instead.": {"order": lambda width: [*range(width // 2, width), *range(width // 2)]},
         "you swap neighbours: first come all even rows of a head, then all odd ones.": {
             "order": lambda width: _in_turn(range(1, width, 2), range(0, width, 2))
         },
-        "the odd rows come in reversed order: keep them ascending.": {
-            "order": lambda width: [*range(0, width, 2), *range(width - 1, 0, -2)]
-        },
-        "the order within each head is reversed.": {
-            "order": lambda width: [*range(width - 1, 0, -2), *range(width - 2, -1, -2)]
-        },
+        "the odd rows come in reversed order: keep them ascending.": {"order": lambda width: [*range(0, width, 2), *range(width - 1, 0, -2)]},
+        "the order within each head is reversed.": {"order": lambda width: [*range(width - 1, 0, -2), *range(width - 2, -1, -2)]},
         "the odd rows of each head are missing.": {"order": lambda width: list(range(0, width, 2))},
         "the even rows of each head are missing.": {"order": lambda width: list(range(1, width, 2))},
-        "the heads come in reversed order: only the rows within each head move.": {
-            "join": lambda heads: torch.cat(heads[::-1])
-        },
+        "the heads come in reversed order: only the rows within each head move.": {"join": lambda heads: torch.cat(heads[::-1])},
         "the heads lie side by side here, along the columns: put them below one another again, along the rows.": {
             "join": lambda heads: torch.cat(heads, dim=1)
         },
-        "the heads are stacked along an axis of their own: put them below one another again, (n_heads · D, C).": {
-            "join": torch.stack
-        },
+        "the heads are stacked along an axis of their own: put them below one another again, (n_heads · D, C).": {"join": torch.stack},
         "the two halves of a head lie side by side here, along the columns: put the odd rows below the even ones.": {
             "part": lambda head: torch.cat([head[::2], head[1::2]], dim=1)
         },
@@ -209,32 +182,23 @@ def _default(messages):
     ],
     wrong={
         "the generation prompt is missing: end with <|im_start|>assistant and a new line.": {"prompt": ""},
-        "a new line belongs behind the last `assistant`: the answer begins on the next line.": {
-            "prompt": "<|im_start|>assistant"
-        },
-        "the last message is still to be written: end after `assistant` and its new line.": {
-            "prompt": "<|im_start|>assistant\n<|im_end|>\n"
-        },
+        "a new line belongs behind the last `assistant`: the answer begins on the next line.": {"prompt": "<|im_start|>assistant"},
+        "the last message is still to be written: end after `assistant` and its new line.": {"prompt": "<|im_start|>assistant\n<|im_end|>\n"},
         "it is the assistant's turn at the end, not the user's.": {"prompt": "<|im_start|>user\n"},
         "the last line begins with <|im_start|>, as every message does.": {"prompt": "assistant\n"},
-        "whoever spoke last, the text ends with the beginning of an assistant's message.": lambda messages: (
-            chat_text.right(messages, prompt="" if messages[-1]["role"] == "assistant" else "<|im_start|>assistant\n")
+        "whoever spoke last, the text ends with the beginning of an assistant's message.": lambda messages: chat_text.right(
+            messages, prompt="" if messages[-1]["role"] == "assistant" else "<|im_start|>assistant\n"
         ),
         "a conversation that begins without a system message gets the default one.": {"needed": lambda messages: False},
-        "the default system message is only for a conversation that begins without one.": {
-            "needed": lambda messages: True
-        },
+        "the default system message is only for a conversation that begins without one.": {"needed": lambda messages: True},
         "only the first message decides: the default comes in front even if a later one is a system message.": {
             "needed": lambda messages: all(message["role"] != "system" for message in messages)
         },
-        "this puts the default in front of a system message, and leaves it out where there is none: the condition is "
-        "the wrong way round.": {"needed": lambda messages: messages[0]["role"] == "system"},
-        "the default system message stands at the beginning, not at the end.": {
-            "begin": lambda default, messages: [*messages, default]
+        "this puts the default in front of a system message, and leaves it out where there is none: the condition is the wrong way round.": {
+            "needed": lambda messages: messages[0]["role"] == "system"
         },
-        "the default system message replaces the first message here: put it in front.": {
-            "begin": lambda default, messages: [default, *messages[1:]]
-        },
+        "the default system message stands at the beginning, not at the end.": {"begin": lambda default, messages: [*messages, default]},
+        "the default system message replaces the first message here: put it in front.": {"begin": lambda default, messages: [default, *messages[1:]]},
         "the default message has the role `system`.": {"role": "user"},
         "the default system message has no full stop at its end.": {"system": f"{SYSTEM}."},
         "the role must follow <|im_start|> at once.": [{"start": "<|im_start|>\n"}, {"start": "<|im_start|> "}],
@@ -245,9 +209,7 @@ def _default(messages):
         "a new line follows each <|im_end|>.": {"end": "<|im_end|>"},
         "the new line follows <|im_end|>: yours is another character.": {"end": "<|im_end|> "},
         "<|im_end|> follows the content at once, without a new line between.": {"end": "\n<|im_end|>\n"},
-        "<|im_end|> follows the content at once, and the new line comes after it: they are swapped.": {
-            "end": "\n<|im_end|>"
-        },
+        "<|im_end|> follows the content at once, and the new line comes after it: they are swapped.": {"end": "\n<|im_end|>"},
         "each message ends with <|im_end|>, before its new line.": {"end": "\n"},
         "no empty line stands between the messages: one new line follows <|im_end|>.": {"end": "<|im_end|>\n\n"},
         "a new line follows the last <|im_end|>, too.": {"whole": lambda text: text.removesuffix("\n")},
@@ -300,15 +262,9 @@ BY_HAND = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.25, 0.5, 0.25], [
         case(*_scored(seed + 4, 5, 11, 1), edge="a prompt of one token"),
     ],
     wrong={
-        "row t is about what *follows* token t: the token at position t is judged by row t - 1.": {
-            "row": lambda position, T: position
-        },
-        "this is one row too early: the token at position t is judged by row t - 1.": {
-            "row": lambda position, T: position - 2
-        },
-        "the rows move the wrong way: the token at position t is judged by row t - 1, not t + 1.": {
-            "row": lambda position, T: (position + 1) % T
-        },
+        "row t is about what *follows* token t: the token at position t is judged by row t - 1.": {"row": lambda position, T: position},
+        "this is one row too early: the token at position t is judged by row t - 1.": {"row": lambda position, T: position - 2},
+        "the rows move the wrong way: the token at position t is judged by row t - 1, not t + 1.": {"row": lambda position, T: (position + 1) % T},
         "the last row judges nothing: every token is judged by the row before it.": {"row": lambda position, T: T - 1},
         "this is the sum: divide by the number of tokens from start on.": {"end": lambda log_p, *sizes: log_p.sum()},
         "this is one number per token: take their mean.": [
@@ -323,45 +279,23 @@ BY_HAND = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.25, 0.5, 0.25], [
         "the first token of the answer is missing: it stands at start.": {"first": lambda start: start + 1},
         "one token too many: the answer begins at start, not before it.": {"first": lambda start: max(start - 1, 1)},
         "the last token of the answer is missing.": {"last": lambda start, T: T - 1},
-        "only the first token of the answer counts here: take the mean over all of them.": {
-            "last": lambda start, T: start + 1
-        },
-        "only the last token of the answer counts here: take the mean over all of them.": {
-            "end": lambda log_p, *sizes: log_p[-1]
-        },
+        "only the first token of the answer counts here: take the mean over all of them.": {"last": lambda start, T: start + 1},
+        "only the last token of the answer counts here: take the mean over all of them.": {"end": lambda log_p, *sizes: log_p[-1]},
         "logits are not log-probabilities: take log_softmax first.": {"log_p": lambda z: z},
         "these are probabilities: take the logarithm of the softmax.": {"log_p": lambda z: z.softmax(dim=-1)},
-        "the softmax runs over the positions (dim 0): it belongs over the vocabulary, the last axis.": {
-            "log_p": lambda z: z.log_softmax(dim=0)
-        },
-        "these are log-probabilities of a yes or no for each token (sigmoid): take log_softmax.": {
-            "log_p": torch.nn.functional.logsigmoid
-        },
-        "the most probable token is judged here: judge the token that stands in `tokens`.": {
-            "judged": lambda log_p, row, token: log_p[row].max(dim=-1).values
-        },
-        "the sign is reversed: this is the cross-entropy, -ln p, and a mean of ln p is below 0.": {
-            "end": lambda log_p, *sizes: -log_p.mean()
-        },
-        "this is the logarithm of the mean probability: take the mean of the logarithms.": {
-            "end": lambda log_p, *sizes: log_p.exp().mean().log()
-        },
-        "this is in bits: the natural logarithm, in nats, is wanted.": {
-            "end": lambda log_p, *sizes: log_p.mean() / math.log(2)
-        },
-        "this is with the logarithm to base 10: the natural one is wanted.": {
-            "end": lambda log_p, *sizes: log_p.mean() / math.log(10)
-        },
+        "the softmax runs over the positions (dim 0): it belongs over the vocabulary, the last axis.": {"log_p": lambda z: z.log_softmax(dim=0)},
+        "these are log-probabilities of a yes or no for each token (sigmoid): take log_softmax.": {"log_p": torch.nn.functional.logsigmoid},
+        "the most probable token is judged here: judge the token that stands in `tokens`.": {"judged": lambda log_p, row, token: log_p[row].max(dim=-1).values},
+        "the sign is reversed: this is the cross-entropy, -ln p, and a mean of ln p is below 0.": {"end": lambda log_p, *sizes: -log_p.mean()},
+        "this is the logarithm of the mean probability: take the mean of the logarithms.": {"end": lambda log_p, *sizes: log_p.exp().mean().log()},
+        "this is in bits: the natural logarithm, in nats, is wanted.": {"end": lambda log_p, *sizes: log_p.mean() / math.log(2)},
+        "this is with the logarithm to base 10: the natural one is wanted.": {"end": lambda log_p, *sizes: log_p.mean() / math.log(10)},
         "this is a probability: the logarithm itself is wanted.": [
             {"end": lambda log_p, *sizes: log_p.mean().exp()},
             {"end": lambda log_p, *sizes: log_p.sum().exp()},
         ],
-        "this is the perplexity: the mean of ln p itself is wanted.": {
-            "end": lambda log_p, *sizes: (-log_p.mean()).exp()
-        },
-        "divide by the number of tokens from start on, not by that of all.": {
-            "end": lambda log_p, start, T: log_p.sum() / T
-        },
+        "this is the perplexity: the mean of ln p itself is wanted.": {"end": lambda log_p, *sizes: (-log_p.mean()).exp()},
+        "divide by the number of tokens from start on, not by that of all.": {"end": lambda log_p, start, T: log_p.sum() / T},
         "divide by the number of tokens from start on, T - start.": [
             {"end": lambda log_p, start, T: log_p.sum() / start},
             {"end": lambda log_p, start, T: log_p.sum() / (T - start + 1)},
@@ -369,9 +303,7 @@ BY_HAND = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.25, 0.5, 0.25], [
         ],
         "this is the largest of them: take their mean.": {"end": lambda log_p, *sizes: log_p.max()},
         "this is the smallest of them: take their mean.": {"end": lambda log_p, *sizes: log_p.min()},
-        "a slice and a list give every row with every token: pair them, one row for each token.": {
-            "judged": lambda log_p, row, token: log_p[row][:, token]
-        },
+        "a slice and a list give every row with every token: pair them, one row for each token.": {"judged": lambda log_p, row, token: log_p[row][:, token]},
     },
 )
 def log_probability(
@@ -444,49 +376,31 @@ def _drawn(seed):
     wrong={
         "the stop string itself is never shown.": {"cut": lambda text, stop: text[: text.index(stop) + len(stop)]},
         "the text ends where the stop string comes *first*.": {"cut": lambda text, stop: text.rpartition(stop)[0]},
-        "what follows the stop string goes too: yours takes out the stop string alone.": {
-            "cut": lambda text, stop: text.replace(stop, "")
-        },
-        "this is what follows the stop string: what comes before it may be shown.": {
-            "cut": lambda text, stop: text.partition(stop)[2]
-        },
-        "where the stop string is found, nothing is shown here: show what comes before it.": {
-            "cut": lambda text, stop: ""
-        },
-        "one character too few is left before the stop string.": {
-            "cut": lambda text, stop: text[: max(text.index(stop) - 1, 0)]
-        },
-        "the suffix of the text may be the beginning of the stop string: hold that back.": {
-            "hold": lambda text, stop: 0
-        },
+        "what follows the stop string goes too: yours takes out the stop string alone.": {"cut": lambda text, stop: text.replace(stop, "")},
+        "this is what follows the stop string: what comes before it may be shown.": {"cut": lambda text, stop: text.partition(stop)[2]},
+        "where the stop string is found, nothing is shown here: show what comes before it.": {"cut": lambda text, stop: ""},
+        "one character too few is left before the stop string.": {"cut": lambda text, stop: text[: max(text.index(stop) - 1, 0)]},
+        "the suffix of the text may be the beginning of the stop string: hold that back.": {"hold": lambda text, stop: 0},
         "only hold back what really begins the stop string: other text can be shown at once.": [
             {"hold": lambda text, stop: min(len(text), len(stop) - 1)},
             {"shown": lambda text, n, stop: text[: len(text) - len(stop) + 1]},
             {"shown": lambda text, n, stop: text[: 1 - len(stop)]},
         ],
-        "the whole stop string's length is held back: hold back only what really begins it.": {
-            "hold": lambda text, stop: min(len(text), len(stop))
-        },
-        "more than one character of the stop string may have come.": {
-            "hold": lambda text, stop: int(text.endswith(stop[0]) and len(stop) > 1)
-        },
+        "the whole stop string's length is held back: hold back only what really begins it.": {"hold": lambda text, stop: min(len(text), len(stop))},
+        "more than one character of the stop string may have come.": {"hold": lambda text, stop: int(text.endswith(stop[0]) and len(stop) > 1)},
         "all but one character of the stop string may have come: the longest prefix to try has len(stop) - 1.": {
             "hold": lambda text, stop: max((n for n in _ends(text, stop) if n < len(stop) - 1), default=0)
         },
         "one character of the stop string may have come: the shortest prefix to try has 1.": {
             "hold": lambda text, stop: max((n for n in _ends(text, stop) if n > 1), default=0)
         },
-        "with n = 0 the cut text[:-0] is empty: stop the loop at 1.": {
-            "hold": lambda text, stop: max(_ends(text, stop), default=len(text))
-        },
+        "with n = 0 the cut text[:-0] is empty: stop the loop at 1.": {"hold": lambda text, stop: max(_ends(text, stop), default=len(text))},
         "where the whole stop string has come, the text ends before it.": {"find": lambda text, stop: False},
         "the stop string can stand anywhere in the text, not only at its end.": [
             {"find": str.endswith},
             {"find": str.endswith, "cut": lambda text, stop: text[: -len(stop)]},
         ],
-        "the stop string at the very beginning is overlooked: index 0 counts as not found.": {
-            "find": lambda text, stop: text.find(stop) > 0
-        },
+        "the stop string at the very beginning is overlooked: index 0 counts as not found.": {"find": lambda text, stop: text.find(stop) > 0},
         "`find` returns -1 where there is nothing, which counts as true: ask whether `stop in text`.": {
             "find": lambda text, stop: True,
             "cut": lambda text, stop: text[: text.find(stop)],
@@ -498,36 +412,25 @@ def _drawn(seed):
             },
             {"hold": lambda text, stop: len(text) - len(text.rstrip(stop))},
         ],
-        "the shortest suffix that begins the stop string is held back: hold back the longest.": {
-            "hold": lambda text, stop: min(_ends(text, stop), default=0)
-        },
+        "the shortest suffix that begins the stop string is held back: hold back the longest.": {"hold": lambda text, stop: min(_ends(text, stop), default=0)},
         "hold back what begins the stop string only at the *end* of the text.": [
             {"hold": lambda text, stop: _anywhere(text, stop, max)},
             {"hold": lambda text, stop: _anywhere(text, stop, min)},
         ],
         "you compare with the end of the stop string: the text's suffix may be its beginning.": {
-            "hold": lambda text, stop: max(
-                (n for n in range(1, len(stop)) if text.endswith(stop[len(stop) - n :])), default=0
-            )
+            "hold": lambda text, stop: max((n for n in range(1, len(stop)) if text.endswith(stop[len(stop) - n :])), default=0)
         },
-        "hold back once: what is left may end with the stop string's first character again, but something else has "
-        "followed it.": {"hold": _again_and_again},
+        "hold back once: what is left may end with the stop string's first character again, but something else has followed it.": {"hold": _again_and_again},
         "this is what is held back: return the text before it.": {"shown": lambda text, n, stop: text[len(text) - n :]},
-        "where something is held back, nothing is shown here: show what comes before it.": {
-            "shown": lambda text, n, stop: "" if n else text
-        },
-        "one character too many is held back.": {
-            "shown": lambda text, n, stop: text[: max(len(text) - n - 1, 0)] if n else text
-        },
+        "where something is held back, nothing is shown here: show what comes before it.": {"shown": lambda text, n, stop: "" if n else text},
+        "one character too many is held back.": {"shown": lambda text, n, stop: text[: max(len(text) - n - 1, 0)] if n else text},
         "one character too few is held back.": {"shown": lambda text, n, stop: text[: len(text) - max(n - 1, 0)]},
         "a text that is itself the beginning of the stop string is held back as a whole.": {
             "shown": lambda text, n, stop: text if n == len(text) else text[: len(text) - n]
         },
         "leave white space at the end of the text as it is.": {"result": str.rstrip},
         "the stop string is no pattern: its special characters stand for themselves.": lambda text, stop: (
-            showable.right(text, re.search(_pattern(stop), text)[0])
-            if re.search(_pattern(stop), text)
-            else showable.right(text, stop)
+            showable.right(text, re.search(_pattern(stop), text)[0]) if re.search(_pattern(stop), text) else showable.right(text, stop)
         ),
         "capital and small letters differ: compare the characters as they are.": {
             "find": lambda text, stop: stop.lower() in text.lower(),
@@ -570,9 +473,7 @@ POOL = [("a joy .", "positive"), ("dull .", "negative"), ("not bad at all .", "p
         case([], "i laughed .", edge="no examples"),
     ],
     wrong={
-        "no space at the end: the model's tokens begin with theirs, and ' positive' is one token.": {
-            "question": "\nSentiment: "
-        },
+        "no space at the end: the model's tokens begin with theirs, and ' positive' is one token.": {"question": "\nSentiment: "},
         "the question must end with a line `Sentiment:`, or the model goes on with the review.": {"question": ""},
         "no new line at the end: the answer stands on the same line as `Sentiment:`.": {"question": "\nSentiment:\n"},
         "the last line is `Sentiment:`, with its colon.": {"question": "\nSentiment"},
@@ -604,12 +505,8 @@ POOL = [("a joy .", "positive"), ("dull .", "negative"), ("not bad at all .", "p
         "each label begins with `Sentiment: `.": {"label": ""},
         "the last review begins with `Review: `, as the examples do.": {"asked": ""},
         "the sentiments of the examples are missing.": {"lines": lambda review, sentiment, line: review},
-        "the sentiments stand before their reviews: the review comes first.": {
-            "lines": lambda review, sentiment, line: sentiment + line + review
-        },
-        "an example is (review, sentiment), in this order.": {
-            "chosen": lambda examples: [(sentiment, review) for review, sentiment in examples]
-        },
+        "the sentiments stand before their reviews: the review comes first.": {"lines": lambda review, sentiment, line: sentiment + line + review},
+        "an example is (review, sentiment), in this order.": {"chosen": lambda examples: [(sentiment, review) for review, sentiment in examples]},
         "the examples stay in their order.": {"chosen": lambda examples: examples[::-1]},
         "the examples are missing.": {"chosen": lambda examples: []},
         "all of the examples are wanted, not only the first.": {"chosen": lambda examples: examples[:1]},

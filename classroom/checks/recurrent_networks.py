@@ -40,9 +40,7 @@ EXAMPLE = [torch.tensor(table) for table in ([[1.0]], [[0.5, -0.5]], [[1.0], [0.
         "the sum is right, and tanh of it is still missing.": {"bend": lambda total: total},
         "this is the sigmoid of the sum: tanh is wanted.": {"bend": torch.sigmoid},
         "this is the ReLU of the sum: tanh is wanted.": {"bend": torch.relu},
-        "this is the softmax of the sum: tanh is wanted, for each unit on its own.": {
-            "bend": lambda total: total.softmax(-1)
-        },
+        "this is the softmax of the sum: tanh is wanted, for each unit on its own.": {"bend": lambda total: total.softmax(-1)},
         "the sum is cut off at -1 and 1: tanh is wanted.": {"bend": lambda total: total.clamp(-1, 1)},
         "this is tan or sinh: the hyperbolic tangent, torch.tanh, is wanted.": [
             {"bend": torch.tan},
@@ -71,9 +69,7 @@ EXAMPLE = [torch.tensor(table) for table in ([[1.0]], [[0.5, -0.5]], [[1.0], [0.
         ],
         "every row has a state of its own: you use the first row's for all.": {"from_h": lambda h, W_h: h[:1] @ W_h.T},
         "the two products are subtracted: add them.": {"from_h": lambda h, W_h: -h @ W_h.T},
-        "the two products are multiplied: add them.": lambda x, h, W_x, W_h, b: torch.tanh(
-            (x @ W_x.T) * (h @ W_h.T) + b
-        ),
+        "the two products are multiplied: add them.": lambda x, h, W_x, W_h, b: torch.tanh((x @ W_x.T) * (h @ W_h.T) + b),
         "the old state is added once more outside tanh.": {"end": lambda new, h: new + h},
         "the new state is mixed with the old one: the new one alone is wanted.": {"end": lambda new, h: (new + h) / 2},
         "the result is transposed: one row for each example, (B, C).": {"end": lambda new, h: new.T},
@@ -122,12 +118,8 @@ def _stacked(states, first):
         case(*_layer(seed + 4, 4, 3, 2, 1), edge="sequences of one step"),
     ],
     wrong={
-        "every step starts from the first h: give each step the state of the step before it.": {
-            "carry": lambda new, old, first: first
-        },
-        "every step starts from zeros: give each step the state of the step before it.": {
-            "carry": lambda new, old, first: 0 * new
-        },
+        "every step starts from the first h: give each step the state of the step before it.": {"carry": lambda new, old, first: first},
+        "every step starts from zeros: give each step the state of the step before it.": {"carry": lambda new, old, first: 0 * new},
         "the states are added up: the new state replaces the old one.": {"carry": lambda new, old, first: new + old},
         "you walk along the batch, the first axis: the steps are x[:, t].": [
             {"steps": lambda x: x.unbind(0), "stack": lambda states, first: torch.stack(states)},
@@ -140,45 +132,25 @@ def _stacked(states, first):
         "the first step is missing: begin with x[:, 0].": {"steps": lambda x: x[:, 1:].unbind(1) or x.unbind(1)},
         "you begin with zeros: begin with the state h given.": {"start": lambda h: 0 * h},
         "tanh is missing in each step.": {"step": lambda x, h, W_x, W_h, b: x @ W_x.T + h @ W_h.T + b},
-        "this is the sigmoid in each step: tanh is wanted.": {
-            "step": lambda x, h, W_x, W_h, b: torch.sigmoid(x @ W_x.T + h @ W_h.T + b)
-        },
-        "W_h must be transposed in each step: h @ W_h.T.": {
-            "step": lambda x, h, W_x, W_h, b: _step(x, h, W_x, W_h.T, b)
-        },
+        "this is the sigmoid in each step: tanh is wanted.": {"step": lambda x, h, W_x, W_h, b: torch.sigmoid(x @ W_x.T + h @ W_h.T + b)},
+        "W_h must be transposed in each step: h @ W_h.T.": {"step": lambda x, h, W_x, W_h, b: _step(x, h, W_x, W_h.T, b)},
         "the bias b is missing in each step.": {"step": lambda x, h, W_x, W_h, b: _step(x, h, W_x, W_h, 0)},
         "the states lie as (T, B, C): stack along dim=1.": {"stack": lambda states, first: torch.stack(states)},
         "this mixes batch and time, since view does not move axes: stack along dim=1, or transpose.": {
             "stack": lambda states, first: torch.stack(states).reshape(len(first), len(states), -1)
         },
-        "the axes have another order: (B, T, C), so stack along dim=1.": {
-            "stack": lambda states, first: torch.stack(states, dim=-1)
-        },
+        "the axes have another order: (B, T, C), so stack along dim=1.": {"stack": lambda states, first: torch.stack(states, dim=-1)},
         "the states are concatenated in one row: a new axis for time is wanted, torch.stack(states, dim=1).": [
             {"stack": lambda states, first: torch.cat(states, dim=1)},
             {"stack": lambda states, first: torch.cat(states, dim=0)},
         ],
-        "the states are in reversed order: the first step first.": {
-            "stack": lambda states, first: torch.stack(states[::-1], dim=1)
-        },
-        "append the new state, not the old: your states are one step late.": {
-            "stack": lambda states, first: torch.stack([first, *states[:-1]], dim=1)
-        },
-        "the state at the start is no result: one state per step.": {
-            "stack": lambda states, first: torch.stack([first, *states], dim=1)
-        },
-        "the second result is the state at the start: the last is wanted.": {
-            "last": lambda states, first, stacked: first
-        },
-        "the second result is the state of the first step: the last is wanted.": {
-            "last": lambda states, first, stacked: states[0]
-        },
-        "the second result is the state before the last step: the last is wanted.": {
-            "last": lambda states, first, stacked: [first, *states][-2]
-        },
-        "the second result is the last sequence of the batch: of (B, T, C) take [:, -1].": {
-            "last": lambda states, first, stacked: stacked[-1]
-        },
+        "the states are in reversed order: the first step first.": {"stack": lambda states, first: torch.stack(states[::-1], dim=1)},
+        "append the new state, not the old: your states are one step late.": {"stack": lambda states, first: torch.stack([first, *states[:-1]], dim=1)},
+        "the state at the start is no result: one state per step.": {"stack": lambda states, first: torch.stack([first, *states], dim=1)},
+        "the second result is the state at the start: the last is wanted.": {"last": lambda states, first, stacked: first},
+        "the second result is the state of the first step: the last is wanted.": {"last": lambda states, first, stacked: states[0]},
+        "the second result is the state before the last step: the last is wanted.": {"last": lambda states, first, stacked: [first, *states][-2]},
+        "the second result is the last sequence of the batch: of (B, T, C) take [:, -1].": {"last": lambda states, first, stacked: stacked[-1]},
         "the last state is (B, C): leave the extra axis away.": [
             {"last": lambda states, first, stacked: states[-1][None]},
             {"last": lambda states, first, stacked: states[-1][:, None]},
@@ -231,55 +203,33 @@ def _sequence(seed, T, C):
         "the last step is missing: begin at step T.": {"steps": lambda T: range(T - 1, 0, -1)},
         "the first step is missing: there W_h met h_0. Go down to t = 1.": {"steps": lambda T: range(T, 1, -1)},
         "one step too many: nothing comes before h_0, so end with t = 1.": {"steps": lambda T: range(T, -1, -1)},
-        "you go forward through time: begin with the last step, where the gradient is given.": {
-            "steps": lambda T: range(1, T + 1)
-        },
+        "you go forward through time: begin with the last step, where the gradient is given.": {"steps": lambda T: range(1, T + 1)},
         "you keep the share of one step only: add up the shares of all steps.": {"add": lambda result, share: share},
         "this is the mean over the steps: the sum is wanted.": {"end": lambda result, g, T: result / T},
         "the sign is reversed: add each share.": {"add": lambda result, share: result - share},
-        "this is the gradient with respect to h_0: with respect to W_h, add up the outer products.": {
-            "end": lambda result, g, T: g
-        },
+        "this is the gradient with respect to h_0: with respect to W_h, add up the outer products.": {"end": lambda result, g, T: g},
         "on the way back the matrix is transposed: W_h.T @ delta.": {"back": lambda W, delta, g, last: W @ delta},
-        "the gradient is not passed back: after each step g becomes W_h.T @ delta.": {
-            "back": lambda W, delta, g, last: last
-        },
-        "W_h is missing on the way back: after each step g becomes W_h.T @ delta.": {
-            "back": lambda W, delta, g, last: delta
-        },
+        "the gradient is not passed back: after each step g becomes W_h.T @ delta.": {"back": lambda W, delta, g, last: last},
+        "W_h is missing on the way back: after each step g becomes W_h.T @ delta.": {"back": lambda W, delta, g, last: delta},
         "pass delta back, not g: the gradient goes through tanh first.": {"back": lambda W, delta, g, last: W.T @ g},
-        "the old g stays when it goes back: g becomes W_h.T @ delta, it is not added.": {
-            "back": lambda W, delta, g, last: g + W.T @ delta
-        },
-        "each step back starts with `last` again: g becomes W_h.T @ delta alone.": {
-            "back": lambda W, delta, g, last: last + W.T @ delta
-        },
+        "the old g stays when it goes back: g becomes W_h.T @ delta, it is not added.": {"back": lambda W, delta, g, last: g + W.T @ delta},
+        "each step back starts with `last` again: g becomes W_h.T @ delta alone.": {"back": lambda W, delta, g, last: last + W.T @ delta},
         "the derivative of tanh is missing: times 1 - h_t ** 2.": {"slope": lambda h, t: 1},
-        "the derivative of tanh is missing in the outer product: delta, not g.": {
-            "share": lambda delta, h, g: torch.outer(g, h)
-        },
+        "the derivative of tanh is missing in the outer product: delta, not g.": {"share": lambda delta, h, g: torch.outer(g, h)},
         "the derivative of tanh is 1 - h_t ** 2: the square is missing.": {"slope": lambda h, t: 1 - h[t]},
         "the derivative of tanh is 1 - h_t ** 2: only h_t is squared.": {"slope": lambda h, t: (1 - h[t]) ** 2},
         "the derivative of tanh is 1 - h_t ** 2, with a minus.": {"slope": lambda h, t: 1 + h[t] ** 2},
         "this is the sigmoid's derivative, h (1 - h): tanh has 1 - h ** 2.": {"slope": lambda h, t: h[t] * (1 - h[t])},
-        "the state is tanh of something already: the derivative is 1 - h_t ** 2.": {
-            "slope": lambda h, t: 1 - h[t].tanh() ** 2
-        },
+        "the state is tanh of something already: the derivative is 1 - h_t ** 2.": {"slope": lambda h, t: 1 - h[t].tanh() ** 2},
         "this multiplies by h_t itself: the derivative of tanh is 1 - h_t ** 2.": {"slope": lambda h, t: h[t]},
-        "the derivative belongs to the state that came out, h_t, not h_(t-1).": {
-            "slope": lambda h, t: 1 - h[t - 1] ** 2
-        },
+        "the derivative belongs to the state that came out, h_t, not h_(t-1).": {"slope": lambda h, t: 1 - h[t - 1] ** 2},
         "W_h was multiplied with h_(t-1) at step t, not with h_t.": {"met": lambda h, t: h[t]},
         "each delta meets the state before its own step: outer(delta, h_(t-1)).": [
             {"met": lambda h, t: h[-2]},
             {"met": lambda h, t: h[0]},
         ],
-        "this is transposed: a row is a unit that receives, so outer(delta, h_(t-1)).": {
-            "share": lambda delta, h, g: torch.outer(h, delta)
-        },
-        "the share of a step is a table, outer(delta, h_(t-1)), not an elementwise product.": {
-            "share": lambda delta, h, g: delta * h
-        },
+        "this is transposed: a row is a unit that receives, so outer(delta, h_(t-1)).": {"share": lambda delta, h, g: torch.outer(h, delta)},
+        "the share of a step is a table, outer(delta, h_(t-1)), not an elementwise product.": {"share": lambda delta, h, g: delta * h},
     },
 )
 def bptt(
@@ -344,9 +294,7 @@ def _mixed(seed):
             {"size": lambda W: torch.linalg.matrix_norm(W, 1)},
         ],
         "this is the largest real part: take absolute values first.": {"size": lambda W: _values(W).real.max()},
-        "this looks at real parts only: .abs() of the complex eigenvalue.": {
-            "size": lambda W: _values(W).real.abs().max()
-        },
+        "this looks at real parts only: .abs() of the complex eigenvalue.": {"size": lambda W: _values(W).real.abs().max()},
         "this is the largest eigenvalue with its sign, or a complex number: its absolute value is wanted.": [
             {"size": lambda W: _largest_value(W)},
             {"size": lambda W: _largest_value(W).real},
@@ -448,12 +396,8 @@ def _only_long_ones(gradients, largest):
         "right, except where all gradients are 0: ask first whether the norm exceeds the limit, then divide.": {
             "factor": lambda largest, norm: (largest / norm if norm > largest else 1.0) if norm else torch.nan
         },
-        "the root is missing: the norm is the root of the sum of all squares.": {
-            "norm": lambda gradients: _all(gradients).square().sum()
-        },
-        "this is the sum of absolute values: take the root of the sum of squares.": {
-            "norm": lambda gradients: _all(gradients).abs().sum()
-        },
+        "the root is missing: the norm is the root of the sum of all squares.": {"norm": lambda gradients: _all(gradients).square().sum()},
+        "this is the sum of absolute values: take the root of the sum of squares.": {"norm": lambda gradients: _all(gradients).abs().sum()},
         "this is the sum of all numbers: take the root of the sum of squares.": [
             {"norm": lambda gradients: _all(gradients).sum()},
             {"norm": lambda gradients: _all(gradients).sum().abs()},
@@ -462,27 +406,19 @@ def _only_long_ones(gradients, largest):
             {"norm": lambda gradients: _all(gradients).abs().max()},
             {"norm": lambda gradients: _all(gradients).max()},
         ],
-        "you take the mean of the squares: a norm is the root of their sum.": {
-            "norm": lambda gradients: _all(gradients).square().mean().sqrt()
-        },
-        "norms do not add up, squares do: the root of the sum of all squares.": {
-            "norm": lambda gradients: sum(g.norm() for g in gradients)
-        },
+        "you take the mean of the squares: a norm is the root of their sum.": {"norm": lambda gradients: _all(gradients).square().mean().sqrt()},
+        "norms do not add up, squares do: the root of the sum of all squares.": {"norm": lambda gradients: sum(g.norm() for g in gradients)},
         "this is the mean of the norms: squares add up, so take the root of the sum of all squares.": {
             "norm": lambda gradients: sum(g.norm() for g in gradients) / len(gradients)
         },
-        "this is the largest of the norms: take the root of the sum of all squares.": {
-            "norm": lambda gradients: max(g.norm() for g in gradients)
-        },
+        "this is the largest of the norms: take the root of the sum of all squares.": {"norm": lambda gradients: max(g.norm() for g in gradients)},
         "this is the norm of one tensor alone: all numbers of all tensors count.": [
             {"norm": lambda gradients: gradients[0].norm()},
             {"norm": lambda gradients: gradients[-1].norm()},
         ],
         "nothing is clipped: where the norm exceeds `largest`, scale all down.": {"factor": lambda largest, norm: 1.0},
         "a long gradient becomes 0: scale it to the limit.": {"factor": lambda largest, norm: float(norm <= largest)},
-        "the factor is upside down: largest / norm.": {
-            "factor": lambda largest, norm: norm / largest if norm > largest else 1.0
-        },
+        "the factor is upside down: largest / norm.": {"factor": lambda largest, norm: norm / largest if norm > largest else 1.0},
         "the norm becomes 1: it should become `largest`, so the factor is largest / norm.": {
             "factor": lambda largest, norm: 1 / norm if norm > largest else 1.0
         },
@@ -524,9 +460,7 @@ def _with_reach(function):
         if not isinstance(states, Tensor):
             raise Mistake("one tensor of all states is expected, (B, T, C), through which gradients flow.")
         if states.ndim != 3:
-            raise Mistake(
-                f"the states of all steps are expected, (B, T, C), but yours have shape {tuple(states.shape)}."
-            )
+            raise Mistake(f"the states of all steps are expected, (B, T, C), but yours have shape {tuple(states.shape)}.")
         reach = torch.zeros(states.shape[1], x.shape[1])
         for t in range(states.shape[1] if states.requires_grad else 0):
             [slopes] = torch.autograd.grad(states[:, t].sum(), x, retain_graph=True, materialize_grads=True)
@@ -549,43 +483,27 @@ def _with_reach(function):
     ],
     through=_with_reach,
     wrong={
-        "the states are right, but no gradient is cut: h.detach() where a window begins.": {
-            "cut": lambda t, k, T: False
-        },
+        "the states are right, but no gradient is cut: h.detach() where a window begins.": {"cut": lambda t, k, T: False},
         "you cut before every step: only where a window begins, t % k == 0.": {"cut": lambda t, k, T: True},
-        "you cut everywhere but where a window begins: the condition is t % k == 0.": {
-            "cut": lambda t, k, T: t % k != 0
-        },
+        "you cut everywhere but where a window begins: the condition is t % k == 0.": {"cut": lambda t, k, T: t % k != 0},
         "you cut one step early: at t = k, 2k, ..., before the step is taken.": [
             {"cut": lambda t, k, T: t % k == k - 1},
             {"cut": lambda t, k, T: t and t % k == k - 1},
         ],
         "you cut one step late: at t = k, 2k, ..., before the step is taken.": {"cut": lambda t, k, T: t % k == 1},
         "your windows are one step too long: cut where t % k == 0.": {"cut": lambda t, k, T: t % (k + 1) == 0},
-        "your windows are one step too short: cut where t % k == 0.": {
-            "cut": lambda t, k, T: k > 1 and t % (k - 1) == 0
-        },
+        "your windows are one step too short: cut where t % k == 0.": {"cut": lambda t, k, T: k > 1 and t % (k - 1) == 0},
         "you cut once: every window begins with a cut, t % k == 0.": {"cut": lambda t, k, T: t == k},
-        "you count the windows from the end: the first one begins at step 0, and only the last may be shorter.": {
-            "cut": lambda t, k, T: (T - t) % k == 0
-        },
-        "you cut once, k steps before the end: every window begins with a cut, t % k == 0.": {
-            "cut": lambda t, k, T: t == T - k
-        },
+        "you count the windows from the end: the first one begins at step 0, and only the last may be shorter.": {"cut": lambda t, k, T: (T - t) % k == 0},
+        "you cut once, k steps before the end: every window begins with a cut, t % k == 0.": {"cut": lambda t, k, T: t == T - k},
         "k is a number of steps, not of windows: cut where t % k == 0.": {"cut": lambda t, k, T: t % -(-T // k) == 0},
         "a window must go on from the last state: detach it, no zeros.": [
             {"forget": lambda h, first: torch.zeros_like(h), "cut": lambda t, k, T: t and t % k == 0},
             {"forget": lambda h, first: torch.zeros_like(h)},
         ],
-        "a window must go on from the last state: yours start from the given h again.": {
-            "forget": lambda h, first: first.detach()
-        },
-        "the first window must start from the given h, not from zeros.": {
-            "forget": lambda h, first: torch.zeros_like(h) if h is first else h.detach()
-        },
-        "no gradient is left at all: detach the state that you carry on, not what you return.": {
-            "keep": lambda h, t, k: h.detach()
-        },
+        "a window must go on from the last state: yours start from the given h again.": {"forget": lambda h, first: first.detach()},
+        "the first window must start from the given h, not from zeros.": {"forget": lambda h, first: torch.zeros_like(h) if h is first else h.detach()},
+        "no gradient is left at all: detach the state that you carry on, not what you return.": {"keep": lambda h, t, k: h.detach()},
         "the last state of a window has no gradient: detach the state that you carry on, not what you return.": {
             "keep": lambda h, t, k: h.detach() if t % k == k - 1 else h
         },

@@ -41,67 +41,40 @@ def _seconds(seed, turns):
         case([2.0, 1.7], [1.1, 2.3], 227, edge="an even number of turns"),
     ],
     wrong={
-        "this is the reciprocal: an entry that takes twice as long may take half as many steps.": {
-            "ratios": lambda recipe, entry: _ratios(entry, recipe)
-        },
-        "this is the mean of the ratios, which one bad moment of the machine moves: take the median.": {
-            "middle": statistics.mean
-        },
+        "this is the reciprocal: an entry that takes twice as long may take half as many steps.": {"ratios": lambda recipe, entry: _ratios(entry, recipe)},
+        "this is the mean of the ratios, which one bad moment of the machine moves: take the median.": {"middle": statistics.mean},
         "this is the geometric mean of the ratios: take the median.": {"middle": statistics.geometric_mean},
-        "this is the harmonic mean of the ratios: take the median of recipe over entry.": {
-            "middle": statistics.harmonic_mean
-        },
-        "you divide two medians: compare turn by turn, since the machine changes its pace between the turns, and take "
-        "the median of the ratios.": {
+        "this is the harmonic mean of the ratios: take the median of recipe over entry.": {"middle": statistics.harmonic_mean},
+        "you divide two medians: compare turn by turn, since the machine changes its pace between the turns, and take the median of the ratios.": {
             "ratios": lambda recipe, entry: [statistics.median(recipe) / statistics.median(entry)]
         },
         "you divide two means, or two sums: compare turn by turn, and take the median of the ratios.": {
             "ratios": lambda recipe, entry: [sum(recipe) / sum(entry)]
         },
-        "you divide the shortest times: compare turn by turn, and take the median of the ratios.": {
-            "ratios": lambda recipe, entry: [min(recipe) / min(entry)]
-        },
+        "you divide the shortest times: compare turn by turn, and take the median of the ratios.": {"ratios": lambda recipe, entry: [min(recipe) / min(entry)]},
         "you sort each list by itself, which tears the turns apart: form the ratios first.": {
             "ratios": lambda recipe, entry: _ratios(sorted(recipe), sorted(entry))
         },
         "the first turn alone is down to chance: take all of them.": {"middle": lambda ratios: ratios[0]},
         "the last turn alone is down to chance: take all of them.": {"middle": lambda ratios: ratios[-1]},
-        "this is the ratio in the middle of the list: sort the ratios first.": {
-            "middle": lambda ratios: ratios[len(ratios) // 2]
-        },
+        "this is the ratio in the middle of the list: sort the ratios first.": {"middle": lambda ratios: ratios[len(ratios) // 2]},
         "the most favourable turn is luck: take the median of the ratios.": {"middle": max},
         "the least favourable turn is bad luck: take the median of the ratios.": {"middle": min},
-        "of an even number of ratios the median is the mean of the two in the middle: yours is the upper one.": {
-            "middle": statistics.median_high
-        },
-        "of an even number of ratios the median is the mean of the two in the middle: yours is the lower one.": {
-            "middle": statistics.median_low
-        },
+        "of an even number of ratios the median is the mean of the two in the middle: yours is the upper one.": {"middle": statistics.median_high},
+        "of an even number of ratios the median is the mean of the two in the middle: yours is the lower one.": {"middle": statistics.median_low},
         "a number of steps is whole: round it.": [
             {"end": lambda steps, budget: max(1, steps)},
             {"end": lambda steps, budget: steps},
         ],
-        "this cuts off the fraction: round to the nearest whole number.": {
-            "end": lambda steps, budget: max(1, int(steps))
-        },
+        "this cuts off the fraction: round to the nearest whole number.": {"end": lambda steps, budget: max(1, int(steps))},
         "this rounds up: round to the nearest whole number.": {"end": lambda steps, budget: max(1, math.ceil(steps))},
-        "the ratio itself is rounded here: multiply by the budget first.": {
-            "middle": lambda ratios: round(statistics.median(ratios))
-        },
+        "the ratio itself is rounded here: multiply by the budget first.": {"middle": lambda ratios: round(statistics.median(ratios))},
         "even the slowest entry may take one step, not 0.": {"end": lambda steps, budget: round(steps)},
         "one step is the least, but it does not come on top.": {"end": lambda steps, budget: 1 + round(steps)},
-        "a faster entry may take more steps than the recipe: do not cap them at the budget.": {
-            "end": lambda steps, budget: min(budget, max(1, round(steps)))
-        },
-        "`min(1, ...)` allows one step at most: at least one is `max`.": {
-            "end": lambda steps, budget: min(1, round(steps))
-        },
-        "the budget is missing: this is how many steps the entry takes in the time of one.": {
-            "end": lambda steps, budget: max(1, round(steps / budget))
-        },
-        "this is the seconds of the recipe's steps: divide by the entry's seconds per step.": {
-            "ratios": lambda recipe, entry: recipe
-        },
+        "a faster entry may take more steps than the recipe: do not cap them at the budget.": {"end": lambda steps, budget: min(budget, max(1, round(steps)))},
+        "`min(1, ...)` allows one step at most: at least one is `max`.": {"end": lambda steps, budget: min(1, round(steps))},
+        "the budget is missing: this is how many steps the entry takes in the time of one.": {"end": lambda steps, budget: max(1, round(steps / budget))},
+        "this is the seconds of the recipe's steps: divide by the entry's seconds per step.": {"ratios": lambda recipe, entry: recipe},
     },
 )
 def steps_in_time(
@@ -127,9 +100,7 @@ def _unpaired(before, after):
 
 def _losses(seed, seeds):
     before = [round(2.4 + 0.1 * value, 3) for value in _random(seed, seeds).tolist()]
-    return before, [
-        round(b - 0.05 + 0.03 * v, 3) for b, v in zip(before, _random(seed + 9, seeds).tolist(), strict=True)
-    ]
+    return before, [round(b - 0.05 + 0.03 * v, 3) for b, v in zip(before, _random(seed + 9, seeds).tolist(), strict=True)]
 
 
 def _student(share, freedom):
@@ -147,21 +118,15 @@ def _student(share, freedom):
     ],
     tolerance=1e-5,
     wrong={
-        "the sign is reversed: a loss that falls is a gain, so subtract after from before.": {
-            "gains": lambda before, after: _differences(after, before)
-        },
+        "the sign is reversed: a loss that falls is a gain, so subtract after from before.": {"gains": lambda before, after: _differences(after, before)},
         "every gain counts as positive: leave the absolute value out, since a loss may rise.": {
             "gains": lambda before, after: [abs(gain) for gain in _differences(before, after)]
         },
         "these are gains relative to the loss before: take the differences alone.": {
             "gains": lambda before, after: [(b - a) / b for b, a in zip(before, after, strict=True)]
         },
-        "the standard deviation of a sample divides by n - 1, not n: `stdev`, not `pstdev`.": {
-            "spread": lambda before, after, gains: statistics.pstdev(gains)
-        },
-        "this is the variance: take its root, the standard deviation.": {
-            "spread": lambda before, after, gains: statistics.variance(gains)
-        },
+        "the standard deviation of a sample divides by n - 1, not n: `stdev`, not `pstdev`.": {"spread": lambda before, after, gains: statistics.pstdev(gains)},
+        "this is the variance: take its root, the standard deviation.": {"spread": lambda before, after, gains: statistics.variance(gains)},
         "the seeds are pairs: take the differences first, then their mean and standard deviation.": [
             {"spread": lambda before, after, gains: _unpaired(before, after)},
             {
@@ -169,25 +134,17 @@ def _student(share, freedom):
                 "factor": lambda n: _student(0.975, 2 * n - 2),
             },
         ],
-        "this is the spread of the losses before: take that of the gains.": {
-            "spread": lambda before, after, gains: statistics.stdev(before)
-        },
-        "this is the spread of the losses after: take that of the gains.": {
-            "spread": lambda before, after, gains: statistics.stdev(after)
-        },
+        "this is the spread of the losses before: take that of the gains.": {"spread": lambda before, after, gains: statistics.stdev(before)},
+        "this is the spread of the losses after: take that of the gains.": {"spread": lambda before, after, gains: statistics.stdev(after)},
         "the interval is for the mean: divide the standard deviation by the square root of n.": {"root": lambda n: 1},
         "divide by the square root of n, not by n.": {"root": lambda n: n},
-        "divide by the square root of n: n - 1 is in the standard deviation already.": {
-            "root": lambda n: math.sqrt(n - 1)
-        },
+        "divide by the square root of n: n - 1 is in the standard deviation already.": {"root": lambda n: math.sqrt(n - 1)},
         "1.96 is for many values: for a few take Student's t, with n - 1 degrees of freedom.": [
             {"factor": lambda n: 1.96},
             {"factor": lambda n: 2},
         ],
         "Student's t has n - 1 degrees of freedom here, not n.": {"factor": lambda n: _student(0.975, n)},
-        "Student's t has n - 1 degrees of freedom here: the differences are n numbers, not 2n.": {
-            "factor": lambda n: _student(0.975, 2 * n - 2)
-        },
+        "Student's t has n - 1 degrees of freedom here: the differences are n numbers, not 2n.": {"factor": lambda n: _student(0.975, 2 * n - 2)},
         "95% in the middle leaves 2.5% at each end: the share below the upper end is 0.975.": [
             {"factor": lambda n: _student(0.95, n - 1)},
             {"factor": lambda n: 1.645},
@@ -203,20 +160,14 @@ def _student(share, freedom):
             {"factor": lambda n: _student(0.025, n - 1)},
         ],
         "the mean comes first: mean, low end, high end.": {"ends": lambda mean, half: (mean - half, mean + half, mean)},
-        "the mean is missing: return mean, low end and high end.": {
-            "ends": lambda mean, half: (mean - half, mean + half)
-        },
+        "the mean is missing: return mean, low end and high end.": {"ends": lambda mean, half: (mean - half, mean + half)},
         "the ends of the interval are wanted, the mean minus and plus half of its width.": [
             {"ends": lambda mean, half: (mean, half)},
             {"ends": lambda mean, half: (mean, -half, half)},
             {"ends": lambda mean, half: (mean, half, half)},
         ],
-        "the half is added and subtracted whole: do not halve it again.": {
-            "ends": lambda mean, half: (mean, mean - half / 2, mean + half / 2)
-        },
-        "the interval is twice too wide: subtract and add the half once.": {
-            "ends": lambda mean, half: (mean, mean - 2 * half, mean + 2 * half)
-        },
+        "the half is added and subtracted whole: do not halve it again.": {"ends": lambda mean, half: (mean, mean - half / 2, mean + half / 2)},
+        "the interval is twice too wide: subtract and add the half once.": {"ends": lambda mean, half: (mean, mean - 2 * half, mean + 2 * half)},
         "these are the smallest and the largest gain: the interval is made of the mean and its standard error.": (
             lambda before, after: (
                 statistics.mean(_differences(before, after)),
@@ -262,18 +213,12 @@ def gain(
         case(1, 8, 1, 3.0, edge="a warmup of one step"),
     ],
     wrong={
-        "step 0 would learn nothing: steps count from 0, and step `warmup - 1` has the highest rate.": {
-            "rise": lambda step, steps, warmup: step / warmup
-        },
-        "the warmup takes one step too long: step `warmup - 1` has the highest rate.": {
-            "rise": lambda step, steps, warmup: (step + 1) / (warmup + 1)
-        },
+        "step 0 would learn nothing: steps count from 0, and step `warmup - 1` has the highest rate.": {"rise": lambda step, steps, warmup: step / warmup},
+        "the warmup takes one step too long: step `warmup - 1` has the highest rate.": {"rise": lambda step, steps, warmup: (step + 1) / (warmup + 1)},
         "the warmup rises in `warmup` equal parts, from 1 / warmup on: yours begins at 0 and has one part fewer.": {
             "rise": lambda step, steps, warmup: step / (warmup - 1) if warmup > 1 else 1
         },
-        "the warmup rises step by step to the highest rate: yours is there at once.": {
-            "rise": lambda step, steps, warmup: 1
-        },
+        "the warmup rises step by step to the highest rate: yours is there at once.": {"rise": lambda step, steps, warmup: 1},
         "the warmup learns nothing here: it rises in equal parts.": {"rise": lambda step, steps, warmup: 0},
         "the warmup rises: yours falls.": {"rise": lambda step, steps, warmup: (warmup - step) / warmup},
         "the warmup rises in equal parts: yours is a curve.": [
@@ -281,9 +226,7 @@ def gain(
             {"rise": lambda step, steps, warmup: math.sqrt((step + 1) / warmup)},
             {"rise": lambda step, steps, warmup: (1 - math.cos(math.pi * (step + 1) / warmup)) / 2},
         ],
-        "the warmup rises over `warmup` steps, not over all of them.": {
-            "rise": lambda step, steps, warmup: (step + 1) / steps
-        },
+        "the warmup rises over `warmup` steps, not over all of them.": {"rise": lambda step, steps, warmup: (step + 1) / steps},
         "after the warmup the line is straight: this is the cosine.": {
             "fall": lambda step, steps, warmup: (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
         },
@@ -293,9 +236,7 @@ def gain(
             {"fall": lambda step, steps, warmup: math.sqrt(warmup / max(step, 1))},
         ],
         "after the warmup the rate falls: yours stays.": {"fall": lambda step, steps, warmup: 1},
-        "after the warmup the rate falls: yours rises.": {
-            "fall": lambda step, steps, warmup: (step - warmup) / (steps - warmup)
-        },
+        "after the warmup the rate falls: yours rises.": {"fall": lambda step, steps, warmup: (step - warmup) / (steps - warmup)},
         "the fall begins at the highest rate, at step `warmup`: it has `steps - warmup` steps.": [
             {"fall": lambda step, steps, warmup: (steps - step) / steps},
             {"fall": lambda step, steps, warmup: 1 - (step - warmup) / steps},
@@ -304,21 +245,15 @@ def gain(
             {"fall": lambda step, steps, warmup: 1 - step / (steps - warmup)},
             {"fall": lambda step, steps, warmup: (steps - step - warmup) / (steps - warmup)},
         ],
-        "the fall is one step ahead: step `warmup` still has the highest rate.": {
-            "fall": lambda step, steps, warmup: (steps - step - 1) / (steps - warmup)
-        },
+        "the fall is one step ahead: step `warmup` still has the highest rate.": {"fall": lambda step, steps, warmup: (steps - step - 1) / (steps - warmup)},
         "the fall is one step behind: step `warmup` has the highest rate, and not a higher one.": {
             "fall": lambda step, steps, warmup: (steps - step + 1) / (steps - warmup)
         },
         "the last step, steps - 1, would learn nothing: 0 is reached only at `steps`.": {
             "fall": lambda step, steps, warmup: (steps - 1 - step) / (steps - 1 - warmup)
         },
-        "0 is reached at `steps`, not one step later.": {
-            "fall": lambda step, steps, warmup: (steps + 1 - step) / (steps + 1 - warmup)
-        },
-        "step `warmup` belongs to the fall: the warmup ends before it, so compare with <, not <=.": {
-            "warm": lambda step, warmup: step <= warmup
-        },
+        "0 is reached at `steps`, not one step later.": {"fall": lambda step, steps, warmup: (steps + 1 - step) / (steps + 1 - warmup)},
+        "step `warmup` belongs to the fall: the warmup ends before it, so compare with <, not <=.": {"warm": lambda step, warmup: step <= warmup},
         "step `warmup - 1` still belongs to the warmup.": {"warm": lambda step, warmup: step < warmup - 1},
         "this is the share of the highest rate: multiply by `highest`.": {"scale": lambda highest, share: share},
         "the share multiplies the highest rate: it is not added, nor taken from it.": [
@@ -378,39 +313,21 @@ def _mean_square(x, dim=-1):
             {"size": lambda x: x.var(dim=-1, keepdim=True, correction=0)},
             {"size": lambda x: x.var(dim=-1, keepdim=True)},
         ],
-        "this divides by the norm, the root of the sum of squares: take their mean.": {
-            "size": lambda x: x.square().sum(dim=-1, keepdim=True)
-        },
-        "the mean square divides by C, not by C - 1.": {
-            "size": lambda x: x.square().sum(dim=-1, keepdim=True) / max(x.shape[-1] - 1, 1)
-        },
-        "the root is missing: divide by the square root of the mean square.": {
-            "divided": lambda x, size, eps: x / (size + eps)
-        },
+        "this divides by the norm, the root of the sum of squares: take their mean.": {"size": lambda x: x.square().sum(dim=-1, keepdim=True)},
+        "the mean square divides by C, not by C - 1.": {"size": lambda x: x.square().sum(dim=-1, keepdim=True) / max(x.shape[-1] - 1, 1)},
+        "the root is missing: divide by the square root of the mean square.": {"divided": lambda x, size, eps: x / (size + eps)},
         "the mean square is missing its squares: this is a mean of absolute values.": [
             {"size": lambda x: x.abs().mean(dim=-1, keepdim=True)},
             {"size": lambda x: x.abs().mean(dim=-1, keepdim=True).square()},
         ],
-        "this is the square of the mean: take the mean of the squares.": {
-            "size": lambda x: x.mean(dim=-1, keepdim=True).square()
-        },
-        "the square is missing: this is the root of the mean of x itself.": {
-            "size": lambda x: x.mean(dim=-1, keepdim=True)
-        },
-        "this divides by the largest: take the root of the mean square.": {
-            "size": lambda x: x.square().amax(dim=-1, keepdim=True)
-        },
-        "divide by the root of the mean square, do not multiply by it.": {
-            "divided": lambda x, size, eps: x * (size + eps).sqrt()
-        },
+        "this is the square of the mean: take the mean of the squares.": {"size": lambda x: x.mean(dim=-1, keepdim=True).square()},
+        "the square is missing: this is the root of the mean of x itself.": {"size": lambda x: x.mean(dim=-1, keepdim=True)},
+        "this divides by the largest: take the root of the mean square.": {"size": lambda x: x.square().amax(dim=-1, keepdim=True)},
+        "divide by the root of the mean square, do not multiply by it.": {"divided": lambda x, size, eps: x * (size + eps).sqrt()},
         "eps stands under the root, beside the mean square.": {"divided": lambda x, size, eps: x / (size.sqrt() + eps)},
-        "eps is added to the mean square of x, not to x.": {
-            "divided": lambda x, size, eps: (x + eps) / (size + eps).sqrt()
-        },
+        "eps is added to the mean square of x, not to x.": {"divided": lambda x, size, eps: (x + eps) / (size + eps).sqrt()},
         "eps is added as it is, not its square.": {"divided": lambda x, size, eps: x / (size + eps**2).sqrt()},
-        "eps is missing, and a vector of zeros gives NaN: add it under the root.": {
-            "divided": lambda x, size, eps: x / size.sqrt()
-        },
+        "eps is missing, and a vector of zeros gives NaN: add it under the root.": {"divided": lambda x, size, eps: x / size.sqrt()},
         "take the eps that is given, not one of your own.": [
             {"divided": lambda x, size, eps, own=own: x / (size + own).sqrt()} for own in (1e-5, 1e-6, 1e-8, 1e-12)
         ],
@@ -418,16 +335,12 @@ def _mean_square(x, dim=-1):
         "the gain multiplies: it is not added.": {"end": lambda x, gain: x + gain},
         "the gain multiplies: do not divide by it.": {"end": lambda x, gain: x / gain},
         "Llama's gain multiplies as it is: 1 + gain is Gemma's convention.": {"end": lambda x, gain: x * (1 + gain)},
-        "this is one mean square for the whole tensor: each position has its own, over the last axis.": {
-            "size": lambda x: x.square().mean()
-        },
+        "this is one mean square for the whole tensor: each position has its own, over the last axis.": {"size": lambda x: x.square().mean()},
         "the mean is over the last axis (dim=-1), the components, not over the positions.": [
             {"size": lambda x: _mean_square(x, -2 if x.ndim > 1 else -1)},
             {"size": lambda x: _mean_square(x, 0)},
         ],
-        "the mean square must keep the last axis, with length 1: `keepdim=True` is missing.": {
-            "size": lambda x: x.square().mean(dim=-1)
-        },
+        "the mean square must keep the last axis, with length 1: `keepdim=True` is missing.": {"size": lambda x: x.square().mean(dim=-1)},
     },
 )
 def rms_norm(
@@ -457,18 +370,12 @@ def _layer(seed, *axes, C, F):
         _layer(seed + 20, 5, 2, C=4, F=4),
     ],
     wrong={
-        "silu belongs to the gate's product, and the value's stays as it is: they are swapped.": {
-            "activated": lambda g, v: g * F.silu(v)
-        },
-        "silu is for the gate's product alone: yours comes after the multiplication.": {
-            "activated": lambda g, v: F.silu(g * v)
-        },
-        "silu belongs inside, to the gate's product: yours comes after the matrix `out`.": lambda x, gate, value, out: (
-            F.silu(((x @ gate.T) * (x @ value.T)) @ out.T)
+        "silu belongs to the gate's product, and the value's stays as it is: they are swapped.": {"activated": lambda g, v: g * F.silu(v)},
+        "silu is for the gate's product alone: yours comes after the multiplication.": {"activated": lambda g, v: F.silu(g * v)},
+        "silu belongs inside, to the gate's product: yours comes after the matrix `out`.": lambda x, gate, value, out: F.silu(
+            ((x @ gate.T) * (x @ value.T)) @ out.T
         ),
-        "this is the sigmoid alone, as in GLU: silu(z) = z · sigmoid(z).": {
-            "activated": lambda g, v: torch.sigmoid(g) * v
-        },
+        "this is the sigmoid alone, as in GLU: silu(z) = z · sigmoid(z).": {"activated": lambda g, v: torch.sigmoid(g) * v},
         "this is GEGLU: take silu instead of GELU.": [
             {"activated": lambda g, v: F.gelu(g) * v},
             {"activated": lambda g, v: F.gelu(g, approximate="tanh") * v},
@@ -476,13 +383,9 @@ def _layer(seed, *axes, C, F):
         "this is ReGLU: take silu instead of ReLU.": {"activated": lambda g, v: F.relu(g) * v},
         "this is tanh: take silu.": {"activated": lambda g, v: torch.tanh(g) * v},
         "this is softplus: silu(z) = z · sigmoid(z).": {"activated": lambda g, v: F.softplus(g) * v},
-        "this is softmax: take silu, which looks at each number by itself.": {
-            "activated": lambda g, v: g.softmax(dim=-1) * v
-        },
+        "this is softmax: take silu, which looks at each number by itself.": {"activated": lambda g, v: g.softmax(dim=-1) * v},
         "the nonlinearity is missing: apply silu to the gate's product.": {"activated": lambda g, v: g * v},
-        "silu(z) = z · sigmoid(z), with the same z: yours takes the sigmoid of the value's product.": {
-            "activated": lambda g, v: g * torch.sigmoid(v)
-        },
+        "silu(z) = z · sigmoid(z), with the same z: yours takes the sigmoid of the value's product.": {"activated": lambda g, v: g * torch.sigmoid(v)},
         "the z of z · sigmoid(z) comes twice: silu holds it already.": {"activated": lambda g, v: g * F.silu(g) * v},
         "the two products are multiplied, not added.": {"activated": lambda g, v: F.silu(g) + v},
         "the value's product is missing: it is what the gate lets through.": {"activated": lambda g, v: F.silu(g)},
@@ -491,20 +394,14 @@ def _layer(seed, *axes, C, F):
             {"activated": lambda g, v: F.silu(v)},
         ],
         "the gate comes twice: the other factor is the value's product.": {"activated": lambda g, v: F.silu(g) * g},
-        "silu is applied to both products here: it is for the gate's alone.": {
-            "activated": lambda g, v: F.silu(g) * F.silu(v)
-        },
+        "silu is applied to both products here: it is for the gate's alone.": {"activated": lambda g, v: F.silu(g) * F.silu(v)},
         "the matrix `out` is missing: it leads back to C numbers.": {"back": lambda hidden, out: hidden},
         "`nn.Linear` keeps its weight as (outputs, inputs): transpose each matrix.": {
             "into": lambda x, weight: x @ weight,
             "back": lambda hidden, out: hidden @ out,
         },
-        "`out` must be transposed, too: `nn.Linear` keeps its weight as (outputs, inputs).": {
-            "back": lambda hidden, out: hidden @ out
-        },
-        "`gate` and `value` must be transposed, too: `nn.Linear` keeps its weight as (outputs, inputs).": {
-            "into": lambda x, weight: x @ weight
-        },
+        "`out` must be transposed, too: `nn.Linear` keeps its weight as (outputs, inputs).": {"back": lambda hidden, out: hidden @ out},
+        "`gate` and `value` must be transposed, too: `nn.Linear` keeps its weight as (outputs, inputs).": {"into": lambda x, weight: x @ weight},
     },
 )
 def swiglu(
@@ -553,9 +450,7 @@ A, B, C = 3.4445, -4.7750, 2.0315
         case(30 * _matrix(seed + 4, 9, 9), edge="a large matrix"),
     ],
     wrong={
-        "divide the matrix by its norm first: singular values above 1.3 or so grow without bound.": {
-            "norm": lambda matrix: 1
-        },
+        "divide the matrix by its norm first: singular values above 1.3 or so grow without bound.": {"norm": lambda matrix: 1},
         "this divides by the largest singular value: the norm, matrix.norm(), is cheap and large enough.": {
             "norm": lambda matrix: torch.linalg.matrix_norm(matrix, 2)
         },
@@ -564,19 +459,11 @@ A, B, C = 3.4445, -4.7750, 2.0315
             {"norm": lambda matrix: matrix.norm(dim=-1, keepdim=True)},
             {"norm": lambda matrix: matrix.norm(dim=0)},
         ],
-        "this divides by the squared norm: take the root of the sum of squares.": {
-            "norm": lambda matrix: matrix.square().sum()
-        },
-        "this divides by the sum of the absolute values: the norm is the root of the sum of squares.": {
-            "norm": lambda matrix: matrix.abs().sum()
-        },
+        "this divides by the squared norm: take the root of the sum of squares.": {"norm": lambda matrix: matrix.square().sum()},
+        "this divides by the sum of the absolute values: the norm is the root of the sum of squares.": {"norm": lambda matrix: matrix.abs().sum()},
         "the norm divides once, before the first step: not in each of them.": {"before": lambda x: x / x.norm()},
-        "the result is divided by its norm again: once, before the first step, is enough.": {
-            "end": lambda x, matrix: x / x.norm()
-        },
-        "the norm is multiplied back at the end: leave the singular values near 1.": {
-            "end": lambda x, matrix: x * matrix.norm()
-        },
+        "the result is divided by its norm again: once, before the first step, is enough.": {"end": lambda x, matrix: x / x.norm()},
+        "the norm is multiplied back at the end: leave the singular values near 1.": {"end": lambda x, matrix: x * matrix.norm()},
         "five steps, not one: put the result back into x, and go on with it.": {"steps": 1},
         "no step is taken: apply the polynomial five times.": {"steps": 0},
         "five steps: yours are four.": {"steps": 4},
@@ -588,42 +475,27 @@ A, B, C = 3.4445, -4.7750, 2.0315
             "polynomial": lambda x, square, a, b, c: a * x + b * x**3 + c * x**5
         },
         "(x xᵀ)² is the matrix times itself, not each entry squared.": {"powers": lambda square: (square, square**2)},
-        "(x xᵀ)² is missing its square: the last term multiplies the matrix by itself.": {
-            "powers": lambda square: (square, square)
-        },
-        "each power is one too high: b goes with x xᵀ, c with (x xᵀ)².": {
-            "powers": lambda square: (square @ square, square @ square @ square)
-        },
+        "(x xᵀ)² is missing its square: the last term multiplies the matrix by itself.": {"powers": lambda square: (square, square)},
+        "each power is one too high: b goes with x xᵀ, c with (x xᵀ)².": {"powers": lambda square: (square @ square, square @ square @ square)},
         "the last term, c (x xᵀ)² x, is missing.": {"coefficients": lambda a, b, c: (a, b, 0)},
         "one of the three terms is missing: a x, b (x xᵀ) x and c (x xᵀ)² x.": [
             {"coefficients": lambda a, b, c: (a, 0, c)},
             {"coefficients": lambda a, b, c: (0, b, c)},
         ],
         "the last x of each term is missing: (x xᵀ) and (x xᵀ)² both multiply x.": {
-            "polynomial": lambda x, square, a, b, c: (
-                a * x + b * square + c * square @ square if len(square) == x.shape[1] else x
-            )
+            "polynomial": lambda x, square, a, b, c: a * x + b * square + c * square @ square if len(square) == x.shape[1] else x
         },
         "x xᵀ stands on the left of x, (x xᵀ) x: yours has another order.": [
-            {
-                "polynomial": lambda x, square, a, b, c: (
-                    a * x + x @ (b * square + c * square @ square) if len(square) == x.shape[1] else x
-                )
-            },
-            {
-                "polynomial": lambda x, square, a, b, c: (
-                    a * x + (b * x.T @ x + c * x.T @ x @ x.T @ x) @ x if len(square) == x.shape[1] else x
-                )
-            },
+            {"polynomial": lambda x, square, a, b, c: a * x + x @ (b * square + c * square @ square) if len(square) == x.shape[1] else x},
+            {"polynomial": lambda x, square, a, b, c: a * x + (b * x.T @ x + c * x.T @ x @ x.T @ x) @ x if len(square) == x.shape[1] else x},
         ],
         "b is negative: add b (x xᵀ) x as it is, do not subtract it.": {"coefficients": lambda a, b, c: (a, -b, c)},
         "b and c are swapped: b goes with x xᵀ, c with its square.": {"coefficients": lambda a, b, c: (a, c, b)},
-        "these are Newton and Schulz's own coefficients, 1.5 and -0.5, which need many more steps: take those of the "
-        "text.": {"coefficients": lambda a, b, c: (1.5, -0.5, 0)},
+        "these are Newton and Schulz's own coefficients, 1.5 and -0.5, which need many more steps: take those of the text.": {
+            "coefficients": lambda a, b, c: (1.5, -0.5, 0)
+        },
         "this is the exact U Vᵀ: apply the polynomial five times, which comes near it without the singular values.": (
-            lambda matrix: (
-                torch.linalg.svd(matrix, full_matrices=False).U @ torch.linalg.svd(matrix, full_matrices=False).Vh
-            )
+            lambda matrix: torch.linalg.svd(matrix, full_matrices=False).U @ torch.linalg.svd(matrix, full_matrices=False).Vh
         ),
     },
 )
@@ -694,8 +566,7 @@ def _tokens(seed, length, vocab_size):
         "zeros stand before the first token: yours repeats it.": {
             "gram": lambda tokens, position, n: ([tokens[0]] * n + tokens)[position + 1 : position + 1 + n]
         },
-        "only the position's own token counts here: an n-gram has n, and their base is vocab_size (to the base size, "
-        "all others vanish in the remainder).": [
+        "only the position's own token counts here: an n-gram has n, and their base is vocab_size (to the base size, all others vanish in the remainder).": [
             {"gram": lambda tokens, position, n: [tokens[position]]},
             {"base": lambda n, vocab_size, size: size},
         ],
@@ -705,34 +576,23 @@ def _tokens(seed, length, vocab_size):
         "one token too few: an n-gram has n, the position's own among them.": {
             "gram": lambda tokens, position, n: ([0] * n + tokens)[position + 2 : position + 1 + n]
         },
-        "this reads all tokens up to the position: an n-gram has n.": {
-            "gram": lambda tokens, position, n: tokens[: position + 1]
-        },
-        "this takes two tokens each time: an n-gram has n.": {
-            "gram": lambda tokens, position, n: [0, *tokens][position : position + 2]
-        },
+        "this reads all tokens up to the position: an n-gram has n.": {"gram": lambda tokens, position, n: tokens[: position + 1]},
+        "this takes two tokens each time: an n-gram has n.": {"gram": lambda tokens, position, n: [0, *tokens][position : position + 2]},
         "the first positions have no row: zeros before the first token give them one.": lambda tokens, n, V, size: [
             _horner(tokens[start : start + n], V) % size for start in range(len(tokens) - n + 1)
         ],
         "the first positions get row 0 here: read zeros before the first token, and then their tokens.": (
-            lambda tokens, n, V, size: [
-                _horner(tokens[end - n + 1 : end + 1], V) % size if end >= n - 1 else 0 for end in range(len(tokens))
-            ]
+            lambda tokens, n, V, size: [_horner(tokens[end - n + 1 : end + 1], V) % size if end >= n - 1 else 0 for end in range(len(tokens))]
         ),
         "one row too many at the end: there is one for each position.": lambda tokens, n, V, size: [
             _horner(([0] * n + tokens + [0])[start + 1 : start + 1 + n], V) % size for start in range(len(tokens) + 1)
         ],
-        "the last token of the n-gram counts 1, the one before it vocab_size: yours reads the digits from the wrong "
-        "end.": {"number": lambda gram, V: _horner(gram[::-1], V)},
-        "a plain sum gives 'on' and 'no' the same number: powers of vocab_size keep the order.": {
-            "number": lambda gram, V: sum(gram)
+        "the last token of the n-gram counts 1, the one before it vocab_size: yours reads the digits from the wrong end.": {
+            "number": lambda gram, V: _horner(gram[::-1], V)
         },
-        "a product of the tokens loses their order: powers of vocab_size keep it.": {
-            "number": lambda gram, V: math.prod(gram)
-        },
-        "the last token counts 1: yours is multiplied by vocab_size, too.": {
-            "number": lambda gram, V: V * _horner(gram, V)
-        },
+        "a plain sum gives 'on' and 'no' the same number: powers of vocab_size keep the order.": {"number": lambda gram, V: sum(gram)},
+        "a product of the tokens loses their order: powers of vocab_size keep it.": {"number": lambda gram, V: math.prod(gram)},
+        "the last token counts 1: yours is multiplied by vocab_size, too.": {"number": lambda gram, V: V * _horner(gram, V)},
         "every token counts vocab_size here: only the one before the last does, and each one before that times more.": {
             "number": lambda gram, V: V * sum(gram)
         },
@@ -743,21 +603,15 @@ def _tokens(seed, length, vocab_size):
         "the base is vocab_size, not 10.": {"number": lambda gram, V: _horner(gram, 10)},
         "the base is vocab_size, not 2.": {"number": lambda gram, V: _horner(gram, 2)},
         "the base is vocab_size, not n.": {"base": lambda n, vocab_size, size: n},
-        "the table has `size` rows: take the remainder of the number after division by size.": {
-            "row": lambda number, V, size: number
-        },
+        "the table has `size` rows: take the remainder of the number after division by size.": {"row": lambda number, V, size: number},
         "this is the quotient: take the remainder, with %.": {"row": lambda number, V, size: number // size},
-        "take the remainder after division by `size`, the rows of the table, not by vocab_size.": {
-            "row": lambda number, V, size: number % V
-        },
+        "take the remainder after division by `size`, the rows of the table, not by vocab_size.": {"row": lambda number, V, size: number % V},
         "the rows count from 0 to size - 1: take the remainder after division by size itself.": [
             {"row": lambda number, V, size: number % (size - 1)},
             {"row": lambda number, V, size: number % (size + 1)},
             {"row": lambda number, V, size: number % size + 1},
         ],
-        "a number above the table's end is cut off here: take the remainder.": {
-            "row": lambda number, V, size: min(number, size - 1)
-        },
+        "a number above the table's end is cut off here: take the remainder.": {"row": lambda number, V, size: min(number, size - 1)},
         "these are the n-grams themselves: read each as a number, and take the remainder.": lambda tokens, n, V, size: [
             ([0] * n + tokens)[start + 1 : start + 1 + n] for start in range(len(tokens))
         ],

@@ -28,24 +28,16 @@ def _cases(seed):
     praise="your function leaves its input unchanged, and handles even lengths correctly.",
     cases=_cases,
     wrong={
-        "a set forgets how often a number occurs in the list: sort the list itself.": {
-            "order": lambda numbers: sorted(set(numbers))
-        },
+        "a set forgets how often a number occurs in the list: sort the list itself.": {"order": lambda numbers: sorted(set(numbers))},
         "you take the middle of the list as given: sort the numbers first.": {"order": list},
-        "`sorted` with `key=abs` ignores the sign: sort the numbers themselves.": {
-            "order": lambda numbers: sorted(numbers, key=abs)
-        },
-        "as strings, 10 comes before 9: sort the numbers themselves.": {
-            "order": lambda numbers: sorted(numbers, key=str)
-        },
+        "`sorted` with `key=abs` ignores the sign: sort the numbers themselves.": {"order": lambda numbers: sorted(numbers, key=abs)},
+        "as strings, 10 comes before 9: sort the numbers themselves.": {"order": lambda numbers: sorted(numbers, key=str)},
         "this is the mean (sum divided by count): the median is the middle of the sorted numbers.": statistics.fmean,
         "this is the mean of the smallest and the largest number: the median is the middle one of the sorted list.": (
             lambda numbers: (min(numbers) + max(numbers)) / 2
         ),
         "this is the most frequent number, the mode: the median is the middle of the sorted numbers.": statistics.mode,
-        "this is the index of the middle, not the number there: index the sorted list with it.": lambda numbers: (
-            len(numbers) // 2
-        ),
+        "this is the index of the middle, not the number there: index the sorted list with it.": lambda numbers: len(numbers) // 2,
         "if there are two middle numbers, return their mean, not the larger one.": {"mean": lambda a, b: b},
         "if there are two middle numbers, return their mean, not the smaller one.": {"mean": lambda a, b: a},
         "if there are two middle numbers, halve their sum: yours is not divided by 2.": {"mean": lambda a, b: a + b},
@@ -59,9 +51,7 @@ def _cases(seed):
             {"mean": lambda a, b: [a, b]},
             {"mean": lambda a, b: (a, b)},
         ],
-        "if the count is odd, there is a single middle number: return it, without a mean of two.": {
-            "odd": lambda n: [n // 2 - 1, n // 2]
-        },
+        "if the count is odd, there is a single middle number: return it, without a mean of two.": {"odd": lambda n: [n // 2 - 1, n // 2]},
         "your middle is one position too far right: indices start at 0.": [
             {"odd": lambda n: [n // 2 + 1]},
             {"even": lambda n: [n // 2, n // 2 + 1]},
@@ -72,9 +62,7 @@ def _cases(seed):
             {"even": lambda n: [n // 2 - 2, n // 2 - 1]},
             {"odd": lambda n: [n // 2 - 1], "even": lambda n: [n // 2 - 2, n // 2 - 1]},
         ],
-        "if the count is even, the two middle numbers are at `n // 2 - 1` and `n // 2`: yours are two apart.": {
-            "even": lambda n: [n // 2 - 1, n // 2 + 1]
-        },
+        "if the count is even, the two middle numbers are at `n // 2 - 1` and `n // 2`: yours are two apart.": {"even": lambda n: [n // 2 - 1, n // 2 + 1]},
     },
 )
 def median(

@@ -50,9 +50,7 @@ def _added(number):
     cases=_code_points,
     form=lambda value: list(value) if isinstance(value, bytes | bytearray) else value,
     wrong={
-        "off by one at each limit: 128 needs two bytes already, so test `<` 128, not `<=`.": {
-            "limits": (0x81, 0x801, 0x10001)
-        },
+        "off by one at each limit: 128 needs two bytes already, so test `<` 128, not `<=`.": {"limits": (0x81, 0x801, 0x10001)},
         "off by one at each limit: 127 still fits in one byte, and 2,047 in two.": {"limits": (0x7F, 0x7FF, 0xFFFF)},
         "one byte holds 0 to 127: 128 needs two already.": {"limits": (0x81, 0x800, 0x10000)},
         "two bytes hold up to 2,047: 2,048 needs three already.": {"limits": (0x80, 0x801, 0x10000)},
@@ -79,9 +77,7 @@ def _added(number):
             {"first": (0, 0xF0, 0xF0, 0xF0)},
         ],
         "the mark of the first of four bytes is 11110.": {"first": (0, 0xC0, 0xE0, 0xE0)},
-        "the mark of the first byte has as many ones as there are bytes, then a 0: yours has one too few.": {
-            "first": (0, 0x80, 0xC0, 0xE0)
-        },
+        "the mark of the first byte has as many ones as there are bytes, then a 0: yours has one too few.": {"first": (0, 0x80, 0xC0, 0xE0)},
         "the mark of the first byte has as many ones as there are bytes, then a 0: yours has one too many.": [
             {"first": (0, 0xE0, 0xF0, 0xF8)},
             {"first": (0, 0xE0, 0xF0, 0xFF)},
@@ -91,12 +87,8 @@ def _added(number):
             {"first": (0xC0, 0xC0, 0xE0, 0xF0)},
         ],
         "the bytes are in reversed order: the highest bits come first.": {"end": lambda found: found[::-1]},
-        "the later bytes are in reversed order: the lowest six bits come last.": {
-            "end": lambda found: found[:1] + found[:0:-1]
-        },
-        "shift the first byte too: it holds only the bits that the later bytes leave.": {
-            "head": lambda number, more: number
-        },
+        "the later bytes are in reversed order: the lowest six bits come last.": {"end": lambda found: found[:1] + found[:0:-1]},
+        "shift the first byte too: it holds only the bits that the later bytes leave.": {"head": lambda number, more: number},
         "the first byte is shifted by six bits for each later byte: 6, 12 or 18.": [
             {"head": lambda number, more: number >> 6 * min(more, 1)},
             {"head": lambda number, more: number >> 6 * (more + 1)},
@@ -104,13 +96,9 @@ def _added(number):
             {"head": lambda number, more: number >> (0, 6, 12, 24)[more]},
         ],
         "keep only six bits of each later byte: `& 0b111111` after the shift.": {"mask": lambda bits, k: bits},
-        "keep only six bits of the middle bytes too, not just of the last one.": {
-            "mask": lambda bits, k: bits if k else bits & 0x3F
-        },
+        "keep only six bits of the middle bytes too, not just of the last one.": {"mask": lambda bits, k: bits if k else bits & 0x3F},
         "keep only six bits of the last byte too: `& 0b111111`.": {"mask": lambda bits, k: bits & 0x3F if k else bits},
-        "a later byte holds six bits, and yours five: `& 0b111111` has six ones.": {
-            "mask": lambda bits, k: bits & 0x1F
-        },
+        "a later byte holds six bits, and yours five: `& 0b111111` has six ones.": {"mask": lambda bits, k: bits & 0x1F},
         "a later byte holds six bits, and yours seven or eight: `& 0b111111` has six ones.": [
             {"mask": lambda bits, k: bits & 0x7F},
             {"mask": lambda bits, k: bits & 0xFF},
@@ -119,9 +107,7 @@ def _added(number):
             {"step": 8, "head": lambda number, more: number >> 8 * more},
             {"step": 8},
         ],
-        "the later bytes are equal: shift each one by six bits more than the next.": {
-            "end": lambda found: found[:1] + found[-1:] * (len(found) - 1)
-        },
+        "the later bytes are equal: shift each one by six bits more than the next.": {"end": lambda found: found[:1] + found[-1:] * (len(found) - 1)},
         "`&` keeps only the bits that both have: put a mark in front of the bits with `|`.": {"put": operator.and_},
         "`+` binds more tightly than `>>` and `&`: write `|`, or put parentheses around the shift.": _added,
         "a byte holds 0 to 255: from 128 on, spread the bits over two to four bytes.": [
@@ -201,8 +187,7 @@ def _texts(seed):
             "inside": "",
             "mark": "",
         },
-        "punctuation is lost: the pattern needs a second part, after `|`, for one character that is neither word nor "
-        "space.": {"mark": ""},
+        "punctuation is lost: the pattern needs a second part, after `|`, for one character that is neither word nor space.": {"mark": ""},
         "punctuation is lost, and an apostrophe belongs to a word only between letters.": {
             "run": r"[\w']+",
             "inside": "",
@@ -228,9 +213,7 @@ def _texts(seed):
             "run": r"[\w']+",
             "inside": "",
         },
-        "an apostrophe at the beginning of a word is a token of its own: letters must come before it.": {
-            "run": r"'?\w+"
-        },
+        "an apostrophe at the beginning of a word is a token of its own: letters must come before it.": {"run": r"'?\w+"},
         "an apostrophe at the end of a word is a token of its own: letters must follow it.": [
             {"inside": r"'?\w*"},
             {"inside": r"(?:'\w*)*"},
@@ -351,26 +334,16 @@ def _token_lists(seed):
             "total": lambda test, train, n: len(set(test)),
         },
         "a set forgets repetitions: of the unknown tokens, count every occurrence.": {"tokens": set},
-        "divide by the number of all test tokens, not of the different ones.": {
-            "total": lambda test, train, n: len(set(test))
-        },
+        "divide by the number of all test tokens, not of the different ones.": {"total": lambda test, train, n: len(set(test))},
         "`vocab_size` is not used: only the most frequent words are known.": {"known": lambda train, n: train},
-        "the vocabulary is taken from the test text: the training text alone decides what is known.": {
-            "source": lambda train, test: test
-        },
-        "the test text helped to choose the vocabulary: the training text alone decides what is known.": {
-            "source": lambda train, test: train + test
-        },
-        "this is measured on the training text: the share of test tokens is wanted.": {
-            "measured": lambda train, test: train
-        },
+        "the vocabulary is taken from the test text: the training text alone decides what is known.": {"source": lambda train, test: test},
+        "the test text helped to choose the vocabulary: the training text alone decides what is known.": {"source": lambda train, test: train + test},
+        "this is measured on the training text: the share of test tokens is wanted.": {"measured": lambda train, test: train},
         "training and test text are swapped.": {
             "source": lambda train, test: test,
             "measured": lambda train, test: train,
         },
-        "nothing is ever known: `most_common` gives pairs, so take the token out of each pair.": {
-            "known": lambda train, n: Counter(train).most_common(n)
-        },
+        "nothing is ever known: `most_common` gives pairs, so take the token out of each pair.": {"known": lambda train, n: Counter(train).most_common(n)},
         "`//` drops the fraction: divide with `/`.": {"divide": operator.floordiv},
         "divide by the length of the test text, not by `vocab_size`.": {"total": lambda test, train, n: n},
         "divide by the length of the test text, not of the training text.": [
@@ -389,22 +362,16 @@ def _token_lists(seed):
             {"known": lambda train, n: [token for token in train if train.count(token) > n]},
         ],
         "these are the first tokens of the text: take the most frequent words.": {"known": lambda train, n: train[:n]},
-        "these are the first different words of the text: take the most frequent ones.": {
-            "known": lambda train, n: list(dict.fromkeys(train))[:n]
-        },
+        "these are the first different words of the text: take the most frequent ones.": {"known": lambda train, n: list(dict.fromkeys(train))[:n]},
         "these are the alphabet's first words: take the most frequent ones.": [
             {"known": lambda train, n: sorted(set(train))[:n]},
             {"known": lambda train, n: sorted(train)[:n]},
         ],
-        "these are the least frequent words: sort from the largest count down.": {
-            "known": lambda train, n: _frequent(train, None)[::-1][:n]
-        },
+        "these are the least frequent words: sort from the largest count down.": {"known": lambda train, n: _frequent(train, None)[::-1][:n]},
         "words that occur once are left out, whatever `vocab_size` says: take the `vocab_size` most frequent.": {
             "known": lambda train, n: [token for token in train if train.count(token) > 1]
         },
-        "in a string, `in` also finds parts of words: put the known tokens into a set.": {
-            "known": lambda train, n: " ".join(_frequent(train, n))
-        },
+        "in a string, `in` also finds parts of words: put the known tokens into a set.": {"known": lambda train, n: " ".join(_frequent(train, n))},
         "this is a percentage: give a share between 0 and 1.": {"divide": lambda a, b: 100 * a / b},
         "one word too few is known: `vocab_size` words are.": {"known": lambda train, n: _frequent(train, n - 1)},
         "one word too many is known: `vocab_size` words are.": {"known": lambda train, n: _frequent(train, n + 1)},
@@ -482,44 +449,28 @@ def _counts(seed):
             lambda counts: -_slope(np.log(np.argsort(counts) + 1), np.log(counts)),
             lambda counts: -_slope(np.log(np.argsort(counts)[::-1] + 1), np.log(counts)),
         ],
-        "this is the intercept: the slope is the first number that `np.polyfit` returns.": {
-            "fit": lambda x, y: np.polyfit(x, y, 1)[1]
-        },
+        "this is the intercept: the slope is the first number that `np.polyfit` returns.": {"fit": lambda x, y: np.polyfit(x, y, 1)[1]},
         "this is C, from the intercept: the slope is the first number that `np.polyfit` returns.": {
             "fit": lambda x, y: np.exp(np.polyfit(x, y, 1)[1]),
             "end": operator.pos,
         },
-        "`np.polyfit` returns slope and intercept: return only the slope, with its sign reversed.": {
-            "fit": lambda x, y: np.polyfit(x, y, 1)
-        },
-        "this is an array of one number: index the result of `np.polyfit` with [0], not with a slice.": {
-            "fit": lambda x, y: np.polyfit(x, y, 1)[:1]
-        },
-        "these are counts already: do not count them again.": {
-            "order": lambda counts: sorted(Counter(counts).values(), reverse=True)
-        },
+        "`np.polyfit` returns slope and intercept: return only the slope, with its sign reversed.": {"fit": lambda x, y: np.polyfit(x, y, 1)},
+        "this is an array of one number: index the result of `np.polyfit` with [0], not with a slice.": {"fit": lambda x, y: np.polyfit(x, y, 1)[:1]},
+        "these are counts already: do not count them again.": {"order": lambda counts: sorted(Counter(counts).values(), reverse=True)},
         "equal counts belong to different words: keep them all.": {"order": lambda counts: _falling(set(counts))},
-        "the axes are swapped: the count is a function of the rank, so the ranks come first.": {
-            "fit": lambda x, y: _slope(y, x)
-        },
-        "this joins the first and the last point: fit a line to all points by least squares.": {
-            "fit": lambda x, y: (y[-1] - y[0]) / (x[-1] - x[0])
-        },
+        "the axes are swapped: the count is a function of the rank, so the ranks come first.": {"fit": lambda x, y: _slope(y, x)},
+        "this joins the first and the last point: fit a line to all points by least squares.": {"fit": lambda x, y: (y[-1] - y[0]) / (x[-1] - x[0])},
         "this is the mean of the slopes between single points: fit one line to all points by least squares.": [
             {"fit": lambda x, y: np.mean(np.diff(y) / np.diff(x))},
             {"fit": lambda x, y: np.mean((y[1:] - y[0]) / (x[1:] - x[0]))},
         ],
         "your line goes through the origin: fit an intercept as well.": {"fit": lambda x, y: (x * y).sum() / (x @ x)},
-        "this is the correlation: the slope of the fitted line is wanted.": {
-            "fit": lambda x, y: np.corrcoef(x, y)[0, 1]
-        },
+        "this is the correlation: the slope of the fitted line is wanted.": {"fit": lambda x, y: np.corrcoef(x, y)[0, 1]},
         "this is the covariance: divide it by the variance of x, or use `np.polyfit`.": [
             {"fit": lambda x, y: np.cov(x, y)[0, 1]},
             {"fit": lambda x, y: np.cov(x, y, bias=True)[0, 1]},
         ],
-        "a straight line has degree 1: yours is a parabola.": {
-            "fit": lambda x, y: np.polyfit(x, y, min(2, len(x) - 1))[0]
-        },
+        "a straight line has degree 1: yours is a parabola.": {"fit": lambda x, y: np.polyfit(x, y, min(2, len(x) - 1))[0]},
         "this is 1 / s: leave the reciprocal away.": {"end": lambda slope: -1 / slope},
     },
 )
@@ -578,9 +529,7 @@ def _symbols(seed):
     wrong={
         "only the first occurrence is joined: go on to the end.": {"most": 1},
         "everything after the first occurrence is lost: go on to the end.": _until_first,
-        "this stops after one step: is the `return` inside the loop?": lambda symbols, pair: merge.right(symbols, pair)[
-            :1
-        ],
+        "this stops after one step: is the `return` inside the loop?": lambda symbols, pair: merge.right(symbols, pair)[:1],
         "the last symbol is lost if it belongs to no pair: go on to the end of the list.": {"stop": 1},
         "the last symbol occurs twice if it ends a pair: append it only if it is in no pair.": lambda symbols, pair: (
             merge.right(symbols, pair, stop=1) + symbols[-1:]
@@ -592,9 +541,7 @@ def _symbols(seed):
             _as_text,
             functools.partial(_as_text, separator=" "),
         ],
-        "compare both symbols, not their joined text: 'ab', 'c' is not the pair ('a', 'bc').": {
-            "matches": lambda two, pair: "".join(two) == "".join(pair)
-        },
+        "compare both symbols, not their joined text: 'ab', 'c' is not the pair ('a', 'bc').": {"matches": lambda two, pair: "".join(two) == "".join(pair)},
         "the order counts: 'b', 'a' is not the pair ('a', 'b').": [
             {"matches": lambda two, pair: sorted(two) == sorted(pair)},
             {"matches": lambda two, pair: set(two) == set(pair)},
@@ -604,12 +551,8 @@ def _symbols(seed):
             {"matches": lambda two, pair: two[0] == pair[0]},
             {"matches": lambda two, pair: len(two) == 2 and two[0] == pair[0]},
         ],
-        "only the second symbol is compared: the first must match as well.": {
-            "matches": lambda two, pair: two[1:] == [pair[1]]
-        },
-        "both symbols must match, not one of them: `and`, not `or`.": {
-            "matches": lambda two, pair: len(two) == 2 and (two[0] == pair[0] or two[1] == pair[1])
-        },
+        "only the second symbol is compared: the first must match as well.": {"matches": lambda two, pair: two[1:] == [pair[1]]},
+        "both symbols must match, not one of them: `and`, not `or`.": {"matches": lambda two, pair: len(two) == 2 and (two[0] == pair[0] or two[1] == pair[1])},
         "go from left to right: where occurrences overlap, the left one is joined.": _from_the_right,
         "the joined symbol is one string: put the two texts together, not the pair as a tuple or list.": [
             {"joined": tuple},
@@ -624,9 +567,7 @@ def _symbols(seed):
             lambda symbols, pair: list("".join(symbols)),
         ],
         "empty strings are left where the second symbols were: leave them out.": lambda symbols, pair: [
-            part
-            for text in merge.right(symbols, pair, joined=lambda two: ["".join(two), ""])
-            for part in (text if isinstance(text, list) else [text])
+            part for text in merge.right(symbols, pair, joined=lambda two: ["".join(two), ""]) for part in (text if isinstance(text, list) else [text])
         ],
         "only the joined symbols are there: keep the symbols that are in no pair, too.": [
             lambda symbols, pair: ["".join(pair) for two in pairwise(symbols) if two == tuple(pair)],
@@ -720,29 +661,22 @@ def _words(seed):
     praise="a, b, c: the pair b, c was learned first, so the tokens are a and bc.",
     cases=_words,
     wrong={
-        "this takes the longest token from the left: byte-pair encoding applies the merges in the order in which they "
-        "were learned.": _longest,
+        "this takes the longest token from the left: byte-pair encoding applies the merges in the order in which they were learned.": _longest,
         "this joins whatever pair comes first in the word: the pair that was learned first goes first.": [
             _leftmost,
             _one_pass,
         ],
         "the merges are applied from the last to the first.": {"order": lambda merges: merges[::-1]},
         "the merges are sorted: keep the order in which they come.": {"order": sorted},
-        "the longest merges go first: keep the order in which they come.": {
-            "order": lambda merges: sorted(merges, key=lambda pair: -len("".join(pair)))
-        },
+        "the longest merges go first: keep the order in which they come.": {"order": lambda merges: sorted(merges, key=lambda pair: -len("".join(pair)))},
         "the symbols of all steps are collected: return those after the last merge.": _of_all_steps,
         "only the first merge is applied: is the `return` inside the loop?": {"order": lambda merges: merges[:1]},
         "the last merge is missing.": {"order": lambda merges: merges[:-1]},
         "the first merge is missing.": {"order": lambda merges: merges[1:]},
         "this stops at the first merge that does not fit the word: go on with the next one.": _while_they_fit,
         "this stops after the first merge that fits the word: go on with the next one.": _until_one_fits,
-        "each merge starts from the letters again: apply it to the result of the merge before.": {
-            "keep": lambda letters, symbols: letters
-        },
-        "each merge is applied only once: join all its occurrences in the word.": {
-            "step": functools.partial(merge.right, most=1)
-        },
+        "each merge starts from the letters again: apply it to the result of the merge before.": {"keep": lambda letters, symbols: letters},
+        "each merge is applied only once: join all its occurrences in the word.": {"step": functools.partial(merge.right, most=1)},
         "compare both symbols of the pair: 'ab', 'c' is not the pair ('a', 'bc').": {
             "step": functools.partial(merge.right, matches=lambda two, pair: "".join(two) == "".join(pair))
         },
@@ -750,21 +684,13 @@ def _words(seed):
             {"step": _as_text},
             {"step": functools.partial(_as_text, separator=" ")},
         ],
-        "where occurrences of a pair overlap, the left one is joined: go from left to right.": {
-            "step": _from_the_right
-        },
+        "where occurrences of a pair overlap, the left one is joined: go from left to right.": {"step": _from_the_right},
         "the last symbol is lost if it belongs to no pair.": {"step": functools.partial(merge.right, stop=1)},
-        "the second symbol of a pair still follows the joined one: go on by two.": {
-            "step": functools.partial(merge.right, after=1)
-        },
-        "the symbol after a pair is lost: go on by two, not by three.": {
-            "step": functools.partial(merge.right, after=3)
-        },
+        "the second symbol of a pair still follows the joined one: go on by two.": {"step": functools.partial(merge.right, after=1)},
+        "the symbol after a pair is lost: go on by two, not by three.": {"step": functools.partial(merge.right, after=3)},
         "the word is not split: begin with its letters, `list(word)`.": {"split": lambda word: [word]},
         "no merge is applied: is the result of each merge kept for the next?": {"order": lambda merges: []},
-        "these are the merges that fit: return the tokens of the word.": lambda word, merges: [
-            "".join(pair) for pair in merges if "".join(pair) in word
-        ],
+        "these are the merges that fit: return the tokens of the word.": lambda word, merges: ["".join(pair) for pair in merges if "".join(pair) in word],
     },
 )
 def encode(word, merges, *, split=list, order=_unchanged, step=merge.right, keep=lambda letters, symbols: symbols):

@@ -71,9 +71,7 @@ def _by_slices(tokens, window):
     cases=_texts,
     form=_in_one_order,
     wrong={
-        "each word is paired with itself: leave out the position of the centre.": {
-            "differs": lambda here, there, tokens: True
-        },
+        "each word is paired with itself: leave out the position of the centre.": {"differs": lambda here, there, tokens: True},
         "a word that occurs twice in a window is its own context: compare the positions, not the words.": {
             "differs": lambda here, there, tokens: tokens[here] != tokens[there]
         },
@@ -88,15 +86,9 @@ def _by_slices(tokens, window):
             {"start": lambda here, window, length: max(-length, here - window)},
         ],
         "at the beginning of the text, a slice from a position below 0 is empty: start at 0 at the lowest.": _by_slices,
-        "near the beginning of the text, the centre is not at index `window` of its slice: compare its position.": (
-            _beside_index_window
-        ),
+        "near the beginning of the text, the centre is not at index `window` of its slice: compare its position.": (_beside_index_window),
         "overlapping windows give the same pair several times: go through the centres, each with its own contexts.": (
-            lambda tokens, window: [
-                pair
-                for n in range(len(tokens) - window)
-                for pair in itertools.permutations(tokens[n : n + window + 1], 2)
-            ]
+            lambda tokens, window: [pair for n in range(len(tokens) - window) for pair in itertools.permutations(tokens[n : n + window + 1], 2)]
         ),
         "the distance needs its absolute value: the window ends on both sides.": [
             {"stop": lambda here, window, length: length},
@@ -121,9 +113,7 @@ def _by_slices(tokens, window):
         "the last word is never a context: the end of a range does not belong to it.": {
             "stop": lambda here, window, length: min(length - 1, here + window + 1)
         },
-        "the first word is never a context: positions start at 0.": {
-            "start": lambda here, window, length: max(1, here - window)
-        },
+        "the first word is never a context: positions start at 0.": {"start": lambda here, window, length: max(1, here - window)},
         "the contexts to the left are missing.": {"start": lambda here, window, length: here},
         "the contexts to the right are missing.": {"stop": lambda here, window, length: here},
         "the window is too narrow by one: a context may be exactly `window` positions away.": {
@@ -159,15 +149,11 @@ def _by_slices(tokens, window):
             {"centres": lambda length, window: range(min(1, length))},
             lambda tokens, window: [(tokens[0], context) for context in tokens[1 : window + 1]] if tokens else None,
         ],
-        "a pair that occurs twice must be in the list twice: use no set.": {
-            "end": lambda found: list(dict.fromkeys(found))
-        },
+        "a pair that occurs twice must be in the list twice: use no set.": {"end": lambda found: list(dict.fromkeys(found))},
         "each pair is there twice: every position has its turn as the centre, so add (centre, context) only.": {
             "end": lambda found: found + [pair[::-1] for pair in found]
         },
-        "these are positions: a pair holds the words at these positions.": {
-            "pair": lambda here, there, tokens: (here, there)
-        },
+        "these are positions: a pair holds the words at these positions.": {"pair": lambda here, there, tokens: (here, there)},
         "a pair holds two words, not a position.": [
             {"pair": lambda here, there, tokens: (tokens[here], there)},
             {"pair": lambda here, there, tokens: (here, tokens[there])},
@@ -179,9 +165,7 @@ def _by_slices(tokens, window):
         "each centre comes with all its contexts in one list: make a pair of every single context.": [
             lambda tokens, window: [(word, _neighbours(tokens, n, window)) for n, word in enumerate(tokens)],
             lambda tokens, window: [(word, *_neighbours(tokens, n, window)) for n, word in enumerate(tokens)],
-            lambda tokens, window: [
-                (word, tokens[max(0, n - window) : n + window + 1]) for n, word in enumerate(tokens)
-            ],
+            lambda tokens, window: [(word, tokens[max(0, n - window) : n + window + 1]) for n, word in enumerate(tokens)],
         ],
         "these are lists in a list: one list of pairs is expected, so `extend`, not `append`.": lambda tokens, window: [
             [(word, context) for context in _neighbours(tokens, n, window)] for n, word in enumerate(tokens)
@@ -237,9 +221,7 @@ TERRIBLE = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.
 EXTREME = torch.tensor([9.0, 9.0, 0.0]), torch.tensor([-9.0, -9.0, 0.0]), torch.tensor([[9.0, 9.0, 0.0]])
 
 LOSS_MISTAKES = {
-    "right for small scores, but infinite where σ(x) rounds to 0: use `F.logsigmoid`, which is safe there.": {
-        "ln": _unsafe
-    },
+    "right for small scores, but infinite where σ(x) rounds to 0: use `F.logsigmoid`, which is safe there.": {"ln": _unsafe},
     "a small number inside the logarithm makes the loss too small where σ(x) is nearly 0: use `F.logsigmoid`.": [
         *({"ln": _with_epsilon(10.0**-digits)} for digits in range(5, 13)),
         *({"ln": lambda x, least=10.0**-digits: x.sigmoid().clamp(min=least).log()} for digits in range(5, 13)),
@@ -247,37 +229,21 @@ LOSS_MISTAKES = {
     "the scores are clipped, so very wrong ones cost too little: `F.logsigmoid` needs no clipping.": [
         {"ln": lambda x, most=most: F.logsigmoid(x.clamp(-most, most))} for most in (5, 6, 10, 15, 20, 30, 50, 100)
     ],
-    "the negatives are rewarded for high scores: inside the sigmoid their scores get a minus.": {
-        "drawn": lambda u, c, negatives: negatives @ u
-    },
+    "the negatives are rewarded for high scores: inside the sigmoid their scores get a minus.": {"drawn": lambda u, c, negatives: negatives @ u},
     "the true pair and the negatives are swapped: the minus inside σ belongs to the negatives.": {
         "true": lambda u, c: -(u @ c),
         "drawn": lambda u, c, negatives: negatives @ u,
     },
     "the true pair is punished for a high score: no minus inside its σ.": {"true": lambda u, c: -(u @ c)},
-    "this is the loss with the sign reversed: logarithms of probabilities are negative, hence the minus.": {
-        "end": lambda true, drawn, k: true + drawn
-    },
-    "the negatives' terms have the wrong sign: there is a minus in front of their sum as well.": {
-        "end": lambda true, drawn, k: drawn - true
-    },
-    "the true pair's term has the wrong sign: it, too, gets a minus in front.": {
-        "end": lambda true, drawn, k: true - drawn
-    },
+    "this is the loss with the sign reversed: logarithms of probabilities are negative, hence the minus.": {"end": lambda true, drawn, k: true + drawn},
+    "the negatives' terms have the wrong sign: there is a minus in front of their sum as well.": {"end": lambda true, drawn, k: drawn - true},
+    "the true pair's term has the wrong sign: it, too, gets a minus in front.": {"end": lambda true, drawn, k: true - drawn},
     "you average over the negatives: the loss adds up their terms.": {"add": torch.mean},
-    "you average over all pairs, the true one and the negatives: the loss adds up their terms.": {
-        "end": lambda true, drawn, k: -(true + drawn) / (1 + k)
-    },
-    "you divide the whole loss by the number of negatives: it is a plain sum.": {
-        "end": lambda true, drawn, k: -(true + drawn) / k
-    },
+    "you average over all pairs, the true one and the negatives: the loss adds up their terms.": {"end": lambda true, drawn, k: -(true + drawn) / (1 + k)},
+    "you divide the whole loss by the number of negatives: it is a plain sum.": {"end": lambda true, drawn, k: -(true + drawn) / k},
     "the negatives are scored against c: score them against u.": {"drawn": lambda u, c, negatives: -(negatives @ c)},
-    "you add up the negatives' scores before the logarithm: each has a term of its own.": {
-        "drawn": lambda u, c, negatives: -(negatives @ u).sum()
-    },
-    "you average the negatives or their scores before the logarithm: each has a term of its own.": {
-        "drawn": lambda u, c, negatives: -(negatives @ u).mean()
-    },
+    "you add up the negatives' scores before the logarithm: each has a term of its own.": {"drawn": lambda u, c, negatives: -(negatives @ u).sum()},
+    "you average the negatives or their scores before the logarithm: each has a term of its own.": {"drawn": lambda u, c, negatives: -(negatives @ u).mean()},
     "you add up the negatives' probabilities before the logarithm: add up ln σ of each.": {
         "ln": torch.sigmoid,
         "end": lambda true, drawn, k: -true.log() - drawn.log(),
@@ -309,9 +275,7 @@ LOSS_MISTAKES = {
     ],
     "this is a squared error: each term is -ln σ(x).": {"ln": lambda x: -((1 - x.sigmoid()) ** 2)},
     "the logistic function is missing: each term is -ln σ(score).": {"ln": lambda x: x},
-    "this is the probability of all pairs together: take minus its logarithm.": {
-        "end": lambda true, drawn, k: (true + drawn).exp()
-    },
+    "this is the probability of all pairs together: take minus its logarithm.": {"end": lambda true, drawn, k: (true + drawn).exp()},
     "the terms are multiplied: add them up, as they are logarithms.": {"end": lambda true, drawn, k: true * drawn},
     "this is a softmax over the true word and the negatives: here every pair is a question of its own, with σ.": {
         "drawn": lambda u, c, negatives: negatives @ u,
@@ -319,12 +283,8 @@ LOSS_MISTAKES = {
         "add": lambda scores: scores.logsumexp(0),
         "end": lambda true, drawn, k: torch.logaddexp(true, drawn) - true,
     },
-    "this is in bits (log base 2): nats use the natural logarithm.": {
-        "end": lambda true, drawn, k: -(true + drawn) / math.log(2)
-    },
-    "this is with the logarithm to base 10: nats use the natural one.": {
-        "end": lambda true, drawn, k: -(true + drawn) / math.log(10)
-    },
+    "this is in bits (log base 2): nats use the natural logarithm.": {"end": lambda true, drawn, k: -(true + drawn) / math.log(2)},
+    "this is with the logarithm to base 10: nats use the natural one.": {"end": lambda true, drawn, k: -(true + drawn) / math.log(10)},
 }
 
 
@@ -368,44 +328,31 @@ def _error(score, label):
         "the negatives are treated as true: their label is 0, so their error is σ(score).": {"labels": (1, 1)},
         "the labels are swapped: 1 for the true pair, 0 for the negatives.": {"labels": (0, 1)},
         "the logistic function is missing: the prediction is σ(score).": {"error": lambda score, label: score - label},
-        "the prediction is σ(score): the gradient of the loss has no logarithm left.": {
-            "error": lambda score, label: F.logsigmoid(score) - label
-        },
+        "the prediction is σ(score): the gradient of the loss has no logarithm left.": {"error": lambda score, label: F.logsigmoid(score) - label},
         "the factor σ(1 - σ) belongs to a squared error: here it cancels, and prediction minus label is left.": {
             "error": lambda score, label: (score.sigmoid() - label) * score.sigmoid() * (1 - score.sigmoid())
         },
         "you multiply by the derivative σ(1 - σ) alone: the error is prediction minus label.": {
             "error": lambda score, label: score.sigmoid() * (1 - score.sigmoid())
         },
-        "the error is squared: prediction minus label itself is the factor.": {
-            "error": lambda score, label: (score.sigmoid() - label) ** 2
-        },
+        "the error is squared: prediction minus label itself is the factor.": {"error": lambda score, label: (score.sigmoid() - label) ** 2},
         "the minus in the negatives' scores belongs to the loss: their error is σ(n · u), not 1 - σ(n · u).": {
             "drawn": lambda u, c, negatives: -(negatives @ u)
         },
         "the negatives are scored against c: score them against u.": {"drawn": lambda u, c, negatives: negatives @ c},
-        "this is a softmax over the true word and the negatives: each pair has a prediction of its own, σ(score).": (
-            _softmax_gradients
-        ),
+        "this is a softmax over the true word and the negatives: each pair has a prediction of its own, σ(score).": (_softmax_gradients),
         "these are the vectors after a step: return the gradients alone.": {
             "end": lambda vectors, found: tuple(x - g for x, g in zip(vectors, found, strict=True))
         },
         "there is a learning rate in these: return the gradients as they are.": [
-            {"end": lambda vectors, found, rate=rate: tuple(rate * g for g in found)}
-            for rate in (0.5, 0.1, 0.05, 0.025, 0.01, 0.001)
+            {"end": lambda vectors, found, rate=rate: tuple(rate * g for g in found)} for rate in (0.5, 0.1, 0.05, 0.025, 0.01, 0.001)
         ],
         "you average over all pairs: the loss adds up their terms, so there is no division.": {
             "end": lambda vectors, found: tuple(g / (1 + len(vectors[2])) for g in found)
         },
-        "the gradient of u lacks the negatives: they push u away.": {
-            "of_u": lambda u, c, negatives, error, errors: error * c
-        },
-        "the gradient of u lacks the true pair: add its error times c.": {
-            "of_u": lambda u, c, negatives, error, errors: errors @ negatives
-        },
-        "the gradient of u subtracts the negatives' part: add it.": {
-            "of_u": lambda u, c, negatives, error, errors: error * c - errors @ negatives
-        },
+        "the gradient of u lacks the negatives: they push u away.": {"of_u": lambda u, c, negatives, error, errors: error * c},
+        "the gradient of u lacks the true pair: add its error times c.": {"of_u": lambda u, c, negatives, error, errors: errors @ negatives},
+        "the gradient of u subtracts the negatives' part: add it.": {"of_u": lambda u, c, negatives, error, errors: error * c - errors @ negatives},
         "the negatives' errors have the wrong sign in both gradients: σ(n · u) - 0 is added.": {
             "of_u": lambda u, c, negatives, error, errors: error * c - errors @ negatives,
             "of_negatives": lambda u, negatives, errors: -errors[:, None] * u,
@@ -450,15 +397,9 @@ def _error(score, label):
         "in the gradient of the negatives their label is 0 as well: row i is σ(n · u) times u.": {
             "of_negatives": lambda u, negatives, errors: (errors - 1)[:, None] * u
         },
-        "the gradient of the negatives has a row for each of them: do not add them up.": {
-            "of_negatives": lambda u, negatives, errors: errors.sum() * u
-        },
-        "the gradient of the negatives has a row for each of them: do not average them.": {
-            "of_negatives": lambda u, negatives, errors: errors.mean() * u
-        },
-        "the gradient of the negatives is transposed: row i is error i times u.": {
-            "of_negatives": lambda u, negatives, errors: u[:, None] * errors
-        },
+        "the gradient of the negatives has a row for each of them: do not add them up.": {"of_negatives": lambda u, negatives, errors: errors.sum() * u},
+        "the gradient of the negatives has a row for each of them: do not average them.": {"of_negatives": lambda u, negatives, errors: errors.mean() * u},
+        "the gradient of the negatives is transposed: row i is error i times u.": {"of_negatives": lambda u, negatives, errors: u[:, None] * errors},
         "the rows of the negatives' gradient are all equal: row i is error i times u.": [
             {"of_negatives": lambda u, negatives, errors: errors.mean() * u.expand_as(negatives)},
             {"of_negatives": lambda u, negatives, errors: errors.sum() * u.expand_as(negatives)},
@@ -511,16 +452,12 @@ def _word_counts(seed):
             "cut": lambda keep: keep,
         },
         "min(1, x) is `clamp(max=1)`, not `clamp(min=1)`.": {"cut": lambda keep: keep.clamp(min=1)},
-        "what is above 1 has become 0: it must become 1, since rare words are always kept.": {
-            "cut": lambda keep: keep.where(keep <= 1, 0.0)
-        },
+        "what is above 1 has become 0: it must become 1, since rare words are always kept.": {"cut": lambda keep: keep.where(keep <= 1, 0.0)},
         "these are True and False, or 0 and 1: the probability itself is wanted.": [
             {"cut": lambda keep: keep >= 1},
             {"cut": lambda keep: (keep >= 1).float()},
         ],
-        "this is the formula of the paper, √(s / f): the one above has + s / f as well.": {
-            "formula": lambda ratio: ratio.sqrt()
-        },
+        "this is the formula of the paper, √(s / f): the one above has + s / f as well.": {"formula": lambda ratio: ratio.sqrt()},
         "the root is missing: √(s / f) + s / f.": [
             {"formula": lambda ratio: ratio},
             {"formula": lambda ratio: ratio + ratio},
@@ -531,9 +468,7 @@ def _word_counts(seed):
             {"formula": lambda ratio: ratio.sqrt() - ratio},
             {"formula": lambda ratio: (ratio.sqrt() - ratio).clamp(min=0)},
         ],
-        "the root is taken of the sum: take √(s / f) first, then add s / f.": {
-            "formula": lambda ratio: (ratio + ratio).sqrt()
-        },
+        "the root is taken of the sum: take √(s / f) first, then add s / f.": {"formula": lambda ratio: (ratio + ratio).sqrt()},
         "this is the paper's probability of dropping a word: the formula above gives that of keeping it.": {
             "formula": lambda ratio: 1 - ratio.sqrt(),
             "cut": lambda keep: keep,
@@ -541,18 +476,10 @@ def _word_counts(seed):
         "the paper's probability of dropping a word, cut off at 0: the formula above gives that of keeping it.": {
             "formula": lambda ratio: (1 - ratio.sqrt()).clamp(min=0)
         },
-        "you use the counts themselves: f is the word's share of the text, its count over the sum of the counts.": {
-            "share": lambda counts: counts
-        },
-        "the share of a word is its count over the sum of all counts, not over the number of words.": {
-            "share": lambda counts: counts / len(counts)
-        },
-        "the share of a word is its count over the sum of all counts, not over the largest.": {
-            "share": lambda counts: counts / counts.max()
-        },
-        "the share is a softmax of the counts: divide each count by the sum of all counts.": {
-            "share": lambda counts: counts.softmax(0)
-        },
+        "you use the counts themselves: f is the word's share of the text, its count over the sum of the counts.": {"share": lambda counts: counts},
+        "the share of a word is its count over the sum of all counts, not over the number of words.": {"share": lambda counts: counts / len(counts)},
+        "the share of a word is its count over the sum of all counts, not over the largest.": {"share": lambda counts: counts / counts.max()},
+        "the share is a softmax of the counts: divide each count by the sum of all counts.": {"share": lambda counts: counts.softmax(0)},
         "the fraction is upside down: s / f keeps rare words, f / s would keep frequent ones.": [
             {"ratio": lambda share, s: share / s},
             {"ratio": lambda share, s: share / s, "formula": lambda ratio: (ratio.sqrt() + 1) * ratio},
@@ -563,9 +490,7 @@ def _word_counts(seed):
             {"ratio": lambda share, s: 0.0001 / share},
             {"ratio": lambda share, s: 0.00001 / share},
         ],
-        "every probability comes out as 1: compare your ratios with s / f. Is `s` there, and the right way up?": {
-            "ratio": lambda share, s: 1 / share
-        },
+        "every probability comes out as 1: compare your ratios with s / f. Is `s` there, and the right way up?": {"ratio": lambda share, s: 1 / share},
         "the root covers the whole fraction, and both parts have it: √(s / f) + s / f.": [
             lambda counts, s: ((s**0.5 + s) * counts.sum() / counts).clamp(max=1),
             lambda counts, s: ((s * counts.sum() / counts).sqrt() + s).clamp(max=1),
@@ -617,9 +542,7 @@ def _noise_counts(seed):
             "weights": lambda counts, power: (counts / counts.sum()) ** power,
             "total": lambda weights, counts: 1,
         },
-        "these do not sum to 1: divide by the sum of the powers, not of the counts.": {
-            "total": lambda weights, counts: counts.sum()
-        },
+        "these do not sum to 1: divide by the sum of the powers, not of the counts.": {"total": lambda weights, counts: counts.sum()},
         "divide by the sum of the powers, not by the largest.": {"total": lambda weights, counts: weights.max()},
         "divide by the sum of the powers, not by their norm.": {"total": lambda weights, counts: weights.norm()},
         "divide by the sum of the powers, not by the number of words: the mean does not make probabilities.": [
@@ -632,29 +555,21 @@ def _noise_counts(seed):
             {"weights": lambda counts, power: counts.sqrt()},
         ],
         "you add 1 to the counts: take them as they are.": {"weights": lambda counts, power: (counts + 1) ** power},
-        "this is the softmax of the counts: powers of the counts are wanted.": {
-            "weights": lambda counts, power: (counts - counts.max()).exp()
-        },
+        "this is the softmax of the counts: powers of the counts are wanted.": {"weights": lambda counts, power: (counts - counts.max()).exp()},
         "this is a softmax of the counts times the power: raise the counts to the power, then divide by the sum.": {
             "weights": lambda counts, power: (power * (counts - counts.max())).exp()
         },
-        "no softmax on top: divide the powers by their sum.": {
-            "weights": lambda counts, power: (counts**power - (counts**power).max()).exp()
-        },
+        "no softmax on top: divide the powers by their sum.": {"weights": lambda counts, power: (counts**power - (counts**power).max()).exp()},
         "no softmax on top: the powers of the shares need only be divided by their sum.": {
             "weights": lambda counts, power: ((counts / counts.sum()) ** power).exp()
         },
         "`*` only multiplies: the power is `**`.": {
             "weights": lambda counts, power: counts * power,
         },
-        "base and exponent are swapped: `counts ** power`.": {
-            "weights": lambda counts, power: torch.tensor(power) ** counts
-        },
+        "base and exponent are swapped: `counts ** power`.": {"weights": lambda counts, power: torch.tensor(power) ** counts},
         "the exponent is `power`, not 1 / `power`.": {"weights": lambda counts, power: counts ** (1 / power)},
         "the exponent is `power`, not 1 - `power`.": {"weights": lambda counts, power: counts ** (1 - power)},
-        "upside down: rare words come most often. The exponent has no minus.": {
-            "weights": lambda counts, power: counts**-power
-        },
+        "upside down: rare words come most often. The exponent has no minus.": {"weights": lambda counts, power: counts**-power},
         "1 minus the probability favours rare words: leave the 1 - away.": {"end": lambda p: 1 - p},
         "these are logarithms: leave them away.": [
             {"weights": lambda counts, power: power * counts.log()},
@@ -666,9 +581,7 @@ def _noise_counts(seed):
             {"end": lambda p: p**2},
             lambda counts, power: noise.right(counts, power) ** power,
         ],
-        "all words are equally likely here: use their counts.": {
-            "weights": lambda counts, power: torch.ones_like(counts)
-        },
+        "all words are equally likely here: use their counts.": {"weights": lambda counts, power: torch.ones_like(counts)},
         "this is the cumulative distribution: the probability of each word is wanted.": {"end": lambda p: p.cumsum(0)},
     },
 )
@@ -706,15 +619,9 @@ def _around(seed, m, k, width):
         "this is the mean of the losses: take the mean of the vectors first, then one loss.": (
             lambda around, c, negatives: sum(loss.right(u, c, negatives) for u in around) / len(around)
         ),
-        "`mean()` averages all numbers into one: average over the words, `mean(dim=0)`.": {
-            "centre": lambda around: around.mean().expand(around.shape[1])
-        },
-        "this averages over the components of each vector: average over the words, `mean(dim=0)`.": {
-            "centre": lambda around: around.mean(1)
-        },
-        "you add up the components of each vector: average over the words, `mean(dim=0)`.": {
-            "centre": lambda around: around.sum(1)
-        },
+        "`mean()` averages all numbers into one: average over the words, `mean(dim=0)`.": {"centre": lambda around: around.mean().expand(around.shape[1])},
+        "this averages over the components of each vector: average over the words, `mean(dim=0)`.": {"centre": lambda around: around.mean(1)},
+        "you add up the components of each vector: average over the words, `mean(dim=0)`.": {"centre": lambda around: around.sum(1)},
         "only one word around counts: take the mean of all.": [
             {"centre": lambda around: around[0]},
             {"centre": lambda around: around[-1]},
@@ -727,23 +634,13 @@ def _around(seed, m, k, width):
             lambda around, c, negatives: loss.right(around.sum(0) / len(negatives), c, negatives),
         ],
         "every word around is scored on its own: score their mean against c and the negatives.": [
-            lambda around, c, negatives: (
-                -F.logsigmoid((around @ c).mean()) - F.logsigmoid(-around @ negatives.mT).sum()
-            ),
-            lambda around, c, negatives: (
-                -F.logsigmoid(around @ c).sum() - F.logsigmoid(-around.mean(0) @ negatives.mT).sum()
-            ),
+            lambda around, c, negatives: -F.logsigmoid((around @ c).mean()) - F.logsigmoid(-around @ negatives.mT).sum(),
+            lambda around, c, negatives: -F.logsigmoid(around @ c).sum() - F.logsigmoid(-around.mean(0) @ negatives.mT).sum(),
             lambda around, c, negatives: -F.logsigmoid(around @ c).mean() - F.logsigmoid(-around @ negatives.mT).mean(),
         ],
-        "this is the largest of each component: take the mean of the vectors.": {
-            "centre": lambda around: around.amax(0)
-        },
-        "this is the median of each component: take the mean of the vectors.": {
-            "centre": lambda around: around.median(0).values
-        },
-        "the mean vector is divided by its norm: take the mean as it is.": {
-            "centre": lambda around: F.normalize(around.mean(0), dim=0)
-        },
+        "this is the largest of each component: take the mean of the vectors.": {"centre": lambda around: around.amax(0)},
+        "this is the median of each component: take the mean of the vectors.": {"centre": lambda around: around.median(0).values},
+        "the mean vector is divided by its norm: take the mean as it is.": {"centre": lambda around: F.normalize(around.mean(0), dim=0)},
         "the vectors are divided by their norms: take the mean of the vectors as they are.": [
             {"centre": lambda around: F.normalize(around).mean(0)},
             {"centre": lambda around: (around / around.norm(dim=1, keepdim=True)).mean(0)},
