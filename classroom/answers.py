@@ -7,6 +7,7 @@ import ctypes
 import inspect
 import io
 import math
+import operator
 import random
 import signal
 import sys
@@ -46,6 +47,7 @@ class Outcome:
     error: str = ""  # in words
     fatal: bool = False  # no other case need be tried
     printed: str = ""
+    raised: str = ""  # the class of an exception
 
 
 def run(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | int = SECONDS) -> Outcome:
@@ -56,7 +58,7 @@ def run(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | 
     given = copy.deepcopy(inputs)
     before = _fingerprint(given)
     paper, start = _Tally(), time.monotonic()
-    value, error, fatal = None, "", False
+    value, error, fatal, kind = None, "", False, ""
     with _restored(), contextlib.redirect_stdout(paper), contextlib.redirect_stderr(paper):
         try:
             with time_limit(seconds):
@@ -71,13 +73,13 @@ def run(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | 
         except Mistake as mistake:
             error = str(mistake)
         except BaseException as raised:
-            error = _in_words(function, raised)
+            error, kind = _in_words(function, raised), type(raised).__name__
     if replaced := put_back():
         names = " and ".join(f"`{name}`" for name in replaced[:3])
         error, fatal = f"your code replaces {names} for everybody: give your function a name of its own.", True
     if not error and _fingerprint(given) != before:
         error = "your function changes its input in place: work on a copy, or use what makes a new one."
-    return Outcome(value, error, fatal, paper.text())
+    return Outcome(value, error, fatal, paper.text(), kind)
 
 
 def trusted(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | int = SECONDS) -> Outcome:
@@ -86,7 +88,7 @@ def trusted(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: floa
         try:
             return Outcome(forms.plain(function(*copy.deepcopy(inputs))))
         except Exception as error:
-            return Outcome(error=str(error) or type(error).__name__)
+            return Outcome(error=str(error) or "an error", raised=type(error).__name__)
 
 
 def _in_words(function: Any, error: BaseException) -> str:
@@ -167,19 +169,21 @@ class _Tally(io.TextIOBase):
 @contextlib.contextmanager
 def _restored() -> Iterator[None]:
     """Random states, gradient mode and default dtype as they were; the same random numbers in each call."""
-    states = random.getstate(), np.random.get_state(), torch.is_grad_enabled(), torch.get_default_dtype()
-    with torch.random.fork_rng([]), warnings.catch_warnings():
+    states = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         random.seed(0)
         np.random.seed(0)
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # of the CPU alone: torch.manual_seed takes a millisecond
         try:
             yield
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
-            torch.set_grad_enabled(states[2])
-            torch.set_default_dtype(states[3])
+            torch.default_generator.set_state(states[2])
+            torch.set_grad_enabled(gradients)
+            torch.set_default_dtype(dtype)
 
 
 def _fingerprint(value: Any) -> Any:
@@ -216,12 +220,15 @@ def put_back() -> list[str]:
     """
     replaced = []
     for name, space in NAMESPACES.items():
-        for key, original in ORIGINALS[name].items():
-            now = vars(space).get(key, original)
+        here, originals = vars(space), ORIGINALS[name]
+        if all(map(operator.is_, map(here.get, originals), originals.values())):
+            continue
+        for key, original in originals.items():
+            now = here.get(key, original)
             if now is not original and _root(now) != _root(original):
                 setattr(space, key, original)
                 replaced.append(f"{name}.{key}")
-    for key in set(vars(torch.Tensor)) - set(ORIGINALS["torch.Tensor"]):  # a method that was inherited
+    for key in vars(torch.Tensor).keys() - ORIGINALS["torch.Tensor"].keys():  # a method that was inherited
         if key[:1] != "_" and hasattr(torch._C.TensorBase, key) and _root(vars(torch.Tensor)[key]) != "torch":
             delattr(torch.Tensor, key)
             replaced.append(f"torch.Tensor.{key}")

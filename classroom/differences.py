@@ -17,6 +17,7 @@ Pairs = Sequence[tuple[Any, Any]]  # wrong results with the right ones, plain, o
 
 # What may have been done to the right numbers: "yours is ..."; and what may be left to do: "... is missing".
 DONE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "the right one, transposed": lambda x: x.swapaxes(-1, -2),
     "the right one with the sign reversed": np.negative,
     "1 minus the right one": lambda x: 1 - x,
     "the reciprocal of the right one, upside down": lambda x: 1 / x,
@@ -108,6 +109,8 @@ def _kind(pairs: Pairs, cases: Any, names: Any) -> str:
         return ""
     if isinstance(got, set | frozenset):
         return f"{_name(expected)} is expected: a set forgets the order, and how often each occurs."
+    if isinstance(got, np.ndarray) and isinstance(expected, number) and got.size == 1:
+        return f"a single number is expected, and yours is inside {_name(got)}: take it out."
     if isinstance(got, np.ndarray) and isinstance(expected, number):
         return _left(pairs) or f"a single number is expected, but your function returns {_name(got)}."
     if isinstance(expected, tuple):
@@ -135,15 +138,19 @@ def _parts(pairs: Pairs, cases: Any, names: Any) -> str:
         if all(same(tuple(got[place] for place in order), expected) for got, expected in pairs):
             return "the results are right, but in another order."
     wrong = [n for n in range(size) if not all(same(got[n], expected[n]) for got, expected in pairs)]
-    if len(wrong) < size or size == 1:
-        those = [(g[wrong[0]], e[wrong[0]]) for g, e in pairs if not same(g[wrong[0]], e[wrong[0]])]
-        also = relation(those, [case for case, (g, e) in zip(cases, pairs, strict=True)
-                                if not same(g[wrong[0]], e[wrong[0]])], names)  # fmt: skip
-        which = " and ".join(_ordinal(n) for n in wrong)
-        alone = "the other is right" if size == 2 else "the others are right"
-        also = also[:1].upper() + also[1:]
-        return f"of the {size} results the {which} is wrong, {alone}. {also}".strip() if size > 1 else also
-    return ""
+    one = wrong[0]
+    differ = [not same(got[one], expected[one]) for got, expected in pairs]
+    also = relation(
+        [(got[one], expected[one]) for (got, expected), other in zip(pairs, differ, strict=True) if other],
+        [case for case, other in zip(cases, differ, strict=True) if other],
+        names,
+    )
+    if size == 1:
+        return also
+    which = "all" if len(wrong) == size else f"the {' and '.join(map(_ordinal, wrong))}"
+    be, others = "is" if len(wrong) == 1 else "are", "the others are" if size > 2 else "the other is"
+    right = "" if len(wrong) == size else f", {others} right"
+    return f"of the {size} results {which} {be} wrong{right}. {also[:1].upper()}{also[1:]}".strip()
 
 
 def _text(pairs: Pairs, cases: Any, names: Any) -> str:
@@ -192,7 +199,7 @@ def _items(pairs: Pairs, cases: Any, names: Any) -> str:
     if keys[0] == keys[1]:
         return "the items are right, but in another order."
     if len(got) != len(expected):
-        size = f"{len(expected)} items are expected, but yours has {len(got)}"
+        size = f"{len(expected)} item{'s are' if len(expected) != 1 else ' is'} expected, but yours has {len(got)}"
         if same(got, expected[: len(got)]):
             return f"{size}: the end is missing."
         if same(got, expected[len(expected) - len(got) :]):
@@ -276,8 +283,6 @@ def _numbers(pairs: Pairs, cases: Any, names: Any) -> str:
         return "there is NaN in your result: is something divided by zero, or a logarithm of 0 taken?"
     if np.isinf(got).any() and not np.isinf(expected).any():
         return "there is an infinite value in your result: is something divided by zero, or a logarithm of 0 taken?"
-    if expected_is_transposed := _transposed(arrays):
-        return expected_is_transposed
     values = np.concatenate([got.ravel() for got, _ in arrays])
     if values.size < 2:
         return ""
@@ -285,12 +290,6 @@ def _numbers(pairs: Pairs, cases: Any, names: Any) -> str:
         wanted = np.concatenate([expected.ravel() for _, expected in arrays])
         return f"yours is {values[0]:.4g} each time, whatever the inputs." if np.ptp(wanted) > 0 else ""
     return _done(arrays) or _left(pairs) or _constant(arrays)
-
-
-def _transposed(arrays: Pairs) -> str:
-    if all(its.ndim > 1 and same(mine, its.swapaxes(-1, -2)) for mine, its in arrays):
-        return "rows and columns are swapped: yours is transposed."
-    return ""
 
 
 def _done(arrays: Pairs) -> str:

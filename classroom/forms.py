@@ -94,7 +94,7 @@ def same(got: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
         if (got.dtype.kind == "b") != (expected.dtype.kind == "b") or got.dtype.kind not in "biufc":
             return False
         with np.errstate(invalid="ignore"):  # inf - inf
-            return bool(np.allclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True))
+            return _close(got, expected, tolerance)
     if isinstance(expected, bool) or isinstance(got, bool):
         return type(got) is type(expected) and got == expected
     if isinstance(expected, float):
@@ -115,3 +115,11 @@ def same(got: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
             and all(same(got[key], expected[key], tolerance) for key in expected)
         )
     return type(got) is type(expected) and bool(got == expected)
+
+
+def _close(got: np.ndarray, expected: np.ndarray, tolerance: float | int) -> bool:
+    """numpy.allclose with NaN as NaN, five times as fast for small arrays."""
+    with np.errstate(all="ignore"):
+        near = abs(np.subtract(got, expected, dtype=complex if "c" in (got.dtype.kind, expected.dtype.kind) else float))
+        close = (near <= tolerance * (1 + abs(expected))) & np.isfinite(expected) | (got == expected)
+    return bool(close.all()) or bool((close | (np.isnan(got) & np.isnan(expected))).all())

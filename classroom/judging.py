@@ -49,14 +49,9 @@ class _Result:
 
     def is_value(self, outcome: Outcome) -> bool:
         """Whether another function's outcome is the answer's value."""
-        return not self.got.error and not outcome.error and self._equal(outcome, self.value)
-
-    def is_expected(self, outcome: Outcome) -> bool:
-        """Whether another function's outcome is the right one."""
-        return not outcome.error and self._equal(outcome, self.expected)
-
-    def _equal(self, outcome: Outcome, value: Any) -> bool:
-        return forms.same(forms.conform(outcome.value, self.expected), value, self.tolerance)
+        if self.got.error or outcome.error:
+            return False
+        return forms.same(forms.conform(outcome.value, self.expected), self.value, self.tolerance)
 
 
 def judge(exercise: Exercise, answer: Any, seed: int) -> tuple[bool | None, str]:
@@ -68,7 +63,7 @@ def judge(exercise: Exercise, answer: Any, seed: int) -> tuple[bool | None, str]
     cases, wanted = _right(exercise, seed)
     if misfit := _misfit(answer, cases[0] if exercise.takes_inputs else (), exercise.inputs):
         return False, misfit
-    if exercise.through and ((made := answers.run(answer, ())).error or _is_nothing(made)):
+    if not exercise.takes_inputs and ((made := answers.run(answer, ())).error or _is_nothing(made)):
         return (False, made.error) if made.error else (None, NOTHING)
     outcomes = []
     for inputs in cases:
@@ -83,9 +78,9 @@ def judge(exercise: Exercise, answer: Any, seed: int) -> tuple[bool | None, str]
     ]
     if all(result.right for result in results):
         return True, exercise.praise
-    if exercise.found and all(result.is_value(_of(exercise, exercise.found, result)) for result in results):
+    if exercise.found and _is_as_found(exercise, results):
         return None, "this is still the function as you found it: measure what it does, then change it."
-    return False, _with_printed(_why(exercise, answer, results, _declared(exercise, seed)), outcomes)
+    return False, _with_printed(_why(exercise, answer, results, seed), outcomes)
 
 
 @functools.lru_cache(maxsize=4)
@@ -98,14 +93,34 @@ def _right(exercise: Exercise, seed: int) -> tuple[list[tuple[Any, ...]], list[A
     return cases, [outcome.value for outcome in outcomes]
 
 
+@dataclass(frozen=True, eq=False)
+class _Declared:
+    """A declared mistake in the cases of a seed: its outcomes, and where it gives a wrong value."""
+
+    words: str
+    outcomes: list[Outcome]
+    differs: frozenset[int]
+
+    @property
+    def raises(self) -> set[int]:
+        return {place for place, outcome in enumerate(self.outcomes) if outcome.error}
+
+
 @functools.lru_cache(maxsize=4)
-def _declared(exercise: Exercise, seed: int) -> list[tuple[str, list[Outcome]]]:
-    """What each declared mistake comes to in the cases of a seed."""
-    cases, _ = _right(exercise, seed)
-    return [
-        (words, [_run(exercise, function, inputs, answers.trusted) for inputs in cases])
-        for words, function in exercise.mistakes()
-    ]
+def _declared(exercise: Exercise, seed: int) -> list[_Declared]:
+    """The declared mistakes in the cases of a seed."""
+    return [_in_cases(exercise, words, function, seed) for words, function in exercise.mistakes()]
+
+
+def _in_cases(exercise: Exercise, words: str, function: Callable[..., Any], seed: int) -> _Declared:
+    cases, wanted = _right(exercise, seed)
+    outcomes = [_run(exercise, function, inputs, answers.trusted) for inputs in cases]
+    differs = frozenset(
+        place
+        for place, (outcome, right) in enumerate(zip(outcomes, wanted, strict=True))
+        if not outcome.error and not forms.same(forms.conform(outcome.value, right), right, exercise.tolerance)
+    )
+    return _Declared(words, outcomes, differs)
 
 
 def _is_nothing(outcome: Outcome) -> bool:
@@ -137,30 +152,42 @@ def _run(
     return run(lambda: exercise.form(outcome.value), (), exercise.seconds)
 
 
-def _of(exercise: Exercise, function: Callable[..., Any], result: _Result) -> Outcome:
-    return _run(exercise, function, result.inputs, answers.trusted)
+def _is_as_found(exercise: Exercise, results: Sequence[_Result]) -> bool:
+    """Whether the answer does in every case what the function does that the reader was to mend."""
+    found = [_run(exercise, exercise.found, result.inputs, answers.trusted) for result in results]
+    return all(
+        result.is_value(outcome) or (result.got.error and result.got.raised == outcome.raised)
+        for result, outcome in zip(results, found, strict=True)
+    )
 
 
-def _why(exercise: Exercise, answer: Any, results: Sequence[_Result], declared: Sequence[tuple[str, Any]]) -> str:
+def _why(exercise: Exercise, answer: Any, results: Sequence[_Result], seed: int) -> str:
     """What is wrong with an answer that differs in some of the results."""
     wrong = [result for result in results if not result.right]
     valued = [result for result in wrong if not result.got.error]
-    if 2 * len(valued) <= len(wrong):  # mostly errors: what they say comes first, unless a mistake raises them, too
-        raising = {result.place for result in wrong} - {result.place for result in valued}
-        declared = [two for two in declared if {n for n, outcome in enumerate(two[1]) if outcome.error} >= raising]
-        return (_named(results, valued, declared) if valued else "") or _raised(wrong, results)
-    named = _named(results, valued, declared) or _two_changes(exercise, results, valued)
+    raising = {result.place for result in wrong if result.got.error}
+    declared = _declared(exercise, seed)
+    if len(valued) <= len(raising):  # mostly errors: what they say comes first, unless a mistake raises them, too
+        declared = [mistake for mistake in declared if mistake.raises >= raising]
+        return (_named(results, valued, declared) if valued else "") or _raised(wrong, results, declared)
+    named = _named(results, valued, declared) or _two_changes(exercise, results, valued, seed)
     return named or _located(exercise, answer, results, valued)
 
 
-def _raised(wrong: Sequence[_Result], results: Sequence[_Result]) -> str:
-    """The error of the smallest case that raises one."""
-    first = min(wrong, key=lambda result: _size(result.inputs))
+def _raised(wrong: Sequence[_Result], results: Sequence[_Result], declared: Sequence[_Declared]) -> str:
+    """The error of the smallest case that raises one, and a declared mistake that raises its like in the same cases."""
+    raising = [result for result in wrong if result.got.error]
+    first = min(raising, key=lambda result: _size(result.inputs))
     head = f"right in {len(results) - len(wrong)} of {len(results)} cases, but " if len(wrong) < len(results) else ""
-    return f"{head}{first.got.error}" + (f" (the case: {first.edge})" if first.edge else "")
+    words = f"{head}{first.got.error}" + (f" (the case: {first.edge})" if first.edge else "")
+    for mistake in declared if first.got.raised else ():
+        same = all(mistake.outcomes[result.place].raised == result.got.raised for result in raising)
+        if same and mistake.raises == {result.place for result in raising}:
+            return f"{words}\nPerhaps this is why: {mistake.words}"
+    return words
 
 
-def _named(results: Sequence[_Result], valued: Sequence[_Result], declared: Sequence[tuple[str, Any]]) -> str:
+def _named(results: Sequence[_Result], valued: Sequence[_Result], declared: Sequence[_Declared]) -> str:
     """The declared mistake that the answer makes in every case where it is wrong, or two that share them; else "".
 
     To fit, a mistake must also agree with the answer in at least half of the cases in which the mistake itself is
@@ -168,12 +195,12 @@ def _named(results: Sequence[_Result], valued: Sequence[_Result], declared: Sequ
     """
     places = {result.place for result in valued}
     fitting, partly = [], []
-    for words, outcomes in declared:
-        agrees, share = _agreement(results, outcomes)
+    for mistake in declared:
+        agrees, share = _agreement(results, mistake)
         if share >= 0.5 and places <= agrees:
-            fitting.append((-share, len(fitting), words))
+            fitting.append((-share, len(fitting), mistake.words))
         elif share >= 1 / 3:
-            partly.append((words, agrees & places))
+            partly.append((mistake.words, agrees & places))
     if fitting:
         return min(fitting)[2]
     for (words, one), (others, two) in itertools.combinations(partly, 2):
@@ -182,24 +209,22 @@ def _named(results: Sequence[_Result], valued: Sequence[_Result], declared: Sequ
     return ""
 
 
-def _agreement(results: Sequence[_Result], outcomes: Sequence[Outcome]) -> tuple[set[int], float]:
+def _agreement(results: Sequence[_Result], mistake: _Declared) -> tuple[set[int], float]:
     """In which cases a mistake does what the answer does, and their share of the cases where it gives a wrong value."""
-    agrees = {result.place for result in results if result.is_value(outcomes[result.place])}
-    valued = {result.place for result in results if not outcomes[result.place].error}
-    differs = {place for place in valued if not results[place].is_expected(outcomes[place])}
-    return agrees, len(agrees & differs) / max(len(differs), 1)
+    agrees = {result.place for result in results if result.is_value(mistake.outcomes[result.place])}
+    return agrees, len(agrees & mistake.differs) / max(len(mistake.differs), 1)
 
 
-def _two_changes(exercise: Exercise, results: Sequence[_Result], valued: Sequence[_Result]) -> str:
+def _two_changes(exercise: Exercise, results: Sequence[_Result], valued: Sequence[_Result], seed: int) -> str:
     """Two changes of the right function that together do what the answer does."""
     places = {result.place for result in valued}
     for (words, one), (others, two) in itertools.combinations(exercise.changes(), 2):
         if words == others or one.keys() & two.keys():
             continue
         function = functools.partial(exercise.right, **one, **two)
-        if not valued[0].is_value(_of(exercise, function, valued[0])):
+        if not valued[0].is_value(_run(exercise, function, valued[0].inputs, answers.trusted)):
             continue
-        agrees, share = _agreement(results, [_of(exercise, function, result) for result in results])
+        agrees, share = _agreement(results, _in_cases(exercise, words, function, seed))
         if share >= 0.5 and places <= agrees:
             return _both(words, others)
     return ""
@@ -245,7 +270,7 @@ def _swapped(exercise: Exercise, answer: Any, place: int, one: _Result, other: _
     """Whether the answer stays the same with one input of another case; None where the right result stays, too."""
     inputs = (*one.inputs[:place], other.inputs[place], *one.inputs[place + 1 :])
     right = _run(exercise, exercise.right, inputs, answers.trusted)
-    if right.error or one.is_expected(right):
+    if right.error or forms.same(forms.conform(right.value, one.expected), one.expected, one.tolerance):
         return None
     mine = _run(exercise, answer, inputs, answers.run)
     return None if mine.error else one.is_value(mine)

@@ -28,7 +28,7 @@ def _check(identity):
 
 def _answers(kind, identity):
     slug, _, name = identity.partition(".")
-    return getattr(ANSWERS[slug], kind)[name]
+    return getattr(ANSWERS[slug], kind).get(name, [])
 
 
 def _cases(kind):

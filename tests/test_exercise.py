@@ -102,6 +102,21 @@ def test_a_coincidence_in_one_case_is_no_mistake():
     assert "For x = 0, n = 2:\nexpected 2\nbut got  0" in message
 
 
+def test_an_error_that_a_declared_mistake_raises_too_is_explained():
+    @exercise(
+        praise="",
+        cases=lambda seed: [(1.0, 2.0), (3.0, 0.5)],
+        wrong={"y stands in the list of another.": lambda x, y: [x][int(y) + 1]},
+    )
+    def product(x, y):
+        return x * y
+
+    message = product(lambda x, y: [x, y][5]).message
+    assert message.startswith("your code raised IndexError in its line")
+    assert message.endswith("list index out of range\nPerhaps this is why: y stands in the list of another.")
+    assert "this is why" not in product(lambda x, y: {}["x"]).message
+
+
 def test_a_mistyped_place_is_refused_when_the_exercise_is_made():
     with pytest.raises(ValueError, match=r"'wrong scale\.' changes scal, and there is no such place"):
         exercise(praise="", cases=lambda seed: [(1,)], wrong={"wrong scale.": {"scal": 2}})(lambda x, *, scale=1: x)
@@ -407,6 +422,8 @@ X = np.array([[0.2, 0.5, 1.5], [0.1, 0.7, 2.0]])
         ("ABC", "abc", "only upper and lower case differ"),
         ("a b ", "a b", "only white space at the ends differs"),
         ((X, 2.0), (X, 3.0), "of the 2 results the second is wrong, the other is right"),
+        ((2 * X, 2 * X), (X, X), "of the 2 results all are wrong. Yours is the right one times 2."),
+        (np.array([3.0]), 2.0, "a single number is expected, and yours is inside a tensor of shape (1,)"),
         ((2.0, X), (X, 2.0), "the results are right, but in another order"),
         (X[:1], (X, 2.0), "2 results are expected, but your function returns 1."),
         (3.0, (X, 3.0), "2 results are expected, but your function returns a number; this is the second of them alone"),
