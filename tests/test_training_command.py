@@ -123,7 +123,7 @@ sys.exit(command.main({["--out", str(tmp_path / "out"), "--data", str(text), "--
 @pytest.mark.parametrize(
     "flags, sentence",
     [
-        ("--preset gpt9", "a preset is one of tiny, small, gpt2"),
+        ("--preset gpt9", "preset must be one of tiny, small, gpt2"),
         ("--preset tiny --d-ff 7", "the preset 'tiny' has no d_ff"),
         ("--step 5", "unrecognized arguments: --step 5"),
         ("--steps 0", "steps must be at least 1, but it is 0"),
