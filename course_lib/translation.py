@@ -7,9 +7,6 @@ their own.
 """
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
-from dataclasses import asdict
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -20,9 +17,9 @@ from torch.nn import functional as F
 from course_lib import PROJECT
 from course_lib.generation import BeamConfig, BeamDecoder, beam_search
 from course_lib.generation.decoding import padded
+from course_lib.model_files import load_model
 from course_lib.tokenizers import BPETokenizer, Tokenizer
-from course_lib.training import load_weights, read_about, save_weights
-from course_lib.transformer import Transformer, TransformerConfig
+from course_lib.transformer import Transformer
 
 __all__ = [
     "BEGIN",
@@ -32,7 +29,6 @@ __all__ = [
     "load_translator",
     "mean_loss",
     "pair_batches",
-    "save_translator",
     "tokenized",
     "train_tokenizer",
     "translate",
@@ -137,20 +133,6 @@ def translate(
     return [written[place] for place in range(len(texts))]
 
 
-def save_translator(path: Path | str, model: Transformer, tokenizer: BPETokenizer, about: str) -> None:
-    """Write a Transformer, its weights in half precision, with its config, its tokenizer and where it comes from."""
-    parts = {name: getattr(tokenizer, name) for name in tokenizer.FIELDS}
-    save_weights(path, deepcopy(model).half(), {"config": asdict(model.config), "tokenizer": parts, "about": about})
-
-
-def load_translator(path: Path | str = CHECKPOINT) -> tuple[Transformer, BPETokenizer]:
-    """The Transformer that was trained at length on the Folio pairs (its card: data/checkpoints), and its tokenizer.
-
-    Raises FileNotFoundError or ValueError, as `training.load_weights`, for a missing, damaged or foreign file.
-    """
-    about = read_about(path)
-    if not {"config", "tokenizer"} <= about.keys():
-        raise ValueError(f"{path} holds no translator: expected what save_translator writes")
-    model = Transformer(TransformerConfig(**about["config"]))
-    load_weights(path, model)
-    return model.eval(), BPETokenizer(**about["tokenizer"])
+def load_translator() -> tuple[Transformer, BPETokenizer]:
+    """The Transformer that was trained at length on the Folio pairs (its card: data/checkpoints), and its tokenizer."""
+    return load_model(CHECKPOINT)

@@ -30,7 +30,8 @@ INF = math.inf
 
 def _model(layer=GRU):
     torch.manual_seed(3)
-    model = RecurrentLM(RecurrentLMConfig(vocab_size=V, d_embed=5, d_hidden=11, n_layers=2), layer).double().eval()
+    config = RecurrentLMConfig(vocab_size=V, d_embed=5, d_hidden=11, n_layers=2, layer=layer.__name__)
+    model = RecurrentLM(config).double().eval()
     with torch.no_grad():
         for weights in model.parameters():
             weights *= 4  # so that what came before counts

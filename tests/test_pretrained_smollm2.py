@@ -10,11 +10,9 @@ from tokenizers import pre_tokenizers
 
 from course_lib import data, ngrams
 from course_lib.generation import GenerationConfig, generate, generate_text, stream
-from course_lib.gpt import ModernGPT, ModernGPTConfig
+from course_lib.gpt import ModernGPT
 from course_lib.pretrained import chat_prompt, chat_tokens, llama_layout, load_gguf, load_shakespeare_gpt, load_smollm2
-from course_lib.pretrained.shakespeare import save_shakespeare_gpt
 from course_lib.tokenizers import BPETokenizer
-from course_lib.training import save_weights
 
 TEXTS = [
     "To be, or not to be, that is the question:",
@@ -163,28 +161,3 @@ def test_the_shakespeare_gpt():
     assert tokenizer.vocab_size == model.config.vocab_size == 1000
     (line,) = generate_text(model, tokenizer, ["HAMLET.\n"], GenerationConfig(temperature=0, max_new_tokens=12))
     assert line.strip()
-
-
-def test_the_shakespeare_gpt_comes_back_as_it_was_kept(tmp_path):
-    tokenizer = BPETokenizer.train("the cat and the hat and the mat" * 9, vocab_size=270, special_tokens=["<end>"])
-    config = ModernGPTConfig(vocab_size=270, context_length=7, d_model=6, n_layers=2, n_heads=3, n_kv_heads=1, d_ff=5)
-    model, path = ModernGPT(config).half().float(), tmp_path / "gpt.safetensors"
-    save_shakespeare_gpt(path, model, tokenizer, {"steps": 3})
-    back, tokens = load_shakespeare_gpt(path)
-    assert back.config == config and tokens.encode("the cat<end>", special=True) == tokenizer.encode(
-        "the cat<end>", True
-    )
-    for name, weight in model.state_dict().items():
-        assert torch.equal(back.state_dict()[name], weight), name
-
-
-def test_a_file_that_is_no_shakespeare_gpt(tmp_path):
-    path = tmp_path / "gpt.safetensors"
-    with pytest.raises(FileNotFoundError):
-        load_shakespeare_gpt(path)
-    save_weights(path, torch.nn.Linear(2, 3), {"steps": 3})
-    with pytest.raises(ValueError, match=r"gpt\.safetensors holds no GPT: expected what save_shakespeare_gpt writes"):
-        load_shakespeare_gpt(path)
-    path.write_bytes(b"no tensors")
-    with pytest.raises(ValueError, match=r"gpt\.safetensors"):
-        load_shakespeare_gpt(path)

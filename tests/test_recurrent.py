@@ -194,7 +194,7 @@ CONFIG = RecurrentLMConfig(vocab_size=V, d_embed=5, d_hidden=11, n_layers=2)
 
 def _model(layer=GRU, **changes):
     torch.manual_seed(0)
-    return RecurrentLM(RecurrentLMConfig(**{**vars(CONFIG), **changes}), layer).double().eval()
+    return RecurrentLM(RecurrentLMConfig(**{**vars(CONFIG), "layer": layer.__name__, **changes})).double().eval()
 
 
 def _tokens(rows=3, length=7):

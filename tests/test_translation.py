@@ -1,6 +1,4 @@
-"""Pairs as batches, the loss, the writing, and a stored translator, against numbers by hand and small models."""
-
-import math
+"""Pairs as batches, the loss, and the writing, against numbers by hand and small models."""
 
 import pytest
 import torch
@@ -9,8 +7,7 @@ from torch.nn import functional as F
 
 from course_lib.generation import BeamConfig, GenerationConfig, beam_search, generate
 from course_lib.seq2seq import Seq2Seq, Seq2SeqConfig
-from course_lib.training import save_weights
-from course_lib.transformer import Transformer, TransformerConfig
+from course_lib.transformer import Transformer
 from course_lib.translation import (
     BEGIN,
     END,
@@ -19,7 +16,6 @@ from course_lib.translation import (
     load_translator,
     mean_loss,
     pair_batches,
-    save_translator,
     tokenized,
     train_tokenizer,
     translate,
@@ -221,25 +217,7 @@ def test_what_will_not_do(work, words):
         work()
 
 
-def test_a_translator_comes_back_as_it_was_stored_in_half_precision(tmp_path):
-    torch.manual_seed(0)
-    config = TransformerConfig(vocab_size=V, d_model=6, n_heads=3, d_ff=5, positions="rotary")
-    model = Transformer(config)
-    save_translator(tmp_path / "one.safetensors", model, TOKENIZER, "five lines")
-    again, tokenizer = load_translator(tmp_path / "one.safetensors")
-    assert (again.config, tokenizer.vocabulary, again.training) == (config, TOKENIZER.vocabulary, False)
-    assert [tokenizer.encode(source) for source, _ in LINES] == [TOKENIZER.encode(source) for source, _ in LINES]
-    for (name, weight), (_, stored) in zip(model.named_parameters(), again.named_parameters(), strict=True):
-        assert weight.dtype == stored.dtype == torch.float32 and torch.equal(weight.half().float(), stored), name
-    batch = tokenized(TOKENIZER, LINES)
-    before, after = model.eval()(*batch), again(*batch)
-    torch.testing.assert_close(after, before, rtol=0.02, atol=0.02)
-    assert math.isfinite(mean_loss(again, batch))
-
-
-def test_what_is_no_translator_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        load_translator(tmp_path / "none.safetensors")
-    save_weights(tmp_path / "other.safetensors", nn.Linear(2, 3), {"about": "another model"})
-    with pytest.raises(ValueError, match="holds no translator"):
-        load_translator(tmp_path / "other.safetensors")
+def test_the_translator_that_was_trained_at_length():
+    model, tokenizer = load_translator()
+    assert isinstance(model, Transformer) and tokenizer.vocab_size == model.config.vocab_size == 2000
+    assert translate(model, tokenizer, ["Oh Sir, I loue it"]) == ["O, sir, I love it."]

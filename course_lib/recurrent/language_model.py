@@ -9,42 +9,47 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.recurrent.layers import GRU, LSTM, RNN, State, check_dropout, check_sizes
+from course_lib.validation import require_one_of
 
 __all__ = ["RecurrentLM", "RecurrentLMConfig", "detached"]
+
+LAYERS = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentLMConfig:
-    """The sizes of a RecurrentLM. Raises ValueError for a size below 1 or a dropout outside 0 ... 1."""
+    """The sizes of a RecurrentLM, and what it is made of. Raises ValueError for what will not do."""
 
     vocab_size: int  # different tokens
     d_embed: int = 64  # numbers in a token's vector
     d_hidden: int = 256  # numbers in a layer's state
     n_layers: int = 1
     dropout: float | int = 0.0  # share of numbers zeroed in training: of the vectors, between layers, of the outputs
+    layer: str = "GRU"  # "RNN", "GRU" or "LSTM"
 
     def __post_init__(self) -> None:
         check_sizes(**{name: getattr(self, name) for name in ("vocab_size", "d_embed", "d_hidden", "n_layers")})
         check_dropout(self.dropout)
+        require_one_of("layer", LAYERS, self.layer)
 
 
 class RecurrentLM(nn.Module):
     """A language model that reads one token after another: a vector a token, recurrent layers, one logit a token.
 
-    `layer` is RNN, GRU or LSTM. Mikolov et al. (2010), with dropout where Zaremba, Sutskever and Vinyals (2014) put it.
+    Mikolov et al. (2010), with dropout where Zaremba, Sutskever and Vinyals (2014) put it.
     `forward` gives the logits of a text read from its beginning; `run` goes on from a state and gives the new one.
 
     >>> import torch
-    >>> model = RecurrentLM(RecurrentLMConfig(vocab_size=7, d_embed=3, d_hidden=5), layer=LSTM)
+    >>> model = RecurrentLM(RecurrentLMConfig(vocab_size=7, d_embed=3, d_hidden=5, layer="LSTM"))
     >>> model(torch.tensor([[1, 2, 3], [6, 0, 0]])).shape
     torch.Size([2, 3, 7])
     """
 
-    def __init__(self, config: RecurrentLMConfig, layer: type[RNN] | type[GRU] | type[LSTM] = GRU) -> None:
+    def __init__(self, config: RecurrentLMConfig) -> None:
         super().__init__()
         self.config = config
         self.embed = nn.Embedding(config.vocab_size, config.d_embed)
-        self.recurrent = layer(config.d_embed, config.d_hidden, config.n_layers, config.dropout)
+        self.recurrent = LAYERS[config.layer](config.d_embed, config.d_hidden, config.n_layers, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.d_hidden, config.vocab_size)
 

@@ -6,9 +6,10 @@ where it was when it is called again.
 
 from pathlib import Path
 
+from course_lib.model_files import save_model
 from course_lib.training import TrainingConfig, train
 from course_lib.transformer import Transformer, TransformerConfig
-from course_lib.translation import CHECKPOINT, pair_batches, save_translator, translation_loss
+from course_lib.translation import CHECKPOINT, pair_batches, translation_loss
 from experiments.folio import held_out_loss, pairs, scores, tokenizer
 from experiments.shared import seeded
 
@@ -34,7 +35,7 @@ def make() -> Path:
     model = seeded(RUN.seed, lambda: Transformer(MODEL))
     batches = pair_batches(pairs("train", MODEL.vocab_size), batch_tokens=1536)
     train(model, translation_loss(), batches, RUN, evaluate=held_out_loss, checkpoint=partial)
-    save_translator(CHECKPOINT, model, tokenizer(MODEL.vocab_size), TRAINED_ON)
+    save_model(CHECKPOINT, model, tokenizer(MODEL.vocab_size), TRAINED_ON, half=True)
     partial.unlink()
     for split in ("validation", "test"):
         for n_beams in (1, 4):

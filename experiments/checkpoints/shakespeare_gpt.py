@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from course_lib.gpt import ModernGPTConfig, build
-from course_lib.pretrained.shakespeare import SHAKESPEARE_GPT, save_shakespeare_gpt
+from course_lib.model_files import save_model
+from course_lib.pretrained.shakespeare import SHAKESPEARE_GPT
 from course_lib.training import TrainingConfig, muon, random_windows, train, windows
 from experiments.shared import bits
 from experiments.tables.gpt_shakespeare import TOKENS, lengths, losses, mean_loss, numbers, tokenizer
@@ -47,7 +48,7 @@ def make() -> Path:
     train(model, mean_loss, batches, RUN, evaluate=held_out, optimiser=muon, checkpoint=partial)
     minutes = (time.process_time() - start) / 60
     about = {"trained on": TRAINED_ON, "steps": RUN.steps, "batch size": BATCH_SIZE, "minutes": round(minutes, 1)}
-    save_shakespeare_gpt(SHAKESPEARE_GPT, model, tokenizer(), about)
+    save_model(SHAKESPEARE_GPT, model, tokenizer(), about, half=True)
     partial.unlink()
     for split in ("validation", "test"):
         print(split, bits(losses(model, split), lengths(TOKENS, split)), flush=True)

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from course_lib import data
 from course_lib.gpt import GPT, GPTConfig
+from course_lib.model_files import read_about
 from course_lib.pretrained.shakespeare import SHAKESPEARE_GPT, load_shakespeare_gpt
 from course_lib.tokenizers import BPETokenizer
-from course_lib.training import TrainingConfig, random_windows, read_about
+from course_lib.training import TrainingConfig, random_windows
 from experiments.shared import bits, characters, train_whole
 
 CHARACTERS, TOKENS = 80, 1000  # sizes of the two vocabularies

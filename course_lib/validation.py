@@ -1,0 +1,51 @@
+"""Demands on arguments, each in one sentence: what was expected, and what came."""
+
+from collections.abc import Iterable
+from numbers import Integral
+
+__all__ = ["require", "require_divides", "require_dropout", "require_one_of", "require_sizes"]
+
+
+def require(holds: bool, expected: str, came: object) -> None:
+    """Raise ValueError, with what was expected and what came, unless it holds.
+
+    >>> require(0 <= 1.5 < 1, "dropout must be at least 0 and below 1", 1.5)
+    Traceback (most recent call last):
+    ValueError: dropout must be at least 0 and below 1, but it is 1.5
+    """
+    if not holds:
+        raise ValueError(f"{expected}, but it is {came!r}")
+
+
+def require_sizes(**sizes: int) -> None:
+    """Raise ValueError for a size that is no integer, or below 1.
+
+    >>> require_sizes(vocab_size=7, n_layers=0)
+    Traceback (most recent call last):
+    ValueError: n_layers must be at least 1, but it is 0
+    """
+    for name, size in sizes.items():
+        require(isinstance(size, Integral), f"{name} must be an integer", size)
+        require(size >= 1, f"{name} must be at least 1", size)
+
+
+def require_divides(**sizes: int) -> None:
+    """Raise ValueError unless the first of two sizes divides the second.
+
+    >>> require_divides(n_heads=5, d_model=128)
+    Traceback (most recent call last):
+    ValueError: n_heads must divide d_model, but they are 5 and 128
+    """
+    (small, divisor), (large, size) = sizes.items()
+    if size % divisor:
+        raise ValueError(f"{small} must divide {large}, but they are {divisor} and {size}")
+
+
+def require_dropout(dropout: float | int) -> None:
+    """Raise ValueError for a share of numbers to zero that would leave none."""
+    require(0 <= dropout < 1, "dropout must be at least 0 and below 1", dropout)
+
+
+def require_one_of(name: str, choices: Iterable[str], came: str) -> None:
+    """Raise ValueError for a word that is none of those there are."""
+    require(came in choices, f"{name} must be one of {', '.join(choices)}", came)
