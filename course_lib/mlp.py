@@ -3,11 +3,13 @@
 Axes: B any axes before the last, T the tokens of a context, V vocabulary.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from course_lib.validation import require, require_sizes
 
 __all__ = ["MLPConfig", "MLPLanguageModel"]
 
@@ -22,9 +24,7 @@ class MLPConfig:
     d_hidden: int = 256  # hidden units
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise ValueError(f"{field.name} must be at least 1, but it is {getattr(self, field.name)}")
+        require_sizes(self, "vocab_size", "context_length", "d_embed", "d_hidden")
 
 
 class MLPLanguageModel(nn.Module):
@@ -48,7 +48,7 @@ class MLPLanguageModel(nn.Module):
 
     def forward(self, context: Int[Tensor, "*B T"]) -> Float[Tensor, "*B V"]:
         """The logits of what follows each context. Raises ValueError for contexts of another length."""
-        if context.shape[-1] != self.config.context_length:
-            raise ValueError(f"a context is {self.config.context_length} tokens, but here it is {context.shape[-1]}")
+        length = self.config.context_length
+        require(context.shape[-1] == length, f"a context must be {length} tokens long", context.shape[-1])
         x = self.embed(context).flatten(-2)  # (B, T * d_embed)
         return self.output(torch.tanh(self.hidden(x)))

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from course_lib.validation import require
+
 __all__ = [
     "Grams",
     "NgramModel",
@@ -49,8 +51,7 @@ def count_ngrams(tokens: Int[np.ndarray, " T"], vocab_size: int, order: int) -> 
     >>> [(*divmod(int(key), 3), int(count)) for key, count in zip(bigrams.keys, bigrams.counts)]
     [(0, 1, 2), (1, 0, 1), (1, 2, 1)]
     """
-    if not 1 <= order <= len(tokens):
-        raise ValueError(f"order must be from 1 to the {len(tokens)} tokens of the text, but it is {order}")
+    require(1 <= order <= len(tokens), f"order must be from 1 to the {len(tokens)} tokens of the text", order)
     _check_tokens(tokens, vocab_size)
     grams = []
     rows = np.zeros(len(tokens) + 1, dtype=np.int64)  # by the place where the gram starts; the empty gram is row 0
@@ -127,8 +128,7 @@ def add_k(grams: list[Grams], k: float | int) -> NgramModel:
     k = 1 is Laplace's rule, k = 0 the relative frequencies. As a mixture: the relative frequency with weight
     N / (N + k V), the uniform distribution with the rest. Raises ValueError for k below 0.
     """
-    if k < 0:
-        raise ValueError(f"k must be at least 0, but it is {k}")
+    require(k >= 0, "k must be at least 0", k)
     added, levels = k * grams[0].vocab_size, []
     for n, table in enumerate(grams, start=1):
         contexts, totals = _sums(grams, n, table.counts)
@@ -146,8 +146,7 @@ def jelinek_mercer(grams: list[Grams], weight: float | int) -> NgramModel:
     The same weight at every length, down to the uniform distribution: Jelinek and Mercer (1980), who fit the weights on
     held-out text. Raises ValueError for a weight outside 0 ... 1.
     """
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight must be from 0 to 1, but it is {weight}")
+    require(0 <= weight <= 1, "weight must be from 0 to 1", weight)
     levels = []
     for n, table in enumerate(grams, start=1):
         contexts, totals = _sums(grams, n, table.counts)
@@ -240,8 +239,7 @@ def sample(
     >>> sample(always, np.array([1]), length=4).tolist()
     [2, 0, 1, 2]
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be above 0, but it is {temperature}")
+    require(temperature > 0, "temperature must be above 0", temperature)
     random, tokens = np.random.default_rng(seed), prompt.astype(np.int64)
     for _ in range(length):
         p = model.distribution(tokens)

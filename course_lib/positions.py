@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from course_lib.validation import require
+
 __all__ = ["LearnedPositions", "SinusoidalPositions", "rotary_angles", "rotate", "sinusoidal", "turn", "turns"]
 
 Turns = tuple[Float[Tensor, "..."], Float[Tensor, "..."]]  # (T, D), or (B, 1, T, D) where rows differ
@@ -67,8 +69,7 @@ def _turns(length: int, d_head: int, start: int, base: float | int) -> Turns:
 
 def _angles(length: int, width: int, start: int, base: float | int) -> Tensor:
     """Position over wavelength for each pair of components, (length, width / 2), in double precision."""
-    if width % 2:
-        raise ValueError(f"positions go by pairs of components: the width must be even, but it is {width}")
+    require(width % 2 == 0, "positions go by pairs of components: the width must be even", width)
     frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
     return torch.arange(start, start + length, dtype=torch.float64)[:, None] * frequencies
 

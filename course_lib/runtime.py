@@ -7,6 +7,8 @@ import random
 import numpy as np
 import torch
 
+from course_lib.validation import require
+
 __all__ = ["device", "expect", "scale", "seed_everything"]
 
 
@@ -16,8 +18,7 @@ def scale() -> str:
     Raises ValueError where COURSE_SCALE is neither of the two.
     """
     chosen = os.environ.get("COURSE_SCALE", "").strip().lower()
-    if chosen not in ("", "laptop", "gpu"):
-        raise ValueError(f"COURSE_SCALE must be 'laptop' or 'gpu', but it is {chosen!r}")
+    require(chosen in ("", "laptop", "gpu"), "COURSE_SCALE must be 'laptop' or 'gpu'", chosen)
     found = torch.cuda.is_available() or torch.backends.mps.is_available()
     return chosen or ("gpu" if found else "laptop")
 

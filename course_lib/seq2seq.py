@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import AdditiveAttention, MultiplicativeAttention, padding_mask
 from course_lib.recurrent import GRU
+from course_lib.validation import require, require_dropout, require_one_of, require_sizes
 
 __all__ = ["Encoder", "Seq2Seq", "Seq2SeqConfig"]
 
@@ -29,11 +30,10 @@ class Seq2SeqConfig:
     attention: str = "additive"  # "additive" (Bahdanau), "multiplicative" (Luong), or "none": the last state alone
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "d_embed", "d_hidden"):
-            _demand(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
-        _demand(self.d_hidden % 2 == 0, "d_hidden must be even: half of it for each direction", self.d_hidden)
-        _demand(0 <= self.dropout < 1, "dropout must be at least 0 and below 1", self.dropout)
-        _demand(self.attention in ATTENTION, f"attention must be one of {', '.join(ATTENTION)}", self.attention)
+        require_sizes(self, "vocab_size", "d_embed", "d_hidden")
+        require(self.d_hidden % 2 == 0, "d_hidden must be even: half of it for each direction", self.d_hidden)
+        require_dropout(self.dropout)
+        require_one_of("attention", ATTENTION, self.attention)
 
 
 class Encoder(nn.Module):
@@ -132,8 +132,3 @@ def _turned(lengths: Tensor, longest: int) -> Tensor:
     places = torch.arange(longest, device=lengths.device)
     backwards = lengths[:, None] - 1 - places
     return torch.where(backwards >= 0, backwards, places)
-
-
-def _demand(holds: bool, expected: str, came: object) -> None:
-    if not holds:
-        raise ValueError(f"{expected}, but it is {came!r}")

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from course_lib.attention import MultiHeadAttention, causal_mask, padding_mask
 from course_lib.attention.multi_head import KeysValues
 from course_lib.positions import LearnedPositions, SinusoidalPositions
+from course_lib.validation import require_dropout, require_one_of, require_sizes
 
 __all__ = ["DecoderBlock", "EncoderBlock", "FeedForward", "PostNorm", "PreNorm", "Transformer", "TransformerConfig"]
 
@@ -36,12 +37,11 @@ class TransformerConfig:
     positions: str = "sinusoidal"  # "sinusoidal", "learned", "rotary" or "none"
 
     def __post_init__(self) -> None:
-        sizes = ("vocab_size", "context_length", "d_model", "n_heads", "d_ff", "n_encoder_layers", "n_decoder_layers")
-        for name in sizes:
-            _demand(getattr(self, name) >= 1, f"{name} must be at least 1", getattr(self, name))
-        _demand(0 <= self.dropout < 1, "dropout must be at least 0 and below 1", self.dropout)
-        _demand(self.norm in RESIDUALS, f"norm must be one of {', '.join(RESIDUALS)}", self.norm)
-        _demand(self.positions in POSITIONS, f"positions must be one of {', '.join(POSITIONS)}", self.positions)
+        require_sizes(self, "vocab_size", "context_length", "d_model", "n_heads", "d_ff")
+        require_sizes(self, "n_encoder_layers", "n_decoder_layers")
+        require_dropout(self.dropout)
+        require_one_of("norm", RESIDUALS, self.norm)
+        require_one_of("positions", POSITIONS, self.positions)
 
 
 Sublayer = Callable[[Tensor], Tensor]
@@ -232,8 +232,3 @@ def _positions(config: TransformerConfig) -> nn.Module:
     if config.positions == "learned":
         return LearnedPositions(config.context_length, config.d_model)
     return _NoPositions()
-
-
-def _demand(holds: bool, expected: str, came: object) -> None:
-    if not holds:
-        raise ValueError(f"{expected}, but it is {came!r}")

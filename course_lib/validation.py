@@ -6,7 +6,7 @@ from numbers import Integral
 __all__ = ["require", "require_divides", "require_dropout", "require_one_of", "require_sizes"]
 
 
-def require(holds: bool, expected: str, came: object) -> None:
+def require(holds: object, expected: str, came: object) -> None:
     """Raise ValueError, with what was expected and what came, unless it holds.
 
     >>> require(0 <= 1.5 < 1, "dropout must be at least 0 and below 1", 1.5)
@@ -17,14 +17,10 @@ def require(holds: bool, expected: str, came: object) -> None:
         raise ValueError(f"{expected}, but it is {came!r}")
 
 
-def require_sizes(**sizes: int) -> None:
-    """Raise ValueError for a size that is no integer, or below 1.
-
-    >>> require_sizes(vocab_size=7, n_layers=0)
-    Traceback (most recent call last):
-    ValueError: n_layers must be at least 1, but it is 0
-    """
-    for name, size in sizes.items():
+def require_sizes(config: object, *names: str) -> None:
+    """Raise ValueError unless each of these attributes of a config is an integer of at least 1."""
+    for name in names:
+        size = getattr(config, name)
         require(isinstance(size, Integral), f"{name} must be an integer", size)
         require(size >= 1, f"{name} must be at least 1", size)
 
@@ -37,7 +33,7 @@ def require_divides(**sizes: int) -> None:
     ValueError: n_heads must divide d_model, but they are 5 and 128
     """
     (small, divisor), (large, size) = sizes.items()
-    if size % divisor:
+    if divisor < 1 or size % divisor:
         raise ValueError(f"{small} must divide {large}, but they are {divisor} and {size}")
 
 
@@ -47,5 +43,10 @@ def require_dropout(dropout: float | int) -> None:
 
 
 def require_one_of(name: str, choices: Iterable[str], came: str) -> None:
-    """Raise ValueError for a word that is none of those there are."""
+    """Raise ValueError for a word that is none of those there are.
+
+    >>> require_one_of("norm", ("pre", "post"), "none")
+    Traceback (most recent call last):
+    ValueError: norm must be one of pre, post, but it is 'none'
+    """
     require(came in choices, f"{name} must be one of {', '.join(choices)}", came)

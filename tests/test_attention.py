@@ -357,7 +357,7 @@ def asked(mask):
     [
         (lambda: MultiHeadAttention(C, 2), "n_heads must divide d_model, but they are 2 and 33"),
         (lambda: MultiHeadAttention(C, 0), "n_heads must divide d_model, but they are 0 and 33"),
-        (lambda: MultiHeadAttention(C, H, rotary=True), "rotary turns pairs of components: .* even, but it is 11"),
+        (lambda: MultiHeadAttention(C, H, rotary=True), "must be even, as rotary positions go by pairs, but it is 11"),
         (lambda: recorded(nn.Linear(2, 3)).__enter__(), "nothing in this Linear is attention of course_lib"),
         (lambda: padding_mask(torch.tensor([3, -1])), r"lengths must be from 0 to 3, but they are \[3, -1\]"),
         (lambda: padding_mask(torch.tensor([3, 5]), 4), r"lengths must be from 0 to 4, but they are \[3, 5\]"),

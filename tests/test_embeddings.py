@@ -164,5 +164,5 @@ def test_svd_vectors_are_the_same_every_time():
 
 @pytest.mark.parametrize("width", [0, 5])
 def test_svd_vectors_want_a_possible_width(width):
-    with pytest.raises(ValueError, match=f"d_embed must be from 1 to 4 .* not {width}"):
+    with pytest.raises(ValueError, match=f"d_embed must be from 1 to 4 .* but it is {width}"):
         embeddings.svd_vectors(scipy.sparse.csr_array(np.eye(5)), width)

@@ -152,7 +152,7 @@ def test_presets_build_the_class_of_their_config(name):
 
 def test_an_unknown_preset_is_answered_with_those_there_are():
     names = "tiny, small, gpt2, modern_tiny, modern_small, smollm2"
-    with pytest.raises(ValueError, match=f"a preset is one of {names}, but here it is 'gpt3'"):
+    with pytest.raises(ValueError, match=f"the preset must be one of {names}, but it is 'gpt3'"):
         preset("gpt3")
     with pytest.raises(TypeError, match="width"):
         preset("tiny", width=3)

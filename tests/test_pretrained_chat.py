@@ -62,7 +62,7 @@ def test_the_list_that_came_is_left_as_it_was(tokenizer):
 def test_what_is_no_conversation(messages, tokenizer, monkeypatch):
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)  # else the annotations of the tests speak first
     for make in (chat_prompt, lambda bad: chat_tokens(tokenizer, bad)):
-        with pytest.raises(ValueError, match="a conversation is a list of one or more messages, but here it is"):
+        with pytest.raises(ValueError, match="a conversation must be a list of one or more messages, but it is"):
             make(messages)
 
 

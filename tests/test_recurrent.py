@@ -168,7 +168,7 @@ def test_cells_equal_pytorchs(cell, peer):
         (lambda: GRU(0, 5), "d_in must be at least 1, but it is 0"),
         (lambda: RNN(3, 0), "d_hidden must be at least 1"),
         (lambda: LSTM(3, 5, 0), "n_layers must be at least 1"),
-        (lambda: LSTM(3, 5, dropout=1.5), "dropout must be from 0 to 1, but it is 1.5"),
+        (lambda: LSTM(3, 5, dropout=1.5), "dropout must be at least 0 and below 1, but it is 1.5"),
         (lambda: GRU(3, 5)(torch.zeros(2, 7, 4)), r"inputs must be \(batch, time, 3\), but they are \(2, 7, 4\)"),
         (lambda: GRU(3, 5)(torch.zeros(2, 7, 3), torch.zeros(1, 3, 5)), r"\(1, 2, 5\), but it is \(1, 3, 5\)"),
         (lambda: GRU(3, 5)(torch.zeros(2, 7, 3), (torch.zeros(1, 2, 5),) * 2), "state must be 1 x"),
@@ -180,7 +180,7 @@ def test_cells_equal_pytorchs(cell, peer):
         (lambda: GRU(3, 5)(torch.zeros(1, 1, 3), lengths=[1], mask=torch.ones(1, 1).bool()), "both are given"),
         (lambda: RecurrentLMConfig(vocab_size=0), "vocab_size must be at least 1"),
         (lambda: RecurrentLMConfig(vocab_size=3, d_embed=0), "d_embed must be at least 1"),
-        (lambda: RecurrentLMConfig(vocab_size=3, dropout=-0.1), "dropout must be from 0 to 1"),
+        (lambda: RecurrentLMConfig(vocab_size=3, dropout=-0.1), "dropout must be at least 0 and below 1"),
     ],
 )
 def test_what_will_not_do(work, words):

@@ -13,6 +13,7 @@ from course_lib.attention.masks import causal_mask
 from course_lib.attention.recording import Recorded
 from course_lib.linear import Linear
 from course_lib.positions import Turns, turn, turns
+from course_lib.validation import require_divides
 
 __all__ = ["GroupedQueryAttention", "turns_at"]
 
@@ -41,10 +42,8 @@ class GroupedQueryAttention(Recorded):
 
     def __init__(self, d_model: int, n_heads: int, n_kv_heads: int, *, bias: bool = False) -> None:
         super().__init__()
-        if d_model % n_heads:
-            raise ValueError(f"n_heads must divide d_model, but they are {n_heads} and {d_model}")
-        if n_heads % n_kv_heads:
-            raise ValueError(f"n_kv_heads must divide n_heads, but they are {n_kv_heads} and {n_heads}")
+        require_divides(n_heads=n_heads, d_model=d_model)
+        require_divides(n_kv_heads=n_kv_heads, n_heads=n_heads)
         self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_model // n_heads
         self.projection = Linear(d_model, (n_heads + 2 * n_kv_heads) * self.d_head, bias=bias)
         self.output = Linear(d_model, d_model, bias=bias)

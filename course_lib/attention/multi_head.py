@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from course_lib.attention.functions import fused, scaled_dot_product_attention
 from course_lib.attention.recording import Recorded
 from course_lib.positions import rotate
+from course_lib.validation import require, require_divides
 
 __all__ = ["KeysValues", "MultiHeadAttention"]
 
@@ -29,7 +30,11 @@ class MultiHeadAttention(Recorded):
 
     def __init__(self, d_model: int, n_heads: int, *, rotary: bool = False) -> None:
         super().__init__()
-        _demand_heads(d_model, n_heads, rotary)
+        require_divides(n_heads=n_heads, d_model=d_model)
+        d_head = d_model // n_heads
+        require(
+            not rotary or d_head % 2 == 0, "d_model / n_heads must be even, as rotary positions go by pairs", d_head
+        )
         self.d_model, self.n_heads, self.rotary = d_model, n_heads, rotary
         self.projection, self.output = nn.Linear(d_model, 3 * d_model), nn.Linear(d_model, d_model)
         nn.init.xavier_uniform_(self.projection.weight)
@@ -76,11 +81,3 @@ class MultiHeadAttention(Recorded):
             heads, weights = scaled_dot_product_attention(q, k, v, mask)
             self.record.append(weights.detach())
         return self.output(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, C)
-
-
-def _demand_heads(d_model: int, n_heads: int, rotary: bool) -> None:
-    if n_heads < 1 or d_model % n_heads:
-        raise ValueError(f"n_heads must divide d_model, but they are {n_heads} and {d_model}")
-    width = d_model // n_heads
-    if rotary and width % 2:
-        raise ValueError(f"rotary turns pairs of components: a head's width must be even, but it is {width}")

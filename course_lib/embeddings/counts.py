@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
+from course_lib.validation import require
+
 __all__ = ["cooccurrence", "ppmi", "svd_vectors"]
 
 
@@ -22,8 +24,7 @@ def cooccurrence(tokens: Int[Tensor, " T"], vocab_size: int, window: int) -> sci
     >>> cooccurrence(torch.tensor([0, 1, 2, 1]), vocab_size=3, window=1).toarray().tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, 0.0]]
     """
-    if window < 1:
-        raise ValueError(f"window must be at least 1 token, but it is {window}")
+    require(window >= 1, "window must be at least 1", window)
     if len(tokens) and not -1 <= int(tokens.min()) <= int(tokens.max()) < vocab_size:
         raise ValueError(
             f"tokens must be from -1 to {vocab_size - 1}, but they run from {int(tokens.min())} to {int(tokens.max())}"
@@ -62,10 +63,8 @@ def svd_vectors(matrix: scipy.sparse.csr_array, d_embed: int) -> Float[Tensor, "
     fixed start, with each direction's sign such that its largest entry is positive: the same vectors every time.
     Raises ValueError unless 1 <= d_embed < the smaller side of the matrix.
     """
-    if not 1 <= d_embed < min(matrix.shape):
-        raise ValueError(
-            f"d_embed must be from 1 to {min(matrix.shape) - 1} for a {matrix.shape} matrix, not {d_embed}"
-        )
+    most = min(matrix.shape) - 1
+    require(1 <= d_embed <= most, f"d_embed must be from 1 to {most} for a {matrix.shape} matrix", d_embed)
     u, s, _ = svds(matrix, k=d_embed, v0=np.ones(min(matrix.shape)))
     u, s = u[:, ::-1], s[::-1]
     signs = np.sign(u[np.abs(u).argmax(axis=0), np.arange(d_embed)])

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from course_lib.validation import require
+
 __all__ = ["analogy", "association", "cosine_similarity", "nearest_neighbours", "normalise"]
 
 
@@ -43,8 +45,7 @@ def nearest_neighbours(
     >>> nearest_neighbours(torch.tensor([1.0, 0.2]), torch.tensor([[2.0, 0.0], [0.0, 5.0], [1.0, 1.0]]), k=2)[1]
     tensor([0, 2])
     """
-    if not 1 <= k <= len(vectors):
-        raise ValueError(f"k must be from 1 to the {len(vectors)} vectors there are, but it is {k}")
+    require(1 <= k <= len(vectors), f"k must be from 1 to the {len(vectors)} vectors there are", k)
     best, rows = _similarities(queries, vectors, lengths).topk(k)
     return best, rows
 
@@ -71,10 +72,8 @@ def analogy(
     >>> analogy(vectors, torch.tensor([0, 1, 2]))[1]
     tensor([3])
     """
-    if not 1 <= k <= len(vectors) - 3:
-        raise ValueError(
-            f"k must be from 1 to {len(vectors) - 3}, the vectors less the question's three, but it is {k}"
-        )
+    most = len(vectors) - 3
+    require(1 <= k <= most, f"k must be from 1 to {most}, the vectors less the question's three", k)
     a, b, c = normalise(vectors[questions]).unbind(-2)
     similarities = _similarities(b - a + c, vectors, lengths)
     best, rows = similarities.scatter_(-1, questions, -torch.inf).topk(k)

@@ -20,6 +20,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from course_lib.validation import require, require_sizes
+
 __all__ = ["SkipGramConfig", "SkipGramProgress", "keep_probability", "noise_distribution", "train_skipgram"]
 
 BLOCK, SHARED, BATCH = 32, 32, 64  # words of a block, negatives of a block, blocks at a time
@@ -40,14 +42,9 @@ class SkipGramConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("d_embed", "window", "negatives", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, but it is {getattr(self, name)}")
-        if self.subsample < 0 or self.learning_rate <= 0:
-            raise ValueError(
-                "subsample must not be negative and learning_rate must be above 0, but they are "
-                f"{self.subsample} and {self.learning_rate}"
-            )
+        require_sizes(self, "d_embed", "window", "negatives", "epochs")
+        require(self.subsample >= 0, "subsample must be at least 0", self.subsample)
+        require(self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
 
 
 @dataclass(frozen=True)

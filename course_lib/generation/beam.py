@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.generation.decoding import Decoder, evaluating, padded
+from course_lib.validation import require, require_sizes
 
 __all__ = ["BeamConfig", "BeamDecoder", "Beams", "Hypothesis", "beam_search", "beam_steps"]
 
@@ -36,11 +37,11 @@ class BeamConfig:
     length_penalty: float | int = 1.0  # alpha: 0 compares plain log probabilities, which favours short answers
 
     def __post_init__(self) -> None:
-        for name, least in (("begin_token", 0), ("end_token", 0), ("n_beams", 1), ("max_new_tokens", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, but it is {getattr(self, name)}")
-        if not 0 <= self.length_penalty < math.inf:
-            raise ValueError(f"length_penalty must be at least 0 and finite, but it is {self.length_penalty}")
+        require_sizes(self, "n_beams", "max_new_tokens")
+        require(self.begin_token >= 0, "begin_token must be at least 0", self.begin_token)
+        require(self.end_token >= 0, "end_token must be at least 0", self.end_token)
+        penalty = self.length_penalty
+        require(0 <= penalty < math.inf, "length_penalty must be at least 0 and finite", penalty)
 
     def score(self, log_probability: float, length: int) -> float:
         """ln p / length^alpha, the end token counted in the length: per token where alpha is 1.

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from course_lib.validation import require, require_sizes
+
 __all__ = ["GenerationConfig", "choose", "greedy", "penalise_repetition", "sample", "top_k", "top_p"]
 
 
@@ -30,12 +32,12 @@ class GenerationConfig:
     begin_token: int | None = None  # of an encoder-decoder: opens the answer; None continues the prompt
 
     def __post_init__(self) -> None:
-        _demand(self.max_new_tokens >= 1, "max_new_tokens must be at least 1", self.max_new_tokens)
-        _demand(0 <= self.temperature < math.inf, "temperature must be at least 0 and finite", self.temperature)
-        _demand(self.top_k is None or self.top_k >= 1, "top_k must be None or at least 1", self.top_k)
-        _demand(0 < self.top_p <= 1, "top_p must be above 0 and at most 1", self.top_p)
+        require_sizes(self, "max_new_tokens")
+        require(0 <= self.temperature < math.inf, "temperature must be at least 0 and finite", self.temperature)
+        require(self.top_k is None or self.top_k >= 1, "top_k must be None or at least 1", self.top_k)
+        require(0 < self.top_p <= 1, "top_p must be above 0 and at most 1", self.top_p)
         penalty = self.repetition_penalty
-        _demand(0 < penalty < math.inf, "repetition_penalty must be above 0 and finite", penalty)
+        require(0 < penalty < math.inf, "repetition_penalty must be above 0 and finite", penalty)
 
 
 def greedy(logits: Float[Tensor, "*B V"]) -> Int[Tensor, "*B"]:
@@ -70,7 +72,7 @@ def top_k(logits: Float[Tensor, "*B V"], k: int) -> Float[Tensor, "*B V"]:
     >>> top_k(torch.tensor([1.0, 3.0, 2.0]), 2)
     tensor([-inf, 3., 2.])
     """
-    _demand(k >= 1, "k must be at least 1", k)
+    require(k >= 1, "k must be at least 1", k)
     least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
     return logits.masked_fill(logits < least, -math.inf)
 
@@ -83,7 +85,7 @@ def top_p(logits: Float[Tensor, "*B V"], p: float | int) -> Float[Tensor, "*B V"
     >>> top_p(torch.tensor([0.2, 0.7, 0.1]).log(), 0.8)
     tensor([-1.6094, -0.3567,    -inf])
     """
-    _demand(0 < p <= 1, "p must be above 0 and at most 1", p)
+    require(0 < p <= 1, "p must be above 0 and at most 1", p)
     if p == 1:  # the sum may round to 1 before the last token
         return logits
     ordered, places = torch.sort(logits, dim=-1, descending=True, stable=True)
@@ -117,8 +119,3 @@ def choose(
     if config.top_k is not None:
         logits = top_k(logits, config.top_k)
     return sample(top_p(logits, config.top_p), generator)
-
-
-def _demand(holds: bool, expected: str, came: object) -> None:
-    if not holds:
-        raise ValueError(f"{expected}, but it is {came!r}")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from course_lib.validation import require, require_divides, require_dropout, require_one_of, require_sizes
+
 __all__ = ["PRESETS", "GPTConfig", "ModernGPTConfig", "preset"]
 
 
@@ -18,9 +20,9 @@ class GPTConfig:
     dropout: float | int = 0.0  # share of numbers zeroed in training: of the embeddings and of each sublayer's output
 
     def __post_init__(self) -> None:
-        _demand_sizes(self, "vocab_size", "context_length", "d_model", "n_layers", "n_heads")
-        _demand_divides(self, "n_heads", "d_model")
-        _demand(0 <= self.dropout < 1, "dropout must be at least 0 and below 1", self.dropout)
+        require_sizes(self, "vocab_size", "context_length", "d_model", "n_layers", "n_heads")
+        require_divides(n_heads=self.n_heads, d_model=self.d_model)
+        require_dropout(self.dropout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,29 +41,13 @@ class ModernGPTConfig:
     tied: bool = True  # one matrix embeds and gives the logits
 
     def __post_init__(self) -> None:
-        _demand_sizes(self, "vocab_size", "context_length", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff")
-        _demand_divides(self, "n_heads", "d_model")
-        _demand_divides(self, "n_kv_heads", "n_heads")
+        require_sizes(self, "vocab_size", "context_length", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff")
+        require_divides(n_heads=self.n_heads, d_model=self.d_model)
+        require_divides(n_kv_heads=self.n_kv_heads, n_heads=self.n_heads)
         d_head = self.d_model // self.n_heads
-        _demand(d_head % 2 == 0, "d_model / n_heads must be even, as rotary positions go by pairs", d_head)
-        _demand(self.rotary_base > 1, "rotary_base must be above 1", self.rotary_base)
-        _demand(self.norm_eps > 0, "norm_eps must be above 0", self.norm_eps)
-
-
-def _demand_sizes(config: object, *names: str) -> None:
-    for name in names:
-        _demand(getattr(config, name) >= 1, f"{name} must be at least 1", getattr(config, name))
-
-
-def _demand_divides(config: object, small: str, large: str) -> None:
-    numbers = getattr(config, small), getattr(config, large)
-    if numbers[1] % numbers[0]:
-        raise ValueError(f"{small} must divide {large}, but they are {numbers[0]} and {numbers[1]}")
-
-
-def _demand(holds: bool, expected: str, came: object) -> None:
-    if not holds:
-        raise ValueError(f"{expected}, but it is {came!r}")
+        require(d_head % 2 == 0, "d_model / n_heads must be even, as rotary positions go by pairs", d_head)
+        require(self.rotary_base > 1, "rotary_base must be above 1", self.rotary_base)
+        require(self.norm_eps > 0, "norm_eps must be above 0", self.norm_eps)
 
 
 PRESETS: dict[str, GPTConfig | ModernGPTConfig] = {
@@ -94,6 +80,5 @@ def preset(name: str, **changes: Any) -> GPTConfig | ModernGPTConfig:
     >>> preset("tiny", vocab_size=97)
     GPTConfig(vocab_size=97, context_length=64, d_model=128, n_layers=4, n_heads=4, dropout=0.0)
     """
-    if name not in PRESETS:
-        raise ValueError(f"a preset is one of {', '.join(PRESETS)}, but here it is {name!r}")
+    require_one_of("the preset", PRESETS, name)
     return replace(PRESETS[name], **changes)

@@ -6,6 +6,8 @@ What takes arrays works over their last axis. Axes: N items.
 import numpy as np
 from jaxtyping import Float
 
+from course_lib.validation import require
+
 __all__ = ["accuracy", "calibration_error", "precision_recall_f1", "reliability"]
 
 
@@ -50,8 +52,7 @@ def reliability(
     [[0.75, 0.9], [0.5, 1.0], [2, 1]]
     """
     _check_shapes(confidence, correct)
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1, but it is {n_bins}")
+    require(n_bins >= 1, "n_bins must be at least 1", n_bins)
     if not len(confidence) or not (confidence.min() >= 0 and confidence.max() <= 1):
         raise ValueError("confidence must hold probabilities, from 0 to 1, and at least one")
     bins = np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], confidence)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from course_lib.tokenizers import Tokenizer
+from course_lib.validation import require
 
 __all__ = ["chat_prompt", "chat_tokens"]
 
@@ -44,8 +45,8 @@ def chat_tokens(tokenizer: Tokenizer, messages: Sequence[Message], answer: bool 
 
 def _bodies(messages: Sequence[Message]) -> list[str]:
     """What stands between the marks of each message: its role, a new line, what it says."""
-    if isinstance(messages, str | Mapping) or not messages:
-        raise ValueError(f"a conversation is a list of one or more messages, but here it is {messages!r}")
+    is_list = bool(messages) and not isinstance(messages, str | Mapping)
+    require(is_list, "a conversation must be a list of one or more messages", messages)
     for message in messages:
         fits = isinstance(message, Mapping) and message.get("role") in _ROLES
         if not fits or not isinstance(message.get("content"), str):

@@ -138,8 +138,8 @@ def assemble(
     another shape, or has no place in the model.
     """
     wanted = {part.name for parts in layout.values() for part in parts}
-    _demand_none("is missing", wanted - tensors.keys())
-    _demand_none(f"has no place in a {type(config).__name__.removesuffix('Config')}", tensors.keys() - wanted)
+    _require_none("is missing", wanted - tensors.keys())
+    _require_none(f"has no place in a {type(config).__name__.removesuffix('Config')}", tensors.keys() - wanted)
     with torch.device("meta"), _NoFirstWeights():
         model = build(config)
     weights = {ours: torch.empty(tensor.shape) for ours, tensor in model.state_dict().items()}
@@ -169,7 +169,7 @@ class _NoFirstWeights(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def _demand_none(what: str, names: Iterable[str]) -> None:
+def _require_none(what: str, names: Iterable[str]) -> None:
     if first := sorted(names)[:1]:
         others = f" (and so for {len(set(names)) - 1} more)" if len(set(names)) > 1 else ""
         raise ValueError(f"the tensor {first[0]!r} {what}{others}")

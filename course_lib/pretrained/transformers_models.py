@@ -64,11 +64,11 @@ def _from(config: Mapping[str, Any], tensors: Mapping[str, Callable[[], Tensor]]
         found = {name if name == "lm_head.weight" else f"{inner}.{name}": read for name, read in found.items()}
     ours = sizes(config)
     if isinstance(ours, GPTConfig) or ours.tied:
-        _demand_tied(found, next(iter(layout(ours)["embedding.weight"])).name)
+        _drop_tied_output(found, next(iter(layout(ours)["embedding.weight"])).name)
     return assemble(ours, layout(ours), found)
 
 
-def _demand_tied(tensors: dict[str, Callable[[], Tensor]], embedding: str) -> None:
+def _drop_tied_output(tensors: dict[str, Callable[[], Tensor]], embedding: str) -> None:
     """Take the logits' matrix out where it is the embedding's once more."""
     output = tensors.pop("lm_head.weight", None)
     if output is not None and embedding in tensors and not torch.equal(output(), tensors[embedding]()):
@@ -81,9 +81,11 @@ def _llama(config: Mapping[str, Any]) -> ModernGPTConfig:
     d_model, n_heads = config["hidden_size"], config["num_attention_heads"]
     rotary = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10_000.0)}
     scaling = config.get("rope_scaling") or rotary  # under this name until version 5
-    _demand(config, {"attention_bias": [False], "mlp_bias": [False], "hidden_act": ["silu"]})
-    _demand({"head_dim": config.get("head_dim") or d_model // n_heads}, {"head_dim": [d_model // n_heads]})
-    _demand({"rope_type": scaling.get("rope_type", scaling.get("type", "default"))}, {"rope_type": ["default"]})
+    _require_settings(config, {"attention_bias": [False], "mlp_bias": [False], "hidden_act": ["silu"]})
+    _require_settings({"head_dim": config.get("head_dim") or d_model // n_heads}, {"head_dim": [d_model // n_heads]})
+    _require_settings(
+        {"rope_type": scaling.get("rope_type", scaling.get("type", "default"))}, {"rope_type": ["default"]}
+    )
     return ModernGPTConfig(
         vocab_size=config["vocab_size"],
         context_length=config["max_position_embeddings"],
@@ -102,7 +104,7 @@ def _gpt2(config: Mapping[str, Any]) -> GPTConfig:
     same = {"activation_function": ["gelu_new", "gelu_pytorch_tanh"], "layer_norm_epsilon": [1e-5]}
     same |= {"n_inner": [None, 4 * config["n_embd"]], "scale_attn_weights": [True]}
     same |= {"scale_attn_by_inverse_layer_idx": [False], "add_cross_attention": [False], "tie_word_embeddings": [True]}
-    _demand(config, same)
+    _require_settings(config, same)
     return GPTConfig(
         vocab_size=config["vocab_size"],
         context_length=config["n_positions"],
@@ -113,7 +115,7 @@ def _gpt2(config: Mapping[str, Any]) -> GPTConfig:
     )
 
 
-def _demand(config: Mapping[str, Any], possible: Mapping[str, list]) -> None:
+def _require_settings(config: Mapping[str, Any], possible: Mapping[str, list]) -> None:
     """That what a config sets is what our class does; what it leaves out is."""
     for name, values in possible.items():
         if name in config and config[name] not in values:

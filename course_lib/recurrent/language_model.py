@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.recurrent.layers import GRU, LSTM, RNN, State, check_dropout, check_sizes
-from course_lib.validation import require_one_of
+from course_lib.recurrent.layers import GRU, LSTM, RNN, State
+from course_lib.validation import require_dropout, require_one_of, require_sizes
 
 __all__ = ["RecurrentLM", "RecurrentLMConfig", "detached"]
 
@@ -28,8 +28,8 @@ class RecurrentLMConfig:
     layer: str = "GRU"  # "RNN", "GRU" or "LSTM"
 
     def __post_init__(self) -> None:
-        check_sizes(**{name: getattr(self, name) for name in ("vocab_size", "d_embed", "d_hidden", "n_layers")})
-        check_dropout(self.dropout)
+        require_sizes(self, "vocab_size", "d_embed", "d_hidden", "n_layers")
+        require_dropout(self.dropout)
         require_one_of("layer", LAYERS, self.layer)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.recurrent.cells import gru_cell, lstm_cell, rnn_cell
+from course_lib.validation import require_dropout, require_sizes
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -24,7 +25,7 @@ class _Recurrent(nn.Module):
     """What the layers share; a subclass names its cell. Arguments as torch.nn's, always batch first.
 
     `dropout` is the share of numbers zeroed between two layers in training. Weights start uniform within
-    1 / sqrt(d_hidden) of 0. Raises ValueError for sizes below 1 or a dropout outside 0 ... 1.
+    1 / sqrt(d_hidden) of 0. Raises ValueError for sizes below 1 or a dropout below 0 or of 1 and more.
     """
 
     cell: ClassVar[Callable]
@@ -33,9 +34,9 @@ class _Recurrent(nn.Module):
 
     def __init__(self, d_in: int, d_hidden: int, n_layers: int = 1, dropout: float | int = 0.0) -> None:
         super().__init__()
-        check_sizes(d_in=d_in, d_hidden=d_hidden, n_layers=n_layers)
-        check_dropout(dropout)
         self.d_in, self.d_hidden, self.n_layers, self.dropout = d_in, d_hidden, n_layers, dropout
+        require_sizes(self, "d_in", "d_hidden", "n_layers")
+        require_dropout(dropout)
         rows, within = self.gates * d_hidden, 1 / math.sqrt(d_hidden)
         for layer in range(n_layers):
             sizes = {"weight_ih": (rows, d_in if layer == 0 else d_hidden), "weight_hh": (rows, d_hidden)}
@@ -155,14 +156,3 @@ def _real_steps(x: Tensor, lengths: Tensor | Sequence[int] | None, mask: Tensor 
     if mask.shape != x.shape[:2]:
         raise ValueError(f"the mask must be {tuple(x.shape[:2])}, but it is {tuple(mask.shape)}")
     return mask.T[:, :, None]
-
-
-def check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, but it is {size}")
-
-
-def check_dropout(dropout: float | int) -> None:
-    if not 0 <= dropout <= 1:
-        raise ValueError(f"dropout must be from 0 to 1, but it is {dropout}")
