@@ -3,13 +3,16 @@
 import math
 import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import nn
 
 from course_lib.validation import require
 
-__all__ = ["device", "expect", "scale", "seed_everything"]
+__all__ = ["device", "evaluating", "expect", "scale", "seed_everything"]
 
 
 def scale() -> str:
@@ -38,6 +41,29 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+@contextmanager
+def evaluating(model: object) -> Iterator[torch.device]:
+    """The model in evaluation mode, where it has modes, and afterwards as it was; gives its device.
+
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5))
+    >>> with evaluating(model) as device:
+    ...     model[1].training, device
+    (False, device(type='cpu'))
+    >>> model[1].training
+    True
+    """
+    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    training = [module for module in modules if module.training]
+    weights = next(model.parameters(), None) if modules else None
+    try:
+        for module in training:
+            module.training = False
+        yield torch.device("cpu") if weights is None else weights.device
+    finally:
+        for module in training:
+            module.training = True
 
 
 def expect(

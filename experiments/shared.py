@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import data
-from course_lib.metrics import bits_per_character, bootstrap_interval
+from course_lib.metrics import Interval, bits_per_character, bootstrap_interval
 from course_lib.training import History, train
 
-__all__ = ["bits", "characters", "judgements", "one_core", "seeded", "train_whole", "words_of"]
+__all__ = ["bits", "characters", "judgements", "one_core", "rounded", "seeded", "train_whole", "words_of"]
 
 BLOCK = 2000  # characters: what the bootstrap resamples, as neighbouring characters depend on one another
 
@@ -52,7 +52,12 @@ def bits(nats: np.ndarray, lengths: np.ndarray | None = None) -> list[float]:
     lengths = np.ones(len(nats), dtype=int) if lengths is None else lengths
     starts = np.unique(np.searchsorted(lengths.cumsum(), np.arange(0, lengths.sum(), BLOCK), side="right"))
     sums = np.add.reduceat(nats, starts), np.add.reduceat(lengths, starts)
-    return [round(end, 4) for end in bootstrap_interval(bits_per_character, *sums)]
+    return rounded(bootstrap_interval(bits_per_character, *sums))
+
+
+def rounded(interval: Interval) -> list[float]:
+    """A value and the ends of its interval as they are stored."""
+    return [round(end, 4) for end in interval]
 
 
 def train_whole(*arguments: Any, **named: Any) -> History:

@@ -20,6 +20,7 @@ from course_lib.metrics import (
     precision_recall_f1,
     reliability,
     spearman,
+    student_interval,
 )
 
 RNG = np.random.default_rng(0)
@@ -67,6 +68,16 @@ def test_the_seed_decides():
 def test_samples_that_will_not_do(samples):
     with pytest.raises(ValueError, match="samples must be of one length of at least 2"):
         bootstrap_interval(lambda *s: s[0].mean(axis=-1), *samples)
+
+
+def test_students_interval_is_scipys():
+    values = RNG.normal(loc=3, size=7)
+    for confidence in (0.5, 0.95):
+        expected = stats.t.interval(confidence, 6, values.mean(), stats.sem(values))
+        assert student_interval(values, confidence) == pytest.approx((values.mean(), *expected))
+    for few in ([1.0], [], np.ones((2, 2))):
+        with pytest.raises(ValueError, match="at least two values in a row"):
+            student_interval(few)
 
 
 def test_an_interval_reads_well():

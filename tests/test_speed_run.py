@@ -14,6 +14,7 @@ from course_lib import files
 from course_lib.attention.grouped import GroupedQueryAttention
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.gpt.models import SwiGLU
+from course_lib.metrics import student_interval
 from course_lib.speed_run import (
     RECIPE,
     Entry,
@@ -173,11 +174,6 @@ def test_changes_come_one_after_the_other():
     assert entry == replace(RECIPE, learning_rate=0.004, parts=replace(RECIPE.parts, context_length=32))
 
 
-def test_intervals_by_hand():
-    mean, low, high = speed_run.interval([1.0, 2.0, 3.0])
-    assert mean == 2 and low == pytest.approx(2 - 4.3027 / math.sqrt(3), abs=1e-3) and high == pytest.approx(4 - low)
-
-
 def test_the_stored_ladder_keeps_what_all_seeds_gain_by():
     rows = [row for row in files.load_results("speed_run")["rows"] if row["budget"] == speed_run.BUDGET]
     climbed = [row for row in rows if row["split"] == "validation"]
@@ -186,7 +182,7 @@ def test_the_stored_ladder_keeps_what_all_seeds_gain_by():
     for row in climbed[1:]:
         gains = [before - after for before, after in zip(best["losses"], row["losses"], strict=True)]
         assert row["before"] == kept and row["kept"] == (min(gains) > 0)
-        assert row["gain"] == pytest.approx(speed_run.interval(gains), abs=5e-4)
+        assert row["gain"] == pytest.approx(student_interval(gains), abs=5e-4)
         if row["kept"]:
             best, kept = row, [*kept, row["change"]]
     assert [row["before"] for row in rows if row["split"] == "test"] == [[], kept]

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.generation.decoding import Decoder, evaluating, padded
+from course_lib.generation.decoding import Decoder, padded
+from course_lib.runtime import evaluating
 from course_lib.validation import require, require_sizes
 
 __all__ = ["BeamConfig", "BeamDecoder", "Beams", "Hypothesis", "beam_search", "beam_steps"]

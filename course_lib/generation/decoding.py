@@ -4,14 +4,14 @@ Axes: B batch (prompts), T position, V vocabulary.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from course_lib.generation.choosing import GenerationConfig, choose
+from course_lib.runtime import evaluating
 
 __all__ = ["Decoder", "generate", "steps"]
 
@@ -97,18 +97,3 @@ def _seen(written: list[list[int]], logits: Tensor) -> Tensor:
     for row, tokens in zip(seen, written, strict=True):
         row[tokens] = True
     return seen
-
-
-@contextmanager
-def evaluating(model: Decoder) -> Iterator[torch.device]:
-    """The model in evaluation mode, where it has modes, afterwards as it was; gives its device."""
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    training = [module for module in modules if module.training]
-    weights = next(model.parameters(), None) if modules else None
-    try:
-        for module in training:
-            module.training = False
-        yield torch.device("cpu") if weights is None else weights.device
-    finally:
-        for module in training:
-            module.training = True

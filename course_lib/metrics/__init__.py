@@ -5,7 +5,7 @@ says how sure a score is.
 """
 
 from course_lib.metrics.classification import accuracy, calibration_error, precision_recall_f1, reliability
-from course_lib.metrics.intervals import Interval, bootstrap_interval, spearman
+from course_lib.metrics.intervals import Interval, bootstrap_interval, spearman, student_interval
 from course_lib.metrics.language import bits_per_character, cross_entropy, perplexity
 from course_lib.metrics.translation import (
     bleu,
@@ -34,5 +34,6 @@ __all__ = [
     "precision_recall_f1",
     "reliability",
     "spearman",
+    "student_interval",
     "translation_scores",
 ]

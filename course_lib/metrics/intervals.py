@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap intervals over SciPy's; and rank correlation.
+"""How sure a score is: bootstrap and Student's intervals over SciPy's; and rank correlation.
 
 What takes arrays works over their last axis, so that `bootstrap_interval` can give it all its resamples at once.
 """
@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
-__all__ = ["Interval", "bootstrap_interval", "spearman"]
+__all__ = ["Interval", "bootstrap_interval", "spearman", "student_interval"]
 
 
 class Interval(NamedTuple):
@@ -55,6 +56,23 @@ def bootstrap_interval(
     )
     interval = done.confidence_interval
     return Interval(float(statistic(*samples)), float(interval.low), float(interval.high))
+
+
+def student_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """The mean of a few independent values, seeds for one, with the ends of its interval by Student's t (1908).
+
+    mean ± t s / √n, with the values' standard deviation s (n - 1 in its denominator) and Student's quantile t for n - 1
+    degrees of freedom. It takes the values to be normally distributed. Raises ValueError for fewer than two.
+
+    >>> print(student_interval([1.0, 2.0, 3.0]))
+    2.00 [-0.48, 4.48]
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"an interval needs at least two values in a row, but their shape is {values.shape}")
+    mean = float(values.mean())
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
+    return Interval(mean, mean - half, mean + half)
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray | np.floating:

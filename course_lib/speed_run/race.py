@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from course_lib import data
+from course_lib.losses import next_token_loss, token_losses
 from course_lib.speed_run.parts import GPTOfParts, Parts
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import Execution, History, TrainingConfig, adamw, random_windows, train, windows
@@ -61,12 +60,6 @@ def _first_weights(entry: Entry, seed: int) -> GPTOfParts:
         return GPTOfParts(entry.parts, _characters().vocab_size)
 
 
-def _loss(model: nn.Module, batch: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]) -> Tensor:
-    """The cross-entropy of a batch of windows, in nats a character."""
-    inputs, targets = batch
-    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
-
-
 def _draw(entry: Entry) -> Callable[[Generator], tuple[Tensor, Tensor]]:
     return random_windows(_text("train"), batch_size=entry.batch_size, context_length=entry.parts.context_length)
 
@@ -91,18 +84,15 @@ def race(entry: Entry, steps: int, seed: int = 0, **options: Any) -> tuple[GPTOf
         torch.compiler.reset()  # it would give up translating after eight models
     model = _first_weights(entry, seed)
     how = {"optimiser": entry.optimiser, "execution": entry.execution}
-    history = train(model, _loss, _draw(entry), _config(entry, steps, seed), **how, **options)
+    history = train(model, next_token_loss, _draw(entry), _config(entry, steps, seed), **how, **options)
     return model, history
 
 
-@torch.no_grad()
 def held_out_losses(model: nn.Module, split: str = "validation") -> np.ndarray:
     """-ln p of the first characters of a split, in nats, in windows that do not overlap: each begins afresh."""
-    inputs, targets = windows(_text(split)[:HELD_OUT], model.config.context_length)
-    rows = max(1, 4096 // model.config.context_length)
-    parts = zip(inputs.split(rows), targets.split(rows), strict=True)
-    each = [F.cross_entropy(model(x).transpose(1, 2), y, reduction="none") for x, y in parts]
-    return torch.cat(each).flatten().double().numpy()
+    length = model.config.context_length
+    inputs, targets = windows(_text(split)[:HELD_OUT], length)
+    return token_losses(model, inputs, targets, max(1, 4096 // length)).flatten().double().numpy()
 
 
 def steps_within(entry: Entry, recipe_steps: int, rounds: int = 5) -> int:

@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from course_lib.gpt import ModernGPTConfig, build
+from course_lib.losses import next_token_loss, token_losses
 from course_lib.model_files import save_model
 from course_lib.pretrained.shakespeare import SHAKESPEARE_GPT
 from course_lib.training import TrainingConfig, muon, random_windows, train, windows
 from experiments.shared import bits
-from experiments.tables.gpt_shakespeare import TOKENS, lengths, losses, mean_loss, numbers, tokenizer
+from experiments.tables.gpt_shakespeare import TOKENS, ids, lengths, losses, tokenizer
 
 __all__ = ["make"]
 
@@ -31,12 +32,10 @@ BATCH_SIZE = 12  # windows
 TRAINED_ON = "36 works of Shakespeare, data.shakespeare('train')"
 
 
-@torch.no_grad()
 def held_out(model: nn.Module) -> float:
     """The loss on the first 40,000 tokens of the validation plays, in nats a token."""
-    pairs = windows(numbers(TOKENS, "validation")[:40_000], MODEL.context_length)
-    parts = zip(*(part.split(52) for part in pairs), strict=True)
-    return sum(mean_loss(model, part).item() for part in parts) / len(pairs[0].split(52))
+    inputs, targets = windows(ids(TOKENS, "validation")[:40_000], MODEL.context_length)
+    return token_losses(model, inputs, targets).mean().item()
 
 
 def make() -> Path:
@@ -44,8 +43,8 @@ def make() -> Path:
     partial, start = SHAKESPEARE_GPT.with_suffix(".run"), time.process_time()
     torch.manual_seed(RUN.seed)
     model = build(MODEL)
-    batches = random_windows(numbers(TOKENS, "train"), batch_size=BATCH_SIZE, context_length=MODEL.context_length)
-    train(model, mean_loss, batches, RUN, evaluate=held_out, optimiser=muon, checkpoint=partial)
+    batches = random_windows(ids(TOKENS, "train"), batch_size=BATCH_SIZE, context_length=MODEL.context_length)
+    train(model, next_token_loss, batches, RUN, evaluate=held_out, optimiser=muon, checkpoint=partial)
     minutes = (time.process_time() - start) / 60
     about = {"trained on": TRAINED_ON, "steps": RUN.steps, "batch size": BATCH_SIZE, "minutes": round(minutes, 1)}
     save_model(SHAKESPEARE_GPT, model, tokenizer(), about, half=True)

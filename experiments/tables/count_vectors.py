@@ -11,7 +11,7 @@ import torch
 from course_lib import data
 from course_lib.embeddings import cooccurrence, cosine_similarity, ppmi, svd_vectors
 from course_lib.metrics import bootstrap_interval, spearman
-from experiments.shared import judgements, words_of
+from experiments.shared import judgements, rounded, words_of
 
 MIN_COUNT = 5
 WINDOWS = (1, 2, 4, 8, 16)
@@ -35,7 +35,7 @@ def row(window: int, weighting: str, width: int | None) -> dict[str, Any]:
     numbers = {word: number for number, word in enumerate(corpus()[0])}
     pairs, people = judgements("wordsim353", numbers, "development")
     model = cosine_similarity(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).numpy()
-    result["development"] = [round(end, 4) for end in bootstrap_interval(spearman, people, model)]
+    result["development"] = rounded(bootstrap_interval(spearman, people, model))
     return result
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from course_lib import data
 from course_lib.gpt import GPT, GPTConfig
+from course_lib.losses import next_token_loss, text_losses
 from course_lib.model_files import read_about
 from course_lib.pretrained.shakespeare import SHAKESPEARE_GPT, load_shakespeare_gpt
 from course_lib.tokenizers import BPETokenizer
 from course_lib.training import TrainingConfig, random_windows
-from experiments.shared import bits, characters, train_whole
+from experiments.shared import bits, characters, seeded, train_whole
 
 CHARACTERS, TOKENS = 80, 1000  # sizes of the two vocabularies
 SIZES = {"context_length": 64, "d_model": 80, "n_layers": 3, "n_heads": 5}  # about as many weights as the GRU had
@@ -29,7 +29,7 @@ SYSTEMS = {
 }
 SHORT = 5  # the first rows have a fifth of these steps
 SEEDS = (0, 1, 2)
-LONG_RATE = 0.006  # of the run of _shakespeare_gpt
+LONG_RATE = 0.006  # of checkpoints.shakespeare_gpt
 
 
 @cache
@@ -39,62 +39,39 @@ def tokenizer() -> BPETokenizer:
 
 
 @cache
-def numbers(vocab_size: int, split: str) -> Tensor:
-    """A split's text as numbers of characters or of tokens."""
+def ids(vocab_size: int, split: str) -> Tensor:
+    """A split's text as ids of characters or of tokens."""
     of_characters = vocab_size == CHARACTERS
     return torch.tensor(characters(split) if of_characters else tokenizer().encode(data.shakespeare(split)))
 
 
 def lengths(vocab_size: int, split: str) -> np.ndarray:
-    """How many characters each of a split's numbers stands for, but the first, which nothing predicts."""
+    """How many characters each of a split's ids stands for, but the first, which nothing predicts."""
     if vocab_size == CHARACTERS:
-        return np.ones(len(numbers(vocab_size, split)) - 1, dtype=int)
-    of_token = np.array([len(tokenizer().decode([number])) for number in range(TOKENS)])
-    return of_token[numbers(vocab_size, split)[1:]]
+        return np.ones(len(ids(vocab_size, split)) - 1, dtype=int)
+    of_token = np.array([len(tokenizer().decode([id])) for id in range(TOKENS)])
+    return of_token[ids(vocab_size, split)[1:]]
 
 
-def mean_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    """The cross-entropy of a batch of windows, in nats a token."""
-    inputs, targets = batch
-    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
-
-
-@torch.no_grad()
 def losses(model: nn.Module, split: str) -> np.ndarray:
-    """-ln p of a split's tokens, in their order and but the first, in nats, each after at least half a window.
-
-    A window begins every half of its length, and what it says of its first half is left to the one before.
-    """
-    text, length = numbers(model.config.vocab_size, split), model.config.context_length
-    each = [_nats(model, text[None, : length + 1])[0]]
-    starts = torch.arange(length // 2, len(text) - length - 1, length // 2)
-    for some in starts.split(64):
-        each.append(_nats(model, text[some[:, None] + torch.arange(length + 1)])[:, length - length // 2 :].flatten())
-    rest = text[None, -length - 1 :]
-    each.append(_nats(model, rest)[0, sum(map(len, each)) - (len(text) - 1) :])
-    return torch.cat(each).double().numpy()
-
-
-def _nats(model: nn.Module, rows: Tensor) -> Tensor:
-    return F.cross_entropy(model(rows[:, :-1]).transpose(1, 2), rows[:, 1:], reduction="none")
+    """-ln p of a split's tokens, in their order and but the first, in nats, each after at least half a window."""
+    return text_losses(model, ids(model.config.vocab_size, split)).double().numpy()
 
 
 def build(vocab_size: int, seed: int) -> GPT:
-    """A GPT of 239,000 weights and its vectors for the vocabulary, with its first weights."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        return GPT(GPTConfig(vocab_size=vocab_size, **SIZES))
+    """A GPT of 239,000 weights and its vectors for the vocabulary, with its initial weights."""
+    return seeded(seed, lambda: GPT(GPTConfig(vocab_size=vocab_size, **SIZES)))
 
 
 @cache
 def trained(system: str, steps: int, learning_rate: float, seed: int) -> tuple[GPT, float]:
     """A GPT after its training, and how long that took one core, in minutes of processor time."""
     vocab_size = SYSTEMS[system][0]
-    model, text = build(vocab_size, seed), numbers(vocab_size, "train")
+    model, text = build(vocab_size, seed), ids(vocab_size, "train")
     batches = random_windows(text, batch_size=BATCH_SIZE, context_length=model.config.context_length)
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 20, beta2=0.99, seed=seed)
     start = time.process_time()
-    train_whole(model, mean_loss, batches, config)
+    train_whole(model, next_token_loss, batches, config)
     return model, (time.process_time() - start) / 60
 
 

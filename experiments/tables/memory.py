@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from course_lib.metrics import bootstrap_interval
 from course_lib.training import TrainingConfig
-from experiments.shared import train_whole
+from experiments.shared import rounded, train_whole
 
 SYMBOLS = 8
 # PyTorch's layers: ours give the same numbers, and take longer. The widths make the numbers of weights alike.
@@ -92,7 +92,7 @@ def row(system: str, longest_gap: int, learning_rate: float, seed: int) -> dict[
         "longest_gap": longest_gap,
         "learning_rate": learning_rate,
         "seed": seed,
-        "accuracy": [round(float(end), 4) for end in bootstrap_interval(lambda x: x.mean(axis=-1), right)],
+        "accuracy": rounded(bootstrap_interval(lambda x: x.mean(axis=-1), right)),
     }
 
 

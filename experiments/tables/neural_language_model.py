@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from course_lib.losses import next_token_loss, token_losses
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.training import TrainingConfig, random_rows
-from experiments.shared import bits, characters, train_whole
+from experiments.shared import bits, characters, seeded, train_whole
 
 CONTEXTS = (1, 2, 3, 5, 8)
 WIDTHS = (64, 256, 512)
@@ -26,28 +26,19 @@ def pairs(split: str, context_length: int) -> tuple[Tensor, Tensor]:
     return text.unfold(0, context_length, 1)[:-1], text[context_length:]
 
 
-def mean_loss(model: MLPLanguageModel, batch: tuple[Tensor, Tensor]) -> Tensor:
-    """The cross-entropy of a batch of contexts, in nats a character."""
-    contexts, targets = batch
-    return F.cross_entropy(model(contexts), targets)
-
-
-@torch.no_grad()
 def losses(model: MLPLanguageModel, split: str) -> np.ndarray:
     """-ln p of each character of a split but the first context_length ones, in nats."""
-    contexts, targets = (part.split(8192) for part in pairs(split, model.config.context_length))
-    each = [F.cross_entropy(model(c), t, reduction="none") for c, t in zip(contexts, targets, strict=True)]
-    return torch.cat(each).double().numpy()
+    contexts, targets = pairs(split, model.config.context_length)
+    return token_losses(model, contexts, targets, batch_size=8192).double().numpy()
 
 
 @cache
 def trained(context_length: int, d_hidden: int, steps: int, seed: int) -> MLPLanguageModel:
     """A model of these sizes, trained from these initial weights on these batches."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        model = MLPLanguageModel(MLPConfig(vocab_size=80, context_length=context_length, d_hidden=d_hidden))
+    sizes = MLPConfig(vocab_size=80, context_length=context_length, d_hidden=d_hidden)
+    model = seeded(seed, lambda: MLPLanguageModel(sizes))
     config = TrainingConfig(steps=steps, learning_rate=5e-3, warmup_steps=steps // 20, seed=seed)
-    train_whole(model, mean_loss, random_rows(*pairs("train", context_length), batch_size=BATCH_SIZE), config)
+    train_whole(model, next_token_loss, random_rows(*pairs("train", context_length), batch_size=BATCH_SIZE), config)
     return model
 
 

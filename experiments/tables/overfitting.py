@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.metrics import student_interval
 from course_lib.training import TrainingConfig, random_rows
 from experiments.checkpoints.review_vectors import reviews, vectors
-from experiments.shared import train_whole
+from experiments.shared import rounded, train_whole
 
 SEEDS = range(8)
 UNTREATED: dict[str, Any] = {
@@ -125,12 +125,9 @@ def row(treatment: str, strength: float | int) -> dict[str, Any]:
     losses, accuracies = np.array([run(seed, **change) for seed in SEEDS]).T
     untreated = np.array([run(seed)[0] for seed in SEEDS])
     scores = {"loss": losses, "accuracy": accuracies, "gain": untreated - losses}
-    return {"treatment": treatment, "strength": strength} | {name: _interval(x) for name, x in scores.items()}
-
-
-def _interval(values: np.ndarray) -> list[float]:
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return [round(float(end), 4) for end in (values.mean(), values.mean() - half, values.mean() + half)]
+    return {"treatment": treatment, "strength": strength} | {
+        name: rounded(student_interval(x)) for name, x in scores.items()
+    }
 
 
 def rows() -> Iterator[dict[str, Any]]:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
+from course_lib.losses import next_token_loss
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.recurrent import RecurrentLM, RecurrentLMConfig
 from course_lib.training import TrainingConfig, random_rows, random_windows
-from experiments.shared import bits, characters, train_whole
+from experiments.shared import bits, characters, seeded, train_whole
 from experiments.tables import neural_language_model
 
 # Of each system: a width that makes about 250,000 weights; the steps that one core takes in 75 seconds; and, of the
@@ -32,17 +33,9 @@ LANES = 64  # stretches of a split that are read side by side, each whole and fr
 
 def build(system: str, d_hidden: int, seed: int) -> nn.Module:
     """A network of 80 characters with its initial weights; the MLP sees eight characters."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        if system == "MLP":
-            return MLPLanguageModel(MLPConfig(vocab_size=80, d_hidden=d_hidden))
-        return RecurrentLM(RecurrentLMConfig(vocab_size=80, d_hidden=d_hidden, layer=system))
-
-
-def mean_loss(model: RecurrentLM, batch: tuple[Tensor, Tensor]) -> Tensor:
-    """The cross-entropy of a batch of windows, in nats a character."""
-    inputs, targets = batch
-    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+    if system == "MLP":
+        return seeded(seed, lambda: MLPLanguageModel(MLPConfig(vocab_size=80, d_hidden=d_hidden)))
+    return seeded(seed, lambda: RecurrentLM(RecurrentLMConfig(vocab_size=80, d_hidden=d_hidden, layer=system)))
 
 
 @torch.no_grad()
@@ -60,21 +53,20 @@ def losses(model: nn.Module, split: str) -> np.ndarray:
     return torch.cat(each, dim=1).flatten().double().numpy()
 
 
-def work(system: str) -> tuple[Callable, Callable]:
-    """The loss and the batches of a network: 256 contexts of 8 characters, or 32 windows of 128."""
+def batches(system: str) -> Callable:
+    """What a network learns from: 256 contexts of 8 characters at a time, or 32 windows of 128."""
     if system == "MLP":
-        return neural_language_model.mean_loss, random_rows(*neural_language_model.pairs("train", 8), batch_size=256)
-    text = torch.from_numpy(characters("train"))
-    return mean_loss, random_windows(text, batch_size=32, context_length=128)
+        return random_rows(*neural_language_model.pairs("train", 8), batch_size=256)
+    return random_windows(torch.from_numpy(characters("train")), batch_size=32, context_length=128)
 
 
 @cache
 def trained(system: str, d_hidden: int, steps: int, learning_rate: float, seed: int) -> tuple[nn.Module, float]:
     """A network after its training, and how long that took one core, in minutes of processor time."""
-    model, (loss, batches) = build(system, d_hidden, seed), work(system)
+    model, draw = build(system, d_hidden, seed), batches(system)
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 20, seed=seed)
     start = time.process_time()
-    train_whole(model, loss, batches, config)
+    train_whole(model, next_token_loss, draw, config)
     return model, (time.process_time() - start) / 60
 
 

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from scipy import stats
 from torch import nn
 
 from course_lib.gpt.models import SwiGLU
+from course_lib.metrics import student_interval
 from course_lib.speed_run import (
     RECIPE,
     Entry,
@@ -25,6 +24,7 @@ from course_lib.speed_run import (
     steps_within,
 )
 from course_lib.training import Execution, muon
+from experiments.shared import rounded
 
 __all__ = ["BUDGET", "CHANGES", "SEEDS", "of", "row", "rows", "standing", "training"]
 
@@ -94,17 +94,10 @@ def row(change: str, before: Sequence[str], budget: int = BUDGET, split: str = "
         "parameters": sum(parameter.numel() for parameter in models[0].parameters()),
         "split": split,
         "losses": [round(loss, 4) for loss in losses],
-        "loss": interval(losses),
+        "loss": rounded(student_interval(losses)),
         "gain": None,
         "kept": None,
     }
-
-
-def interval(values: Sequence[float]) -> list[float]:
-    """The mean of a few seeds, with the ends of its 95% interval by Student's t."""
-    mean = float(np.mean(values))
-    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
-    return [round(mean, 4), round(mean - half, 4), round(mean + half, 4)]
 
 
 def rows() -> Iterator[dict[str, Any]]:
@@ -119,7 +112,7 @@ def rows() -> Iterator[dict[str, Any]]:
     for change in CHANGES:
         tried = row(change, kept)
         gains = [before - after for before, after in zip(best["losses"], tried["losses"], strict=True)]
-        tried |= {"gain": interval(gains), "kept": min(gains) > 0}
+        tried |= {"gain": rounded(student_interval(gains)), "kept": min(gains) > 0}
         yield tried
         if tried["kept"]:
             best, kept = tried, [*kept, change]

@@ -21,7 +21,7 @@ from course_lib.embeddings import (
     train_skipgram,
 )
 from course_lib.metrics import bootstrap_interval, spearman
-from experiments.shared import judgements, words_of
+from experiments.shared import judgements, rounded, words_of
 
 MIN_COUNT = 5
 EPOCHS = 3
@@ -93,7 +93,7 @@ def row(system: str, seed: int, part: str = "test") -> dict[str, Any]:
     vectors = _vectors(system, seed)
     scores = {name: bootstrap_interval(spearman, *similarities(vectors, name, part)) for name in SETS}
     scores["analogies"] = bootstrap_interval(lambda right: right.mean(-1), solved(vectors))
-    return {"system": system, "seed": seed, **{name: _rounded(score) for name, score in scores.items()}}
+    return {"system": system, "seed": seed, **{name: rounded(score) for name, score in scores.items()}}
 
 
 def difference(first: str, second: str, seed: int) -> dict[str, Any]:
@@ -104,12 +104,8 @@ def difference(first: str, second: str, seed: int) -> dict[str, Any]:
         people, ours = similarities(one, name, "test")
         theirs = similarities(other, name, "test")[1]
         gain = bootstrap_interval(lambda p, a, b: spearman(p, a) - spearman(p, b), people, ours, theirs)
-        result[name] = _rounded(gain)
-    return result | {"analogies": _rounded(bootstrap_interval(lambda d: d.mean(-1), solved(one) - solved(other)))}
-
-
-def _rounded(interval: tuple[float, float, float]) -> list[float]:
-    return [round(float(end), 4) for end in interval]
+        result[name] = rounded(gain)
+    return result | {"analogies": rounded(bootstrap_interval(lambda d: d.mean(-1), solved(one) - solved(other)))}
 
 
 def rows() -> Iterator[dict[str, Any]]:
