@@ -72,6 +72,16 @@ def test_a_run_that_fails_goes_on_to_the_same_end(tmp_path, text, monkeypatch, c
     assert log(tmp_path) == log(tmp_path / "whole")
 
 
+def test_evaluating_and_writing_the_model_leave_the_run_as_it_is(tmp_path, text):
+    flags = ["--dropout", "0.2", "--evaluate-every", "2"]
+    assert run(tmp_path, text, *flags) == 0
+    words = ["--out", str(tmp_path / "plain" / "out"), "--data", str(text), "--device", "cpu", *SMALL, *flags]
+    assert main(words) == 0
+    assert [line["loss"] for line in log(tmp_path)] == [line["loss"] for line in log(tmp_path / "plain")]
+    model, _ = load_model(tmp_path / "plain" / "out" / "model.safetensors")
+    assert read_about(tmp_path / "plain" / "out" / "model.safetensors")["step"] == 6 and isinstance(model, GPT)
+
+
 def test_another_run_in_the_same_folder_is_refused_but_another_machine_may_go_on(tmp_path, text, capsys):
     assert run(tmp_path, text) == 0
     before = contents(tmp_path / "out")

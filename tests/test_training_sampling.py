@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from helpers import enlarge
 from torch import Generator
 
 from course_lib import PROJECT
@@ -15,7 +16,7 @@ from course_lib.gpt import build, preset
 from course_lib.model_files import load_model, save_model
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training.__main__ import main
-from course_lib.training.sampling import Endless
+from course_lib.training.sampling import SlidingDecoder
 
 TOKENIZER = CharTokenizer("\n ROMEabcdé·—")
 SIZES = {"vocab_size": 13, "context_length": 7, "d_model": 12, "n_layers": 2, "n_heads": 2}
@@ -133,9 +134,9 @@ def test_a_reader_who_leaves_ends_it_without_a_word(folder):
 
 @pytest.mark.parametrize("name", ["tiny", "modern_tiny"])
 def test_past_its_context_a_model_reads_the_last_half_afresh(name):
-    net, config = model(name).eval(), GenerationConfig(temperature=0, max_new_tokens=20)
+    net, config = enlarge(model(name)).eval(), GenerationConfig(temperature=0, max_new_tokens=20)
     prompt = [3, 1, 4, 1, 5]
-    [written] = generate(Endless(net, 13), [prompt], config)
+    [written] = generate(SlidingDecoder(net, 13), [prompt], config)
     text = prompt.copy()
     for first in range(20):
         read = text if first < 3 else text[-4 - (first - 3) % 4 :]
@@ -148,5 +149,5 @@ def test_a_long_prompt_is_read_from_its_end_and_padded_ids_are_never_written():
     net = model(vocab_size=17).eval()
     torch.nn.init.zeros_(net.embedding.weight)  # all ids are equally likely
     config = GenerationConfig(max_new_tokens=200)
-    [written] = generate(Endless(net, 13), [[1, 2, 3] * 10], config, Generator().manual_seed(0))
+    [written] = generate(SlidingDecoder(net, 13), [[1, 2, 3] * 10], config, Generator().manual_seed(0))
     assert max(written) == 12 and len(written) == 200

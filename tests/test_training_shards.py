@@ -48,6 +48,8 @@ def test_a_write_that_is_killed_leaves_the_old_folder(tmp_path, monkeypatch, ren
     (tmp_path / ".run.partial").mkdir()  # what SIGKILL leaves
     put_back(path)
     assert contents(path) == {"new": "1"}
+    path.with_name(".run.old").mkdir()
+    path.with_name(".run.old").joinpath("older").touch()
     write(path, "3")
     assert contents(path) == {"new": "3"} and list(tmp_path.iterdir()) == [path]
 

@@ -13,9 +13,10 @@ from torch import Generator, Tensor, nn
 
 from course_lib.files import written_whole
 from course_lib.training.config import TrainingConfig
-from course_lib.training.distributed import all_gather, distribute_like, full_tensor, is_sharded, rank, world_size
+from course_lib.training.distributed import all_gather, distribute_like, full_tensor, is_sharded, rank
 from course_lib.training.history import History
 from course_lib.training.shards import (
+    count_shards,
     damage_named,
     folder_written_whole,
     put_back,
@@ -83,7 +84,7 @@ def save_run(
         with folder_written_whole(path) as folder:
             write_shards(folder / SHARDS, {name: _copy(tensor) for name, tensor in tensors.items()})
             if rank() == 0:
-                _write(folder / BEST, best, about | {"shards": world_size()})
+                _write(folder / BEST, best, about | {"shards": count_shards(folder / SHARDS)})
     elif rank() == 0:
         if path.is_dir():
             set_aside(path)

@@ -93,12 +93,9 @@ def _require_same_run(options: argparse.Namespace) -> None:
     chosen = {name: str(value) for name, value in vars(options).items() if name not in MACHINE}
     file = options.out / "run.json"
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else chosen
-    if differences := [
-        f"{name} {chosen[name]} and {before.get(name)}" for name in chosen if chosen[name] != before.get(name)
-    ]:
-        raise ValueError(
-            f"{options.out} holds another run; here and there: {', '.join(differences)}. Name another --out"
-        )
+    different = [f"{name} {mine} and {before.get(name)}" for name, mine in chosen.items() if mine != before.get(name)]
+    if different:
+        raise ValueError(f"{options.out} holds another run; here and there: {', '.join(different)}. Name another --out")
     with written_whole(file) as stream:
         stream.write(json.dumps(chosen, indent=1).encode() + b"\n")
 
@@ -108,8 +105,8 @@ def _texts(options: argparse.Namespace) -> Texts:
     if options.data in SHAKESPEARE:
         text, kind = data.shakespeare("train"), SHAKESPEARE[options.data]
         tokenizer = kind.train(text, options.vocab_size or 1000) if kind is BPETokenizer else kind.train(text)
-        train, held_out = (torch.tensor(tokenizer.encode(part)) for part in (text, data.shakespeare("validation")))
-        return Texts(train, held_out, tokenizer.vocab_size, tokenizer)
+        held_out = torch.tensor(tokenizer.encode(data.shakespeare("validation")))
+        return Texts(torch.tensor(tokenizer.encode(text)), held_out, tokenizer.vocab_size, tokenizer)
     train, held_out = TokenFile(options.data), TokenFile(options.held_out) if options.held_out else None
     vocab_size = max(file.vocab_size for file in (train, held_out) if file is not None)
     tokenizer = _tokenizer(options.tokenizer) if options.tokenizer else None
@@ -141,7 +138,7 @@ def _evaluation(
     tokens: Tensor | TokenFile, options: argparse.Namespace, length: int, device: torch.device
 ) -> Callable[[nn.Module], float]:
     """The mean loss over the held-out text's first windows; each process takes as many of them."""
-    inputs, targets = (part.to(device) for part in windows(tokens[: options.held_out_tokens + 1], length))
+    inputs, targets = windows(tokens[: options.held_out_tokens + 1].to(device), length)
     used = len(inputs) // world_size() * world_size()
     expected = f"the held-out text must have a window for each of {world_size()} processes"
     require(used > 0, expected, len(inputs))
@@ -160,7 +157,7 @@ def _log(
         config,
         tokens_per_step=options.batch_size * length,
         flops_per_token=flops_per_token(model, length),
-        peak_flops=options.peak_flops and options.peak_flops * world_size(),
+        peak_flops=options.peak_flops * world_size() if options.peak_flops else None,
     )
 
     def log(history: History) -> None:

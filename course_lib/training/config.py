@@ -14,7 +14,7 @@ PARALLEL = ("replicate", "shard")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a model is trained; the model, the data and the batch size are said elsewhere.
+    """How a model is trained; the model, the data and the batch size are chosen elsewhere.
 
     Raises ValueError for a value out of range, with what was expected and what came.
 
@@ -28,8 +28,8 @@ class TrainingConfig:
     warmup_steps: int = 0  # steps over which the learning rate rises
     schedule: str = "cosine"  # after the warmup: "cosine" falls towards 0 until the last step, "constant" stays,
     decay_steps: int = 0  # and "trapezoid" stays, then falls towards 0 over these last steps
-    weight_decay: float | int = 0.0  # decoupled: a step takes learning rate x weight_decay of every matrix away
-    beta2: float = 0.999  # how much of AdamW's mean of squared gradients a step keeps
+    weight_decay: float | int = 0.0  # decoupled: each step subtracts learning rate x weight_decay of every matrix
+    beta2: float = 0.999  # how much of AdamW's mean of squared gradients each step keeps
     clip_norm: float | int = 1.0  # the largest Euclidean norm of the gradient; math.inf clips nothing
     evaluate_every: int = 100  # steps between two evaluations (and two checkpoints); the last step is always evaluated
     seed: int = 0  # of the batches and of dropout

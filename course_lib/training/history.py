@@ -38,11 +38,11 @@ class History:
 
 
 class RunLog:
-    """For `train`'s `log`: a file with one JSON object a line, one line a step.
+    """For `train`'s `log`: a file with one JSON object per line, one line per step.
 
     It holds step, loss (nats), learning_rate, gradient_norm (before clipping), tokens_per_second (evaluations and
-    checkpoints left out), held_out (nats) where there was an evaluation and, where `peak_flops` is given, mfu: which
-    share of so many floating-point operations a second the step used (Chowdhery et al., 2022, appendix B). A run that
+    checkpoints left out), held_out (nats) where there was an evaluation and, where `peak_flops` is given, mfu: what
+    share of so many floating-point operations per second the step used (Chowdhery et al., 2022, appendix B). A run that
     goes on from a checkpoint drops the lines of steps that came after it. Raises OSError where the disk is full.
     """
 
@@ -90,7 +90,7 @@ class RunLog:
 
 
 def flops_per_token(model: nn.Module, context_length: int) -> int:
-    """The floating-point operations that training a decoder-only model takes for a token: 6 N + 12 L C T.
+    """The floating-point operations that training a decoder-only model takes per token: 6 N + 12 L C T.
 
     N counts the parameters of the matrices in products, the one that gives the logits included; each takes a
     multiplication and an addition in the forward pass, and twice that in the backward pass. Attention compares vectors

@@ -13,7 +13,7 @@ from course_lib.model_files import load_model, read_about
 from course_lib.training.command import MODEL_FILE
 from course_lib.training.display import say
 
-__all__ = ["Endless", "sample"]
+__all__ = ["SlidingDecoder", "sample"]
 
 
 def sample(folder: Path, prompt: str, config: GenerationConfig, *, seed: int, device: torch.device) -> None:
@@ -36,18 +36,18 @@ def sample(folder: Path, prompt: str, config: GenerationConfig, *, seed: int, de
     except ValueError as error:
         raise ValueError(f"the model's tokenizer does not know all of the prompt: {error}") from None
     about = read_about(path)
-    if not about["finished"]:
+    if isinstance(about, dict) and about.get("finished") is False:
         step = f"step {about['step']:,} of {about['steps']:,}"
         print(f"this run is unfinished: its best weights so far are those of {step}", file=sys.stderr)
     say(prompt, end="")
-    writer = Endless(model.to(device), tokenizer.vocab_size)
+    writer = SlidingDecoder(model.to(device), tokenizer.vocab_size)
     for piece in stream(writer, tokenizer, ids, config, Generator().manual_seed(seed)):
         say(piece, end="")
     say("")
 
 
-class Endless(nn.Module):
-    """A Decoder that writes on past a model's context: when that is full, it reads the last half of the text afresh.
+class SlidingDecoder(nn.Module):
+    """A Decoder that writes on past its model's context: when that is full, it rereads the last half of the text.
 
     It writes ids below `vocab_size` only, as a model's vocabulary may be padded. One prompt at a time.
     """

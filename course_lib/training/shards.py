@@ -17,6 +17,7 @@ from torch import Tensor
 from course_lib.training.distributed import barrier, rank
 
 __all__ = [
+    "count_shards",
     "damage_named",
     "folder_written_whole",
     "put_back",
@@ -39,6 +40,11 @@ def write_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
         raise error from failed
 
 
+def count_shards(folder: Path) -> int:
+    """How many files of shards there are: at most one per process."""
+    return len(list(folder.glob("*.safetensors")))
+
+
 def read_shards(folder: Path, files: int, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a folder of so many files, sharded as those that are `like` them, or else in full.
 
@@ -47,7 +53,7 @@ def read_shards(folder: Path, files: int, like: Mapping[str, Tensor]) -> dict[st
     """
     from torch.distributed import checkpoint
 
-    if (found := len(list(folder.glob("*.safetensors")))) != files:
+    if (found := count_shards(folder)) != files:
         raise ValueError(f"{folder} should hold {files} files, but holds {found}: delete it and train anew")
     reader, tensors = checkpoint.HuggingFaceStorageReader(str(folder)), {}
     with damage_named(folder):
@@ -96,8 +102,8 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 def set_aside(path: Path) -> None:
     """Make room for a folder, or in place of one: no system exchanges folders in one stroke."""
-    remove_aside(path)
     if path.exists():
+        remove_aside(path)
         os.replace(path, _aside(path))
 
 
