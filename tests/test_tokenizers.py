@@ -273,7 +273,7 @@ def test_any_trained_tokenizer_is_saved_whole(tmp_path_factory, texts):
 
 
 def test_a_save_that_fails_leaves_the_old_file(monkeypatch, tmp_path):
-    file = tmp_path / "tokenizer.json"
+    file = tmp_path / "new" / "tokenizer.json"
     TINY["words"].save(file)
     before = file.read_bytes()
 
@@ -283,7 +283,7 @@ def test_a_save_that_fails_leaves_the_old_file(monkeypatch, tmp_path):
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(OSError, match="no space"):
         TINY["characters"].save(file)
-    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+    assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
 
 
 DAMAGES = {

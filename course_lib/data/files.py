@@ -6,8 +6,6 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 from course_lib.data import packages
 from course_lib.data.packages import DataError
+from course_lib.files import written_whole
 
 __all__ = ["cached", "data_files", "installed_file", "read_text"]
 
@@ -101,13 +100,11 @@ def _key() -> str:
 def _keep(name: str, content: bytes) -> None:
     """Write the file whole or not at all, in the place of older ones; that it cannot be written is no error."""
     try:
-        place = packages.write_folder() / name
-        place.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=place.parent) as partial:
-            (Path(partial) / "new").write_bytes(content)
-            os.replace(Path(partial) / "new", place)
-        for old in place.parent.glob(f"{place.name.split('.')[0]}.*.json"):
-            if old != place:
+        path = packages.write_folder() / name
+        with written_whole(path) as file:
+            file.write(content)
+        for old in path.parent.glob(f"{path.name.split('.')[0]}.*.json"):
+            if old != path:
                 old.unlink(missing_ok=True)
     except (OSError, DataError):
         pass

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, get_args
+
+from course_lib.files import written_whole
 
 __all__ = ["read", "write"]
 
@@ -15,10 +15,8 @@ FORMAT, VERSION = "course_lib tokenizer", 1
 def write(path: Path, kind: str, content: dict[str, Any]) -> None:
     """Write the content under a header that says what it is, with its SHA-256; a failure leaves the old file."""
     header = {"format": FORMAT, "version": VERSION, "kind": kind, "sha256": _digest(content)}
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as partial:
-        new = Path(partial) / "new"
-        new.write_text(json.dumps(header | content, ensure_ascii=False, indent=1) + "\n", "utf-8", newline="\n")
-        os.replace(new, path)
+    with written_whole(path) as file:
+        file.write((json.dumps(header | content, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def read(path: Path, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
