@@ -1,4 +1,4 @@
-"""Where a token stands: sinusoidal and learned vectors that are added to it, and rotary turns of queries and keys.
+"""Where a token stands: sinusoidal and learned vectors that are added to it, and rotations of queries and keys.
 
 Axes: B any axes before the last two, T position, C d_model, D per-head width (both even), P pairs.
 """
@@ -6,14 +6,23 @@ Axes: B any axes before the last two, T position, C d_model, D per-head width (b
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.validation import require
 
-__all__ = ["LearnedPositions", "SinusoidalPositions", "rotary_angles", "rotate", "sinusoidal", "turn", "turns"]
+__all__ = [
+    "LearnedPositions",
+    "Rotation",
+    "SinusoidalPositions",
+    "rotary_angles",
+    "rotate",
+    "rotate_by",
+    "rotation_at",
+    "sinusoidal",
+]
 
-Turns = tuple[Float[Tensor, "..."], Float[Tensor, "..."]]  # (T, D), or (B, 1, T, D) where rows differ
+Rotation = tuple[Float[Tensor, "..."], Float[Tensor, "..."]]  # cosines and sines, (T, D), or (B, 1, T, D)
 
 
 def sinusoidal(length: int, d_model: int, start: int = 0, base: float | int = 10_000) -> Float[Tensor, "T C"]:
@@ -31,40 +40,48 @@ def sinusoidal(length: int, d_model: int, start: int = 0, base: float | int = 10
 
 
 def rotary_angles(length: int, d_head: int, start: int = 0, base: float | int = 10_000) -> Float[Tensor, "T P"]:
-    """By how much pair i of the components is turned at each position p: p / base^(2i / D), in radians."""
+    """The angle of pair i of the components at each position p: p / base^(2i / D), in radians."""
     return _angles(length, d_head, start, base).float()
 
 
 def rotate(x: Float[Tensor, "*B T D"], start: int = 0, base: float | int = 10_000) -> Float[Tensor, "*B T D"]:
-    """Queries or keys, each pair of components turned by its angle, so that q·k depends on the distance of the two.
+    """Queries or keys, each pair of components rotated by its angle, so that q·k depends on the distance of the two.
 
     Su et al. (2021), section 3.2. A pair is components i and i + D/2, as in Transformers' Llama; the paper takes
     neighbours, which differs in the components' order alone. `start` is the position of the first.
 
-    >>> turned = rotate(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
-    >>> turned
+    >>> rotate(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
     tensor([[1.0000, 0.0000],
             [0.5403, 0.8415]])
     """
-    return turn(x, _turns(x.shape[-2], x.shape[-1], start, base))
+    return rotate_by(x, _rotation_from(x.shape[-2], x.shape[-1], start, base))
 
 
-def turns(angles: Float[Tensor, "..."]) -> Turns:
-    """What `turn` multiplies with: cosines, and sines, those of the first half negative, for both halves of a head."""
+def rotation_at(
+    positions: Int[Tensor, "*B T"], d_head: int, base: float | int = 10_000, dtype: torch.dtype | None = None
+) -> Rotation:
+    """What `rotate_by` needs for heads at any positions, (*B, T, D) each: made once, it serves every layer."""
+    frequencies = base ** -(torch.arange(0, d_head, 2, device=positions.device) / d_head)
+    cos, sin = _rotation(positions[..., None] * frequencies)
+    return cos.to(dtype), sin.to(dtype)
+
+
+def rotate_by(x: Float[Tensor, "*B T D"], rotation: Rotation) -> Float[Tensor, "*B T D"]:
+    """(x1 cos - x2 sin, x2 cos + x1 sin) for the two halves x1 and x2 of each head."""
+    cos, signed_sin = rotation
+    return x * cos.to(x) + x.roll(x.shape[-1] // 2, dims=-1) * signed_sin.to(x)
+
+
+def _rotation(angles: Float[Tensor, "..."]) -> Rotation:
+    """Cosines, and sines, those of the first half negative, for both halves of a head."""
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 
-def turn(x: Float[Tensor, "*B T D"], by: Turns) -> Float[Tensor, "*B T D"]:
-    """(x1 cos - x2 sin, x2 cos + x1 sin) for the two halves x1 and x2 of each head."""
-    cos, sin = (table.to(x) for table in by)
-    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
-
-
 @lru_cache(maxsize=256)  # every layer of every step asks for the same ones
 @torch.inference_mode(False)  # else what generation has kept could not be trained through
-def _turns(length: int, d_head: int, start: int, base: float | int) -> Turns:
-    return turns(rotary_angles(length, d_head, start, base))
+def _rotation_from(length: int, d_head: int, start: int, base: float | int) -> Rotation:
+    return _rotation(rotary_angles(length, d_head, start, base))
 
 
 def _angles(length: int, width: int, start: int, base: float | int) -> Tensor:

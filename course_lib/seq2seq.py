@@ -47,10 +47,10 @@ class Encoder(nn.Module):
         self, x: Float[Tensor, "B S I"], lengths: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B S C"], Float[Tensor, "B C"]]:
         """What stands at each token, and the two last states: one has read the last token last, the other the first."""
-        turned = _turned(lengths, x.shape[1])[..., None]
+        reversed_positions = _reversed_positions(lengths, x.shape[1])[..., None]
         there, last = self.forwards(x, lengths=lengths)
-        back, first = self.backwards(x.gather(1, turned.expand_as(x)), lengths=lengths)
-        back = back.gather(1, turned.expand_as(back))
+        back, first = self.backwards(x.gather(1, reversed_positions.expand_as(x)), lengths=lengths)
+        back = back.gather(1, reversed_positions.expand_as(back))
         return torch.cat([there, back], dim=-1), torch.cat([last[0], first[0]], dim=-1)
 
 
@@ -127,8 +127,8 @@ def _attention(config: Seq2SeqConfig) -> AdditiveAttention | MultiplicativeAtten
     return MultiplicativeAttention(width, width)
 
 
-def _turned(lengths: Tensor, longest: int) -> Tensor:
-    """For each row the places of its tokens from the last to the first, those of padding as they are: (B, S)."""
-    places = torch.arange(longest, device=lengths.device)
-    backwards = lengths[:, None] - 1 - places
-    return torch.where(backwards >= 0, backwards, places)
+def _reversed_positions(lengths: Tensor, longest: int) -> Tensor:
+    """For each row the positions of its tokens from the last to the first, those of padding as they are: (B, S)."""
+    positions = torch.arange(longest, device=lengths.device)
+    backwards = lengths[:, None] - 1 - positions
+    return torch.where(backwards >= 0, backwards, positions)

@@ -220,7 +220,7 @@ def _residuals(config: TransformerConfig, count: int) -> nn.ModuleList:
 
 
 class _NoPositions(nn.Module):
-    """Nothing is added: the blocks' attention turns queries and keys (rotary), or nothing knows the order."""
+    """Nothing is added: the blocks' attention rotates queries and keys (rotary), or nothing knows the order."""
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
         return x

@@ -11,11 +11,10 @@ from helpers import enlarge
 from torch import Generator, nn
 from torch.nn import functional as F
 
-from course_lib.attention import recorded
-from course_lib.attention.grouped import GroupedQueryAttention, turns_at
+from course_lib.attention import GroupedQueryAttention, recorded
 from course_lib.generation import Decoder, GenerationConfig, generate
 from course_lib.gpt import GPT, PRESETS, GPTConfig, ModernGPT, ModernGPTConfig, build, preset
-from course_lib.positions import rotate, turn
+from course_lib.positions import rotate, rotate_by, rotation_at
 
 B, T, V, CONTEXT = 3, 7, 13, 37
 OLD = GPTConfig(vocab_size=V, context_length=CONTEXT, d_model=15, n_layers=3, n_heads=5)
@@ -186,12 +185,12 @@ def test_steps_give_the_logits_of_the_whole(config, lengths):
     model, tokens = _model(config), _tokens(CONTEXT)
     whole, lengths = model(tokens), torch.tensor(lengths)
     state = model.start(tokens[:, :5].clone(), lengths)
-    rooms, rows = {state.cache.shape[-2]}, torch.arange(B)
+    capacities, rows = {state.cache.shape[-2]}, torch.arange(B)
     for step in range(CONTEXT - int(lengths.max())):
         each, state = model.step(tokens[rows, lengths + step], state)
         torch.testing.assert_close(each, whole[rows, lengths + step])
-        rooms.add(state.cache.shape[-2])
-    assert rooms == {16, 32, 37}
+        capacities.add(state.cache.shape[-2])
+    assert capacities == {16, 32, 37}
     with pytest.raises(ValueError, match="a text may have 37 tokens"):
         model.step(tokens[:, 0], state)
 
@@ -291,11 +290,12 @@ def test_attention_is_recorded_by_name_and_changes_nothing(config):
 
 
 @pytest.mark.parametrize("start", [0, 5])
-def test_turns_are_those_of_rotate(start):
+def test_rotations_are_those_of_rotate(start):
     x = torch.randn(2, 3, T, 10, generator=Generator().manual_seed(0))
-    torch.testing.assert_close(turn(x, turns_at(torch.arange(start, start + T), 10, 101)), rotate(x, start, 101))
-    each = turns_at(torch.tensor([[start], [start + 3]])[:, None], 10, 101)  # a position for each row
-    moved = turn(x[:, :, :1], each)
+    rotation = rotation_at(torch.arange(start, start + T), 10, 101)
+    torch.testing.assert_close(rotate_by(x, rotation), rotate(x, start, 101))
+    each = rotation_at(torch.tensor([[start], [start + 3]])[:, None], 10, 101)  # a position for each row
+    moved = rotate_by(x[:, :, :1], each)
     for row, place in enumerate((start, start + 3)):
         torch.testing.assert_close(moved[row], rotate(x[row, :, :1], place, 101))
 
@@ -309,6 +309,14 @@ def test_heads_of_a_group_look_at_the_same_keys():
     many.load_state_dict({"projection.weight": torch.cat([q, *repeated]), "output.weight": grouped.output.weight})
     x = torch.randn(B, T, 20)
     torch.testing.assert_close(grouped(x), many(x))
+
+
+def test_steps_after_others_come_one_at_a_time():
+    attention, cache = GroupedQueryAttention(20, 10, 2), (torch.zeros(B, 2, T, 2), torch.zeros(B, 2, T, 2))
+    attention(torch.zeros(B, T, 20), None, cache)
+    attention(torch.zeros(B, 1, 20), None, cache)
+    with pytest.raises(ValueError, match="with keys before them, steps must come one at a time, but it is 2"):
+        attention(torch.zeros(B, 2, 20), None, cache)
 
 
 @every_model

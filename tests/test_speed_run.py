@@ -11,9 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_lib import files
-from course_lib.attention.grouped import GroupedQueryAttention
-from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
-from course_lib.gpt.models import SwiGLU
+from course_lib.attention import GroupedQueryAttention, recorded
+from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig, SwiGLU
 from course_lib.metrics import student_interval
 from course_lib.speed_run import (
     RECIPE,
@@ -26,7 +25,7 @@ from course_lib.speed_run import (
     TokenEmbedding,
     held_out_losses,
     race,
-    rotary_turns,
+    rotary,
     silent_outputs,
     steps_within,
 )
@@ -35,7 +34,7 @@ from experiments.tables import speed_run
 race_module = importlib.import_module("course_lib.speed_run.race")  # the name is the function's as well
 TINY = Entry(parts=Parts(n_layers=1, d_model=8, context_length=7), batch_size=3)
 TOKENS = torch.randint(11, (2, 7), generator=torch.Generator().manual_seed(0))
-NAMES = {"embedding.token.weight": "embedding.weight", "embedding.place.weight": "positions.weight"}
+NAMES = {"embedding.token.weight": "embedding.weight", "embedding.position.weight": "positions.weight"}
 
 
 def _small(parts):
@@ -58,7 +57,7 @@ def test_the_recipes_parts_are_gpt():
 def test_the_modern_parts_are_modern_gpt():
     parts = Parts(
         embedding=TokenEmbedding,
-        turns=rotary_turns,
+        rotation=rotary,
         norm=lambda d_model: nn.RMSNorm(d_model, 1e-5),
         attention=lambda d_model: GroupedQueryAttention(d_model, 4, 2),
         feed_forward=lambda d_model: SwiGLU(d_model, 5),
@@ -113,6 +112,19 @@ def test_lengths_of_queries_and_keys_do_not_matter_to_normed_attention():
     with torch.no_grad():
         attention.projection.weight[:24] *= 7
     torch.testing.assert_close(attention(x), before, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", speed_run.CHANGES)
+def test_looking_at_attention_changes_nothing(change):
+    entry = speed_run.standing([change])
+    torch.manual_seed(0)
+    model = GPTOfParts(replace(entry.parts, context_length=7), vocab_size=11)
+    for weight in model.parameters():
+        nn.init.normal_(weight, std=0.3)
+    expected = model(TOKENS)
+    with recorded(model) as maps:
+        torch.testing.assert_close(model(TOKENS), expected)
+    assert all(len(weights) == 1 for weights in maps.values())
 
 
 def test_squared_relu_by_hand():

@@ -1,4 +1,6 @@
-"""Attention as functions: scores of queries and keys, and the mean of values that these weigh.
+"""Attention as functions: masks, scores of queries and keys, and the mean of values that these weigh.
+
+A mask says which query may look at which key: True = may attend.
 
 Axes: B any axes before the last two (batch, heads), T query position, S key position, D width of queries and keys, E
 width of values, A width of the additive score's hidden layer.
@@ -7,11 +9,46 @@ width of values, A width of the additive score's hidden layer.
 import math
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["additive_scores", "attend", "dot_product_scores", "fused", "scaled_dot_product_attention"]
+__all__ = [
+    "additive_scores",
+    "attend",
+    "causal_mask",
+    "dot_product_scores",
+    "fused",
+    "padding_mask",
+    "scaled_dot_product_attention",
+]
+
+
+def causal_mask(length: int, device: torch.device | None = None) -> Bool[Tensor, "T T"]:
+    """Each position may look at itself and at those before it: Vaswani et al. (2017), section 3.2.3.
+
+    >>> causal_mask(3).int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [1, 1, 1]], dtype=torch.int32)
+    """
+    return torch.ones(length, length, dtype=torch.bool, device=device).tril()
+
+
+def padding_mask(lengths: Int[Tensor, " B"], longest: int | None = None) -> Bool[Tensor, "B 1 1 S"]:
+    """All queries may look at the first `lengths` keys of their row, not at the padding after them.
+
+    S is `longest`, or the greatest length. With `&` it joins a causal mask. Raises ValueError for a length above S or
+    below 0.
+
+    >>> padding_mask(torch.tensor([3, 1]))[:, 0, 0].int()
+    tensor([[1, 1, 1],
+            [1, 0, 0]], dtype=torch.int32)
+    """
+    longest = int(lengths.max()) if longest is None else longest
+    if not ((lengths >= 0) & (lengths <= longest)).all():
+        raise ValueError(f"lengths must be from 0 to {longest}, but they are {lengths.tolist()}")
+    return (torch.arange(longest, device=lengths.device) < lengths[:, None])[:, None, None]
 
 
 def dot_product_scores(q: Float[Tensor, "*B T D"], k: Float[Tensor, "*#B S D"]) -> Float[Tensor, "*B T S"]:

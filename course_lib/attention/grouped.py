@@ -1,32 +1,21 @@
-"""Causal self-attention for decoder-only models: grouped heads, turned queries and keys, and a cache to step with.
+"""Causal self-attention for decoder-only models: grouped heads, rotated queries and keys, and a cache to step with.
 
 Axes: B batch, T position, S position of a key, H heads, G heads of keys and values, D per-head width, C d_model = H D.
 """
 
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.attention.functions import scaled_dot_product_attention
-from course_lib.attention.masks import causal_mask
+from course_lib.attention.functions import causal_mask, scaled_dot_product_attention
 from course_lib.attention.recording import Recorded
 from course_lib.linear import Linear
-from course_lib.positions import Turns, turn, turns
-from course_lib.validation import require_divides
+from course_lib.positions import Rotation, rotate_by
+from course_lib.validation import require, require_divides
 
-__all__ = ["GroupedQueryAttention", "turns_at"]
+__all__ = ["GroupedQueryAttention", "KeysValues"]
 
 KeysValues = tuple[Float[Tensor, "B G S D"], Float[Tensor, "B G S D"]]
-
-
-def turns_at(
-    places: Int[Tensor, "*B T"], d_head: int, base: float | int = 10_000, dtype: torch.dtype | None = None
-) -> Turns:
-    """What `positions.turn` multiplies with, for heads at any positions: made once for all layers, (*B, T, D) each."""
-    frequencies = base ** -(torch.arange(0, d_head, 2, device=places.device) / d_head)
-    cos, sin = turns(places[..., None] * frequencies)
-    return cos.to(dtype), sin.to(dtype)
 
 
 class GroupedQueryAttention(Recorded):
@@ -36,6 +25,7 @@ class GroupedQueryAttention(Recorded):
     in one matrix, queries first. Uses PyTorch's fused kernel, but for weights that are recorded. Raises ValueError
     where n_heads does not divide d_model, or n_kv_heads not n_heads.
 
+    >>> import torch
     >>> GroupedQueryAttention(12, 6, 2)(torch.zeros(1, 3, 12)).shape
     torch.Size([1, 3, 12])
     """
@@ -51,35 +41,43 @@ class GroupedQueryAttention(Recorded):
     def forward(
         self,
         x: Float[Tensor, "B T C"],
-        by: Turns | None = None,
-        past: KeysValues | None = None,
+        rotation: Rotation | None = None,
+        cache: KeysValues | None = None,
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """`by` turns queries and keys. `past` is room that ends with x: its keys and values are put there.
+        """`rotation` is for queries and keys; the keys and values of x become the last ones of the `cache`.
 
-        `mask` is for a step (T = 1) alone.
+        With a cache that holds more than x, x is one step (T = 1), and `mask` says which keys each row may look at.
+        Raises ValueError for more steps at once.
         """
-        width = self.n_kv_heads * self.d_head
-        parts = self.projection(x).split([x.shape[-1], width, width], dim=-1)
-        q, k, v = (part.unflatten(-1, (-1, self.d_head)).transpose(1, 2) for part in parts)  # (B, H or G, T, D)
-        if by is not None:
-            q, k = turn(q, by), turn(k, by)
-        if past is not None:
-            for room, new in zip(past, (k, v), strict=True):
-                room[:, :, -x.shape[1] :] = new
-            k, v = past
-        attend = self._attend if self.record is None else self._record
-        return self.output(attend(q, k, v, mask).transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, C)
+        projected = self.projection(x).unflatten(-1, (-1, self.d_head)).transpose(1, 2)  # (B, H + 2 G, T, D)
+        q, k, v = projected.split([self.n_heads, self.n_kv_heads, self.n_kv_heads], dim=1)
+        if rotation is not None:
+            q, k = rotate_by(q, rotation), rotate_by(k, rotation)
+        if cache is not None:
+            steps = x.shape[1]
+            require(steps in (1, cache[0].shape[2]), "with keys before them, steps must come one at a time", steps)
+            cache[0][:, :, -steps:], cache[1][:, :, -steps:] = k, v
+            k, v = cache
+        return self.output(self.attend(q, k, v, mask).transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, C)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        if q.shape[2] > 1:
-            return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.n_kv_heads < self.n_heads)
-        grouped = q.view(len(q), self.n_kv_heads, -1, self.d_head)  # at a step, a group's queries look at the same keys
-        return F.scaled_dot_product_attention(grouped, k, v, attn_mask=mask).view(q.shape)
-
-    def _record(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        k, v = (part.repeat_interleave(self.n_heads // self.n_kv_heads, dim=1) for part in (k, v))
-        mask = causal_mask(q.shape[2], q.device) if q.shape[2] > 1 else mask
-        heads, weights = scaled_dot_product_attention(q, k, v, mask)
-        self.record.append(weights.detach())
-        return heads
+    def attend(
+        self,
+        q: Float[Tensor, "B H T D"],
+        k: Float[Tensor, "B G S D"],
+        v: Float[Tensor, "B G S D"],
+        mask: Bool[Tensor, "B 1 1 S"] | None,
+    ) -> Float[Tensor, "B H T D"]:
+        """Each head's mean of the values that it may look at."""
+        step = q.shape[2] == 1
+        if self.record is not None:
+            group = self.n_heads // self.n_kv_heads
+            k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+            mask = mask if step else causal_mask(q.shape[2], q.device)
+            heads, weights = scaled_dot_product_attention(q, k, v, mask)
+            self.record.append(weights.detach())
+            return heads
+        if step:  # the queries of a group look at the same keys: they go as so many positions of one head
+            grouped = q.view(len(q), self.n_kv_heads, -1, self.d_head)
+            return F.scaled_dot_product_attention(grouped, k, v, attn_mask=mask).view(q.shape)
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.n_kv_heads < self.n_heads)

@@ -20,8 +20,8 @@ KeysValues = tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]
 class MultiHeadAttention(Recorded):
     """Concat(head_1 ... head_H) W_O with head_i = attention(x W_Q, source W_K, source W_V).
 
-    Vaswani et al. (2017), section 3.2.2. One matrix projects all three, as in torch.nn.MultiheadAttention; rotary turns
-    queries and keys. Runs PyTorch's fused kernel unless recorded. Raises ValueError for heads that do not fit.
+    Vaswani et al. (2017), section 3.2.2. One matrix projects all three, as in torch.nn.MultiheadAttention. `rotary`
+    rotates queries and keys. Runs PyTorch's fused kernel unless recorded. Raises ValueError for heads that do not fit.
 
     >>> import torch
     >>> MultiHeadAttention(6, 2)(torch.zeros(1, 3, 6), torch.zeros(1, 5, 6)).shape
@@ -50,20 +50,20 @@ class MultiHeadAttention(Recorded):
         """Each position of x looks at those of the source that the mask lets it see; without source, at x itself."""
         if source is None:
             q, k, v = self._heads(x, 0, 3)
-            return self._attend(self._turned(q), self._turned(k), v, mask)
+            return self._attend(self._rotated(q), self._rotated(k), v, mask)
         return self.lookup(x, self.keys_values(source), mask)
 
     def keys_values(self, source: Float[Tensor, "B S C"], start: int = 0) -> KeysValues:
         """What `lookup` looks at, to be kept; `start` is the position of the first (it matters to rotary)."""
         k, v = self._heads(source, 1, 2)
-        return self._turned(k, start), v
+        return self._rotated(k, start), v
 
     def lookup(
         self, x: Float[Tensor, "B T C"], kept: KeysValues, mask: Bool[Tensor, "..."] | None = None, start: int = 0
     ) -> Float[Tensor, "B T C"]:
         """As forward, over keys and values that were computed before; `start` is the first query's position."""
         (q,) = self._heads(x, 0, 1)
-        return self._attend(self._turned(q, start), *kept, mask)
+        return self._attend(self._rotated(q, start), *kept, mask)
 
     def _heads(self, x: Tensor, first: int, parts: int) -> tuple[Tensor, ...]:
         """Queries (part 0), keys (1), values (2): `parts` of them from `first` on, each (B, H, T, D)."""
@@ -71,7 +71,7 @@ class MultiHeadAttention(Recorded):
         projected = F.linear(x, self.projection.weight[rows], self.projection.bias[rows])
         return projected.view(*x.shape[:2], parts, self.n_heads, -1).permute(2, 0, 3, 1, 4).unbind()
 
-    def _turned(self, x: Tensor, start: int = 0) -> Tensor:
+    def _rotated(self, x: Tensor, start: int = 0) -> Tensor:
         return rotate(x, start) if self.rotary else x
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:

@@ -9,10 +9,10 @@ from course_lib.speed_run.parts import (
     NgramEmbedding,
     NormedAttention,
     Parts,
-    PlaceEmbedding,
+    PositionEmbedding,
     SquaredReLU,
     TokenEmbedding,
-    rotary_turns,
+    rotary,
     silent_outputs,
 )
 from course_lib.speed_run.race import RECIPE, Entry, held_out_losses, race, steps_within
@@ -24,12 +24,12 @@ __all__ = [
     "NgramEmbedding",
     "NormedAttention",
     "Parts",
-    "PlaceEmbedding",
+    "PositionEmbedding",
     "SquaredReLU",
     "TokenEmbedding",
     "held_out_losses",
     "race",
-    "rotary_turns",
+    "rotary",
     "silent_outputs",
     "steps_within",
 ]

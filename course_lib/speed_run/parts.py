@@ -8,41 +8,41 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.attention.grouped import GroupedQueryAttention, turns_at
-from course_lib.gpt.models import Block, FeedForward, initialise
-from course_lib.positions import Turns
+from course_lib.attention import GroupedQueryAttention
+from course_lib.gpt import Block, FeedForward, initialise
+from course_lib.positions import Rotation, rotation_at
 
 __all__ = [
     "GPTOfParts",
     "NgramEmbedding",
     "NormedAttention",
     "Parts",
-    "PlaceEmbedding",
+    "PositionEmbedding",
     "SquaredReLU",
     "TokenEmbedding",
-    "no_turns",
-    "rotary_turns",
+    "no_rotation",
+    "rotary",
     "silent_outputs",
 ]
 
 
-class PlaceEmbedding(nn.Module):
-    """A vector for the token and one for its place, added: GPT's."""
+class PositionEmbedding(nn.Module):
+    """A vector for the token and one for its position, added: GPT's."""
 
     def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
         super().__init__()
-        self.token, self.place = nn.Embedding(vocab_size, d_model), nn.Embedding(context_length, d_model)
+        self.token, self.position = nn.Embedding(vocab_size, d_model), nn.Embedding(context_length, d_model)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
-        return self.token(tokens) + self.place.weight[: tokens.shape[1]]
+        return self.token(tokens) + self.position.weight[: tokens.shape[1]]
 
 
 class TokenEmbedding(nn.Module):
-    """A vector for the token alone: its place is told elsewhere, or not at all."""
+    """A vector for the token alone: its position is told elsewhere, or not at all."""
 
     def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class NgramEmbedding(TokenEmbedding):
 
     For each n there are 4,096 vectors, zeros at first; which of them an n-gram has is a matter of chance (a hash), and
     some share one: fastText's way with the n-grams of a word (Bojanowski et al., 2017, section 3.2), before a language
-    model on bytes in Pagnoni et al. (2024, section 3.2.1). Before the first token stand tokens number 0.
+    model on bytes in Pagnoni et al. (2024, section 3.2.1). Before the first token stand tokens of id 0.
 
     >>> embedding = NgramEmbedding(vocab_size=11, context_length=8, d_model=6)
     >>> embedding(torch.tensor([[1, 2, 3]])).shape
@@ -85,13 +85,19 @@ class NgramEmbedding(TokenEmbedding):
 class NormedAttention(GroupedQueryAttention):
     """Queries and keys are brought to one length (QK norm), so that no score can run away.
 
-    RMSNorm without a gain, of each head: Henry et al. (2020), and Dehghani et al. (2023) at scale. A turn leaves
+    RMSNorm without a gain, of each head: Henry et al. (2020), and Dehghani et al. (2023) at scale. A rotation leaves
     lengths as they are, so the norm may follow it.
     """
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        q, k = (F.rms_norm(part, part.shape[-1:]) for part in (q, k))
-        return super()._attend(q, k, v, mask)
+    def attend(
+        self,
+        q: Float[Tensor, "B H T D"],
+        k: Float[Tensor, "B G S D"],
+        v: Float[Tensor, "B G S D"],
+        mask: Bool[Tensor, "B 1 1 S"] | None,
+    ) -> Float[Tensor, "B H T D"]:
+        """As the base class, for queries and keys of one length."""
+        return super().attend(F.rms_norm(q, q.shape[-1:]), F.rms_norm(k, k.shape[-1:]), v, mask)
 
 
 class SquaredReLU(nn.Module):
@@ -105,13 +111,13 @@ class SquaredReLU(nn.Module):
         return self.output(F.relu(self.hidden(x)).square())
 
 
-def no_turns(length: int, d_head: int) -> None:
+def no_rotation(length: int, d_head: int) -> None:
     """Queries and keys stay as they are."""
 
 
-def rotary_turns(length: int, d_head: int) -> Turns:
-    """Rotary positions (Su et al., 2021): what turns the queries and keys of so many places."""
-    return turns_at(torch.arange(length), d_head)
+def rotary(length: int, d_head: int) -> Rotation:
+    """Rotary positions (Su et al., 2021): what rotates the queries and keys of so many positions."""
+    return rotation_at(torch.arange(length), d_head)
 
 
 def silent_outputs(model: nn.Module) -> None:
@@ -137,8 +143,8 @@ class Parts:
     n_layers: int = 4
     d_model: int = 128
     context_length: int = 64
-    embedding: Callable[[int, int, int], nn.Module] = PlaceEmbedding  # of vocab_size, context_length, d_model
-    turns: Callable[[int, int], Turns | None] = no_turns  # of context_length, d_head
+    embedding: Callable[[int, int, int], nn.Module] = PositionEmbedding  # of vocab_size, context_length, d_model
+    rotation: Callable[[int, int], Rotation | None] = no_rotation  # of context_length, d_head
     norm: Callable[[int], nn.Module] = nn.LayerNorm  # of d_model
     attention: Callable[[int], GroupedQueryAttention] = attention  # of d_model
     feed_forward: Callable[[int], nn.Module] = lambda d_model: FeedForward(d_model, 4 * d_model)
@@ -159,20 +165,22 @@ class GPTOfParts(nn.Module):
         self.config = parts
         self.embedding = parts.embedding(vocab_size, parts.context_length, d_model)
         self.blocks = nn.ModuleList(
-            Block([parts.norm(d_model), parts.norm(d_model)], parts.attention(d_model), parts.feed_forward(d_model))
+            Block(parts.norm(d_model), parts.attention(d_model), parts.norm(d_model), parts.feed_forward(d_model))
             for _ in range(parts.n_layers)
         )
         self.norm = parts.norm(d_model)
         self.output = nn.Linear(d_model, vocab_size, bias=False)
         if parts.tied:
             self.output.weight = self.embedding.token.weight
-        self.by = parts.turns(parts.context_length, self.blocks[0].attention.d_head)
+        self.rotation = parts.rotation(parts.context_length, self.blocks[0].attention.d_head)
         parts.first_weights(self)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """The logits of what follows each token, given it and those before it."""
-        by = self.by and tuple(part[: tokens.shape[1]] for part in self.by)
-        x = self.embedding(tokens)
+        x, rotation = self.embedding(tokens), self.rotation
+        if rotation is not None:
+            cos, sin = rotation
+            rotation = cos[: tokens.shape[1]], sin[: tokens.shape[1]]
         for block in self.blocks:
-            x = block(x, by)
+            x = block(x, rotation)
         return self.output(self.norm(x))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from course_lib.gpt.models import SwiGLU
+from course_lib.gpt import SwiGLU
 from course_lib.metrics import student_interval
 from course_lib.speed_run import (
     RECIPE,
@@ -19,7 +19,7 @@ from course_lib.speed_run import (
     TokenEmbedding,
     held_out_losses,
     race,
-    rotary_turns,
+    rotary,
     silent_outputs,
     steps_within,
 )
@@ -56,7 +56,7 @@ CHANGES: dict[str, Change] = {  # in the order in which they are tried
     "context 128": of(context_length=128),
     "silent outputs": of(first_weights=silent_outputs),
     "untied output": of(tied=False),
-    "rotary positions": of(turns=rotary_turns, embedding=TokenEmbedding),
+    "rotary positions": of(rotation=rotary, embedding=TokenEmbedding),
     "RMSNorm": of(norm=nn.RMSNorm),
     "QK norm": of(attention=lambda d_model: NormedAttention(d_model, 4, 4, bias=True)),
     "SwiGLU": of(feed_forward=lambda d_model: SwiGLU(d_model, 8 * d_model // 3)),
