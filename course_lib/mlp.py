@@ -30,7 +30,7 @@ class MLPConfig:
 class MLPLanguageModel(nn.Module):
     """The next token from the context_length tokens before it: logits = U tanh(H x + d) + b.
 
-    x holds the vectors of the context's tokens, end to end; every place has its own columns of H. Bengio, Ducharme,
+    x holds the vectors of the context's tokens, end to end; every position has its own columns of H. Bengio, Ducharme,
     Vincent and Jauvin (2003), section 2, without the direct connections from x to the logits; initial weights as
     PyTorch's layers have them.
 

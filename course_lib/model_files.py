@@ -52,7 +52,7 @@ def save_model(
         require(TOKENIZERS.get(name) is type(tokenizer), f"the tokenizer must be one of {', '.join(TOKENIZERS)}", name)
         most, tokens = model.config.vocab_size, tokenizer.vocab_size
         require(tokens <= most, f"the tokenizer's vocab_size must be at most the model's {most}", tokens)
-        description["tokenizer"] = {"kind": name} | {field: getattr(tokenizer, field) for field in tokenizer.FIELDS}
+        description["tokenizer"] = {"kind": name} | tokenizer.fields()
     checkpoints.save_weights(path, deepcopy(model).half() if half else model, description)
 
 

@@ -1,8 +1,8 @@
-"""N-gram models: the next token from the n - 1 tokens before it, by counting. Tokens are numbers, NumPy arrays.
+"""N-gram models: the next token from the n - 1 tokens before it, by counting. Tokens are ids in NumPy arrays.
 
 The n-grams of each length form a sorted table; a row's key is the row of its first n - 1 tokens in the table of shorter
 ones, times the vocabulary's size, plus its last token. So a long n-gram is found by one binary search a length, for all
-places of a text at once, and keys stay small. Row -1 stands for an n-gram never seen.
+positions of a text at once, and keys stay small. Row -1 stands for an n-gram never seen.
 
 Axes: T tokens of running text, V vocabulary, G n-grams of one length.
 """
@@ -54,16 +54,16 @@ def count_ngrams(tokens: Int[np.ndarray, " T"], vocab_size: int, order: int) -> 
     require(1 <= order <= len(tokens), f"order must be from 1 to the {len(tokens)} tokens of the text", order)
     _check_tokens(tokens, vocab_size)
     grams = []
-    rows = np.zeros(len(tokens) + 1, dtype=np.int64)  # by the place where the gram starts; the empty gram is row 0
+    rows = np.zeros(len(tokens) + 1, dtype=np.int64)  # by the position where the gram starts; the empty gram is row 0
     for length in range(order):
         keys = rows[:-1] * vocab_size + tokens[length:]
-        places = np.argsort(keys)  # from here on as np.unique, which takes more than twice as long
-        ordered = keys[places]
+        order_of_keys = np.argsort(keys)  # from here on as np.unique, which takes more than twice as long
+        ordered = keys[order_of_keys]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         counts = np.diff(starts, append=len(keys))
-        grams.append(Grams(vocab_size, ordered[starts], counts, rows[1:][places[starts]]))
+        grams.append(Grams(vocab_size, ordered[starts], counts, rows[1:][order_of_keys[starts]]))
         rows = np.empty_like(keys)
-        rows[places] = np.repeat(np.arange(len(starts)), counts)
+        rows[order_of_keys] = np.repeat(np.arange(len(starts)), counts)
     return grams
 
 

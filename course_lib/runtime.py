@@ -88,11 +88,15 @@ def expect(
     if equals is not None:
         wanted, holds = str(equals), value == equals
     elif at_least is not None or at_most is not None:
-        low, high = (-math.inf if at_least is None else at_least), (math.inf if at_most is None else at_most)
-        bounds = [f"at least {_show(low)}"] * (at_least is not None) + [f"at most {_show(high)}"] * (
-            at_most is not None
-        )
-        wanted, holds = " and ".join(bounds), low <= float(value) <= high  # type: ignore[arg-type]
+        number, bounds = float(value), []  # type: ignore[arg-type]
+        holds = not math.isnan(number)
+        if at_least is not None:
+            bounds.append(f"at least {_show(at_least)}")
+            holds = holds and number >= at_least
+        if at_most is not None:
+            bounds.append(f"at most {_show(at_most)}")
+            holds = holds and number <= at_most
+        wanted = " and ".join(bounds)
     else:
         raise ValueError(f"expect({name!r}, ...) needs equals=, at_least= or at_most=")
     if not holds:

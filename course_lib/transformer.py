@@ -138,36 +138,20 @@ class State(NamedTuple):
 
     mask: Bool[Tensor, "B 1 1 S"]
     memory: tuple[KeysValues, ...]
-    past: tuple[Past | None, ...]
+    past: tuple[Past | None, ...]  # None: nothing was written
+
+    def written(self) -> int:
+        """How many tokens were written so far."""
+        return 0 if self.past[0] is None else self.past[0][0].shape[2]
+
+    def of(self, rows: Int[Tensor, " N"]) -> "State":
+        """The state of some rows."""
+        memory = tuple((keys[rows], values[rows]) for keys, values in self.memory)
+        past = tuple(None if kept is None else (kept[0][rows], kept[1][rows]) for kept in self.past)
+        return State(self.mask[rows], memory, past)
 
 
-class _Stepwise(nn.Module):
-    """How a Transformer writes: the source is encoded once; then a token goes in, and logits of the next come out."""
-
-    def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
-        """The state before the first step: the source, encoded once. What follows `lengths` tokens is padding."""
-        mask = padding_mask(lengths, source.shape[1])
-        memory = self.encode(source, mask)
-        return State(
-            mask, tuple(b.cross_attention.keys_values(memory) for b in self.decoder), (None,) * len(self.decoder)
-        )
-
-    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """The logits of what follows one more token a row, and the state after it."""
-        written = 0 if state.past[0] is None else state.past[0][0].shape[2]
-        x, past = self.embed(tokens[:, None], written), []
-        for block, before, memory in zip(self.decoder, state.past, state.memory, strict=True):
-            x, now = block.step(x, before, memory, state.mask)
-            past.append(now)
-        return self.logits(x)[:, 0], state._replace(past=tuple(past))
-
-    def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
-        """The state of the rows given, in their order; a row may come more than once."""
-        memory, past = ([each and (each[0][rows], each[1][rows]) for each in kept] for kept in state[1:])
-        return State(state.mask[rows], tuple(memory), tuple(past))
-
-
-class Transformer(_Stepwise):
+class Transformer(nn.Module):
     """Vaswani et al. (2017): the logits of each target token, given the source and the tokens before it.
 
     One matrix embeds source and target and gives the logits (section 3.4). Initialisation: embeddings normal with
@@ -188,8 +172,7 @@ class Transformer(_Stepwise):
         self.dropout = nn.Dropout(config.dropout)
         self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.n_encoder_layers))
         self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_decoder_layers))
-        last = [nn.LayerNorm(config.d_model) if config.norm == "pre" else nn.Identity() for _ in range(2)]
-        self.encoder_norm, self.decoder_norm = last
+        self.encoder_norm, self.decoder_norm = _last_norm(config), _last_norm(config)
 
     def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         mask = (source != 0)[:, None, None]  # (B, 1, 1, S)
@@ -213,6 +196,30 @@ class Transformer(_Stepwise):
     def logits(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
         """How well the decoder's output fits each token's vector."""
         return F.linear(self.decoder_norm(x), self.embedding.weight)
+
+    def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
+        """The state before the first step: the source, encoded once. What follows `lengths` tokens is padding."""
+        mask = padding_mask(lengths, source.shape[1])
+        memory = self.encode(source, mask)
+        kept = tuple(block.cross_attention.keys_values(memory) for block in self.decoder)
+        return State(mask, kept, (None,) * len(self.decoder))
+
+    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+        """The logits of what follows one more token a row, and the state after it."""
+        x, past = self.embed(tokens[:, None], state.written()), []
+        for block, before, memory in zip(self.decoder, state.past, state.memory, strict=True):
+            x, now = block.step(x, before, memory, state.mask)
+            past.append(now)
+        return self.logits(x)[:, 0], state._replace(past=tuple(past))
+
+    def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
+        """The state of the rows given, in their order; a row may come more than once."""
+        return state.of(rows)
+
+
+def _last_norm(config: TransformerConfig) -> nn.Module:
+    """Before the logits, where no block ends with a norm of its own."""
+    return nn.LayerNorm(config.d_model) if config.norm == "pre" else nn.Identity()
 
 
 def _residuals(config: TransformerConfig, count: int) -> nn.ModuleList:

@@ -58,7 +58,7 @@ def tokenized(tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]) -> Pairs:
     if not all(sources):
         raise ValueError(f"each source needs some text, but that of pair {sources.index([])} is empty")
     targets = [[BEGIN, *tokenizer.encode(target), END] for _, target in pairs]
-    return Pairs(*(padded(side)[0] for side in (sources, targets)))
+    return Pairs(padded(sources)[0], padded(targets)[0])
 
 
 def pair_batches(pairs: Pairs, *, batch_tokens: int, near: int = 500) -> Callable[[Generator], Pairs]:
@@ -83,8 +83,12 @@ def pair_batches(pairs: Pairs, *, batch_tokens: int, near: int = 500) -> Callabl
 
 def _trimmed(pairs: Pairs, rows: Tensor) -> Pairs:
     """Some of the pairs, without columns that hold nothing but padding."""
-    taken = [side[rows] for side in pairs]
-    return Pairs(*(side[:, : int((side != PAD).sum(dim=1).max())] for side in taken))
+    source, target = pairs.source[rows], pairs.target[rows]
+    return Pairs(source[:, : _longest(source)], target[:, : _longest(target)])
+
+
+def _longest(side: Tensor) -> int:
+    return int((side != PAD).sum(dim=1).max())
 
 
 def translation_loss(label_smoothing: float | int = 0.0) -> Callable[[nn.Module, Pairs], Float[Tensor, ""]]:
@@ -109,7 +113,8 @@ def mean_loss(model: nn.Module, pairs: Pairs, batch_size: int = 256) -> float:
     for rows in order.split(batch_size):
         batch = _trimmed(pairs, rows)
         count = int((batch.target[:, 1:] != PAD).sum())
-        total, tokens = total + float(translation_loss()(model, batch)) * count, tokens + count
+        total += float(translation_loss()(model, batch)) * count
+        tokens += count
     return total / tokens
 
 
@@ -122,15 +127,15 @@ def translate(
     longest text in its batch, and ten.
     """
     sources = [tokenizer.encode(text) for text in texts]
-    order = sorted(range(len(texts)), key=lambda place: len(sources[place]))
-    written: dict[int, str] = {}
+    order = sorted(range(len(texts)), key=lambda row: len(sources[row]))
+    written = [""] * len(texts)
     for first in range(0, len(order), batch_size):
-        places = order[first : first + batch_size]
-        longest = 2 * len(sources[places[-1]]) + 10
+        rows = order[first : first + batch_size]
+        longest = 2 * len(sources[rows[-1]]) + 10
         config = BeamConfig(n_beams=n_beams, max_new_tokens=longest, begin_token=BEGIN, end_token=END)
-        found = beam_search(model, [sources[place] for place in places], config)
-        written |= {place: tokenizer.decode(best[0].tokens) for place, best in zip(places, found, strict=True)}
-    return [written[place] for place in range(len(texts))]
+        for row, found in zip(rows, beam_search(model, [sources[row] for row in rows], config), strict=True):
+            written[row] = tokenizer.decode(found[0].tokens)
+    return written
 
 
 def load_translator() -> tuple[Transformer, BPETokenizer]:

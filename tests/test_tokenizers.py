@@ -14,8 +14,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from course_lib import data
 from course_lib.tokenizers import GPT2_PATTERN, BPETokenizer, CharTokenizer, WordTokenizer, byte_alphabet
-from course_lib.tokenizers.bpe import join
-from course_lib.tokenizers.pieces import compiled, cut
+from course_lib.tokenizers.bpe import compiled, cut, join
 
 END = "<|end|>"
 ASSIGNED = st.characters(exclude_categories=["Cs", "Cn"])  # letters of a later Unicode are letters to one side only

@@ -18,7 +18,7 @@ __all__ = ["cooccurrence", "ppmi", "svd_vectors"]
 def cooccurrence(tokens: Int[Tensor, " T"], vocab_size: int, window: int) -> scipy.sparse.csr_array:
     """How often each word stands at most `window` tokens from each other word: a symmetric V x V matrix of counts.
 
-    A token of -1 is out of the vocabulary: it keeps its place in the window and is not counted.
+    A token of -1 is out of the vocabulary: it keeps its position in the window and is not counted.
     Raises ValueError for a token outside -1 ... vocab_size - 1 or a window below 1.
 
     >>> cooccurrence(torch.tensor([0, 1, 2, 1]), vocab_size=3, window=1).toarray().tolist()

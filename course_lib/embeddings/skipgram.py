@@ -86,14 +86,15 @@ def train_skipgram(
     watch: Callable[[SkipGramProgress], None] | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[Float[Tensor, "V D"], Float[Tensor, "V D"]]:
-    """Train on documents of word numbers (unknown words left out): the words' vectors, and their vectors as contexts.
+    """Train on documents of word ids (unknown words left out): the words' vectors, and their vectors as contexts.
 
     No pair crosses from one document to the next. `watch` is called about a hundred times. The stop button (Ctrl-C)
     ends the training and keeps what was learned. The same seed gives the same vectors on the same kind of device.
-    Raises ValueError where there are not two words in a row or a number is outside 0 ... vocab_size - 1.
+    Raises ValueError where there are not two words in a row or an id is outside 0 ... vocab_size - 1.
     """
     config = config or SkipGramConfig()
-    words, document = (part.to(device) for part in _flatten(documents, vocab_size))
+    words, document = _flatten(documents, vocab_size)
+    words, document = words.to(device), document.to(device)
     counts = words.bincount(minlength=vocab_size)
     keep, noise = keep_probability(counts, config.subsample), noise_distribution(counts, config.noise_power)
     generator = Generator(device).manual_seed(config.seed)
@@ -125,7 +126,7 @@ def _flatten(documents: Iterable[Sequence[int]], vocab_size: int) -> tuple[Int[T
     words = torch.cat(parts)
     if not 0 <= int(words.min()) <= int(words.max()) < vocab_size:
         raise ValueError(
-            f"words must be numbers from 0 to {vocab_size - 1}, not from {int(words.min())} to {int(words.max())}"
+            f"words must be ids from 0 to {vocab_size - 1}, not from {int(words.min())} to {int(words.max())}"
         )
     return words, torch.repeat_interleave(torch.arange(len(parts)), lengths)
 
@@ -139,13 +140,13 @@ def _batches(
 ) -> Iterator[tuple[Int[Tensor, "N S"], Float[Tensor, "N B S"]]]:
     """Stretches of the thinned text, and for each word of a block which words of its stretch it is to predict."""
     window, device = config.window, words.device
-    place = torch.arange(BLOCK + 2 * window, device=device)
-    distance = (place - window - torch.arange(BLOCK, device=device)[:, None]).abs()  # (B, S)
+    positions = torch.arange(BLOCK + 2 * window, device=device)
+    distance = (positions - window - torch.arange(BLOCK, device=device)[:, None]).abs()  # (B, S)
     for _ in range(config.epochs):
         kept = torch.rand(len(words), generator=generator, device=device) < keep[words]
         ends = (window, window + -int(kept.sum()) % BLOCK)
-        text = F.pad(words[kept], ends).unfold(0, len(place), BLOCK)
-        owner = F.pad(document[kept], ends, value=-1).unfold(0, len(place), BLOCK)
+        text = F.pad(words[kept], ends).unfold(0, len(positions), BLOCK)
+        owner = F.pad(document[kept], ends, value=-1).unfold(0, len(positions), BLOCK)
         reach = torch.randint(1, window + 1, (len(text), BLOCK, 1), generator=generator, device=device)
         for start in range(0, len(text), BATCH):
             some = slice(start, start + BATCH)
@@ -178,7 +179,7 @@ def _step(
     """One step against the gradient, in place; returns the scores before it.
 
     A vector that takes part in many pairs of the batch would overshoot, as all its gradients are taken at the old
-    place: its rate is cut so that the weights of its pairs times the rate come to REACH at most.
+    point: its rate is cut so that the weights of its pairs times the rate come to REACH at most.
     """
     u, c = vectors[block], contexts[rows]  # (N, B, D), (N, S, D)
     scores = u @ c.mT

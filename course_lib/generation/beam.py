@@ -100,7 +100,7 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
     if not rows or not all(rows):
         raise ValueError(f"each source needs at least one token, but their lengths are {[len(row) for row in rows]}")
     beams, searched = [Beams([Hypothesis([], 0.0, 0.0)], []) for _ in rows], list(range(len(rows)))
-    parents = [place for place in searched for _ in range(config.n_beams)]
+    parents = [row for row in searched for _ in range(config.n_beams)]
     with evaluating(model) as device:
         with torch.no_grad():
             state = model.start(*padded(rows, device))
@@ -109,15 +109,15 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
             with torch.no_grad():  # not around the yield, which would take the caller's gradients
                 state = model.reorder(state, torch.tensor(parents, device=device))
                 logits, state = model.step(tokens.to(device), state)
-            values, places = _likeliest(logits, log_p.to(device), 2 * config.n_beams)
+            values, indices = _likeliest(logits, log_p.to(device), 2 * config.n_beams)
             parents, still = [], []
             for row, source in enumerate(searched):
-                chosen = [divmod(place, logits.shape[-1]) for place in places[row]]
+                chosen = [divmod(index, logits.shape[-1]) for index in indices[row]]
                 beams[source], origins = _advance(beams[source], values[row], chosen, length, config)
                 if origins:
                     still.append(source)
-                    origins += origins[:1] * (config.n_beams - len(origins))
-                    parents += [row * config.n_beams + origin for origin in origins]
+                    missing = config.n_beams - len(origins)  # rows without a beam, whose ln p is -inf
+                    parents += [row * config.n_beams + origin for origin in [*origins, *origins[:1] * missing]]
             yield list(beams)
             searched = still
             if not searched:
@@ -129,7 +129,7 @@ def _inputs(beams: list[Beams], config: BeamConfig) -> tuple[Int[Tensor, " N"], 
     tokens, log_p = [], []
     for live, _ in beams:
         missing = config.n_beams - len(live)
-        tokens += [*(beam.tokens[-1] if beam.tokens else config.begin_token for beam in live)]
+        tokens += [beam.tokens[-1] if beam.tokens else config.begin_token for beam in live]
         tokens += [config.begin_token] * missing
         log_p.append([beam.log_probability for beam in live] + [-math.inf] * missing)
     return torch.tensor(tokens), torch.tensor(log_p)
@@ -138,15 +138,15 @@ def _inputs(beams: list[Beams], config: BeamConfig) -> tuple[Int[Tensor, " N"], 
 def _likeliest(
     logits: Float[Tensor, "N V"], log_p: Float[Tensor, "B K"], n: int
 ) -> tuple[list[list[float]], list[list[int]]]:
-    """Each source's n likeliest continuations: ln p, and the place, beam * V + token; of equals, the first."""
+    """Each source's n likeliest continuations: ln p, and the index beam * V + token; of equals, the first."""
     each = logits.float().log_softmax(dim=-1)  # half precision sums too coarsely
     totals = (log_p[:, :, None] + each.view(*log_p.shape, -1)).flatten(1)  # (B, K V)
     if totals.isnan().any():
         raise ValueError("logits must make a distribution, but a row holds NaN, +inf, or nothing but -inf")
-    values, places = totals.topk(min(n + 1, totals.shape[-1]))
+    values, indices = totals.topk(min(n + 1, totals.shape[-1]))
     if (values[:, 1:] == values[:, :-1]).any():  # topk takes equals in any order
-        values, places = totals.sort(dim=-1, descending=True, stable=True)
-    return values[:, :n].tolist(), places[:, :n].tolist()
+        values, indices = totals.sort(dim=-1, descending=True, stable=True)
+    return values[:, :n].tolist(), indices[:, :n].tolist()
 
 
 def _advance(
@@ -163,7 +163,8 @@ def _advance(
             break
         tokens, score = beams.live[beam].tokens, config.score(total, length)
         if token == config.end_token:
-            finished += [Hypothesis(tokens, score, total)] if rank < config.n_beams else []
+            if rank < config.n_beams:
+                finished.append(Hypothesis(tokens, score, total))
         elif len(live) < config.n_beams:
             live.append(Hypothesis([*tokens, token], score, total))
             origins.append(beam)

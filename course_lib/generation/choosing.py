@@ -60,10 +60,10 @@ def sample(
     if isinstance(generator, Sequence):
         if len(generator) != rows.numel():
             raise ValueError(f"{rows.numel()} generators are needed, but there are {len(generator)}")
-        numbers = torch.cat([torch.rand(1, generator=one, dtype=torch.float64) for one in generator]).view(*rows, 1)
+        uniform = torch.cat([torch.rand(1, generator=one, dtype=torch.float64) for one in generator]).view(*rows, 1)
     else:
-        numbers = torch.rand(*rows, 1, generator=generator, dtype=torch.float64)
-    return torch.searchsorted(summed, numbers * summed[..., -1:], right=True)[..., 0].to(logits.device)
+        uniform = torch.rand(*rows, 1, generator=generator, dtype=torch.float64)
+    return torch.searchsorted(summed, uniform * summed[..., -1:], right=True)[..., 0].to(logits.device)
 
 
 def top_k(logits: Float[Tensor, "*B V"], k: int) -> Float[Tensor, "*B V"]:
@@ -88,10 +88,10 @@ def top_p(logits: Float[Tensor, "*B V"], p: float | int) -> Float[Tensor, "*B V"
     require(0 < p <= 1, "p must be above 0 and at most 1", p)
     if p == 1:  # the sum may round to 1 before the last token
         return logits
-    ordered, places = torch.sort(logits, dim=-1, descending=True, stable=True)
+    ordered, ids = torch.sort(logits, dim=-1, descending=True, stable=True)
     probabilities = ordered.softmax(dim=-1)
     dropped = probabilities.cumsum(dim=-1) - probabilities >= p  # those before it suffice
-    return logits.masked_fill(dropped.scatter(-1, places, dropped), -math.inf)
+    return logits.masked_fill(dropped.scatter(-1, ids, dropped), -math.inf)
 
 
 def penalise_repetition(

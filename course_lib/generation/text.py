@@ -81,9 +81,10 @@ class _Text:
     def _release(self, text: str, last: bool) -> str:
         if self.stopped:
             return ""
-        found = [(place + len(one), place) for one in self.stop if (place := text.find(one)) >= 0]
+        found = [(start + len(one), start) for one in self.stop if (start := text.find(one)) >= 0]
         if found:  # the one that ends first, so that it does not matter how text is cut into tokens
-            text, self.stopped = text[: min(found)[1]], True
+            _, start = min(found)
+            text, self.stopped = text[:start], True
         elif not last:
             text = text[: len(text) - _open_end(text, self.stop)]
         piece, self.released = text[len(self.released) :], text

@@ -33,10 +33,8 @@ def precision_recall_f1(
     [0.5, 0.6666666666666666, 0.5714285714285714]
     """
     _check_shapes(truth, predicted)
-    found, called, real = (
-        np.sum(which, axis=-1)
-        for which in ((truth == positive) & (predicted == positive), predicted == positive, truth == positive)
-    )
+    found = np.sum((truth == positive) & (predicted == positive), axis=-1)
+    called, real = np.sum(predicted == positive, axis=-1), np.sum(truth == positive, axis=-1)
     return found / np.maximum(called, 1), found / np.maximum(real, 1), 2 * found / np.maximum(called + real, 1)
 
 
@@ -59,8 +57,7 @@ def reliability(
     sizes = np.bincount(bins, minlength=n_bins)
     filled = sizes > 0
     sums = [np.bincount(bins, weights=values, minlength=n_bins) for values in (confidence, correct)]
-    mean_confidence, share_correct = (total[filled] / sizes[filled] for total in sums)
-    return mean_confidence, share_correct, sizes[filled]
+    return sums[0][filled] / sizes[filled], sums[1][filled] / sizes[filled], sizes[filled]
 
 
 def calibration_error(confidence: Float[np.ndarray, " N"], correct: np.ndarray, n_bins: int = 10) -> float:

@@ -105,9 +105,9 @@ def chrf(counts: Int[np.ndarray, "*B N 3 6"]) -> Float[np.ndarray, "*B"] | np.fl
     matches, ours, theirs = _summed(counts)
     both = (ours > 0) & (theirs > 0)
     lengths = np.maximum(both.sum(axis=-1), 1)
-    precision, recall = (
-        (np.where(both, matches, 0) / np.maximum(total, 1)).sum(axis=-1) / lengths for total in (ours, theirs)
-    )
+    matches = np.where(both, matches, 0)
+    precision = (matches / np.maximum(ours, 1)).sum(axis=-1) / lengths
+    recall = (matches / np.maximum(theirs, 1)).sum(axis=-1) / lengths
     weighed = 4 * precision + recall
     return 100 * 5 * precision * recall / np.where(weighed > 0, weighed, 1)
 
@@ -135,7 +135,8 @@ def translation_scores(hypotheses: Sequence[str], references: Sequence[str], see
     """
     equal = _equal(hypotheses, references)
     pairs = list(zip(hypotheses, references, strict=True))
-    of_words, of_characters = (np.array([count(*pair) for pair in pairs]) for count in (bleu_counts, chrf_counts))
+    of_words = np.array([bleu_counts(*pair) for pair in pairs])
+    of_characters = np.array([chrf_counts(*pair) for pair in pairs])
     scores: dict[str, Callable[[np.ndarray], np.ndarray | np.floating]] = {
         "BLEU": lambda drawn: bleu(of_words[drawn]),
         "chrF": lambda drawn: chrf(of_characters[drawn]),
@@ -151,13 +152,14 @@ def translation_scores(hypotheses: Sequence[str], references: Sequence[str], see
 def _counts(hypothesis: Sequence[str], reference: Sequence[str], orders: int) -> Int[np.ndarray, "3 orders"]:
     """Matching n-grams, the hypothesis' and the reference's, of each length up to `orders`."""
     counts = np.zeros((3, orders), dtype=np.int64)
-    for n in range(orders):
-        ours, theirs = (
-            Counter(zip(*(items[start:] for start in range(n + 1)), strict=False)) for items in (hypothesis, reference)
-        )
-        matches = sum(min(count, theirs[gram]) for gram, count in ours.items() if gram in theirs)
-        counts[:, n] = matches, max(0, len(hypothesis) - n), max(0, len(reference) - n)
+    for n in range(1, orders + 1):
+        ours, theirs = _ngrams(hypothesis, n), _ngrams(reference, n)
+        counts[:, n - 1] = (ours & theirs).total(), ours.total(), theirs.total()
     return counts
+
+
+def _ngrams(items: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
+    return Counter(zip(*(items[start:] for start in range(n)), strict=False))
 
 
 def _summed(counts: Int[np.ndarray, "*B N 3 n"]) -> Int[np.ndarray, "3 *B n"]:

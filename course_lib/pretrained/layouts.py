@@ -85,7 +85,7 @@ _IN_GGUF = {
 def gguf_layout(config: ModernGPTConfig) -> Layout:
     """Of a GGUF file of the architecture "llama": llama_layout under the names of llama.cpp.
 
-    The rows of queries and keys stand there in another order: rotary positions turn neighbours, not halves of a head.
+    The rows of queries and keys stand there in another order: rotary positions rotate neighbours, not halves of a head.
     """
     heads = {"attn_q": config.n_heads, "attn_k": config.n_kv_heads}
     layout: Layout = {}
@@ -95,8 +95,8 @@ def gguf_layout(config: ModernGPTConfig) -> Layout:
             name = part.name
             for theirs, in_gguf in _IN_GGUF.items():
                 name = name.replace(theirs, in_gguf)
-            turned = heads.get(name.split(".")[-2])
-            layout[ours].append(Part(name, part.shape, turned and partial(_halves, n_heads=turned)))
+            n_heads = heads.get(name.split(".")[-2])
+            layout[ours].append(Part(name, part.shape, None if n_heads is None else partial(_halves, n_heads=n_heads)))
     return layout
 
 
@@ -106,7 +106,7 @@ def _halves(weight: Float[Tensor, "HD C"], n_heads: int) -> Float[Tensor, "HD C"
 
 
 def gpt2_layout(config: GPTConfig) -> Layout:
-    """Of Transformers' GPT2LMHeadModel, and of the safetensors files that it writes: its matrices lie turned over."""
+    """Of Transformers' GPT2LMHeadModel, and of the safetensors files that it writes: its matrices are transposed."""
     v, c = config.vocab_size, config.d_model
     layout = {
         "embedding.weight": [Part("transformer.wte.weight", (v, c))],

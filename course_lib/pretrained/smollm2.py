@@ -7,8 +7,7 @@ from course_lib import data
 from course_lib.gpt import ModernGPT, ModernGPTConfig
 from course_lib.pretrained.gguf_files import GGUFFile, dequantised, read_gguf
 from course_lib.pretrained.layouts import assemble, gguf_layout
-from course_lib.tokenizers import BPETokenizer
-from course_lib.tokenizers.pieces import GPT2_PATTERN
+from course_lib.tokenizers import GPT2_PATTERN, BPETokenizer
 
 __all__ = ["SMOLLM_PATTERN", "gguf_config", "gguf_model", "gguf_tokenizer", "load_gguf", "load_smollm2"]
 

@@ -45,7 +45,7 @@ RECIPE = Entry()
 
 @cache
 def _text(split: str) -> Tensor:
-    """A split of Shakespeare as numbers of characters."""
+    """A split of Shakespeare as ids of characters."""
     return torch.tensor(_characters().encode(data.shakespeare(split)))
 
 

@@ -1,19 +1,26 @@
-"""What the tokenizers share: a vocabulary, special tokens, a file; and the texts that they accept."""
+"""What the tokenizers share: a vocabulary, special tokens, the texts that they accept, and their file.
 
+The file is JSON, written whole or not at all, and validated when it is read.
+"""
+
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import regex
 
-from course_lib.tokenizers import files
+from course_lib.files import written_whole
 
 __all__ = ["Tokenizer", "check_text", "texts_of"]
 
+FORMAT, VERSION = "course_lib tokenizer", 1
+
 
 class Tokenizer:
-    """Tokens and their ids: a token's place in `vocabulary` is its id.
+    """Tokens and their ids: a token's index in `vocabulary` is its id.
 
     A subclass encodes text without special tokens in `_encode`, and names in FIELDS what its constructor takes. Raises
     ValueError for a token that stands twice, or a special token that is not in the vocabulary.
@@ -25,8 +32,8 @@ class Tokenizer:
         self.vocabulary, self.special_tokens = list(vocabulary), list(special_tokens)
         check_text("".join(self.vocabulary))
         self._ids: dict[str, int] = {}
-        for number, token in enumerate(self.vocabulary):
-            if not token or self._ids.setdefault(token, number) != number:
+        for id, token in enumerate(self.vocabulary):
+            if not token or self._ids.setdefault(token, id) != id:
                 raise ValueError(f"each token must be some text and stand once in the vocabulary, but not so {token!r}")
         if missing := [token for token in self.special_tokens if token not in self._ids]:
             raise ValueError(f"special tokens must be in the vocabulary, but {missing[0]!r} is not")
@@ -39,7 +46,7 @@ class Tokenizer:
         return len(self.vocabulary)
 
     def encode(self, text: str, special: bool = False) -> list[int]:
-        """The ids of a text. With `special`, special tokens that are spelled out in it are recognised.
+        """The ids of a text. With `special`, special tokens that are written out in it are recognised.
 
         Leave that off for text that strangers wrote: nobody can then forge an end of text. Raises ValueError for a lone
         surrogate, and where the vocabulary has no token for a part of the text.
@@ -48,29 +55,39 @@ class Tokenizer:
         if not special or self._special is None:
             return self._encode(text)
         ids: list[int] = []
-        for place, part in enumerate(self._special.split(text)):  # every second part is a special token
-            ids += [self._ids[part]] if place % 2 else self._encode(part)
+        for index, part in enumerate(self._special.split(text)):
+            if index % 2:  # every second part is a special token
+                ids.append(self._ids[part])
+            else:
+                ids += self._encode(part)
         return ids
 
     def _encode(self, text: str) -> list[int]:
         raise NotImplementedError
 
     def _tokens(self, ids: Iterable[int]) -> list[str]:
-        return [self.vocabulary[self._known(number)] for number in ids]
+        return [self.vocabulary[self._known(id)] for id in ids]
 
-    def _known(self, number: int) -> int:
-        if not 0 <= number < len(self.vocabulary):
-            raise ValueError(f"ids must be from 0 to {len(self.vocabulary) - 1}, but there is {number}")
-        return number
+    def _known(self, id: int) -> int:
+        if not 0 <= id < len(self.vocabulary):
+            raise ValueError(f"ids must be from 0 to {len(self.vocabulary) - 1}, but there is {id}")
+        return id
+
+    def fields(self) -> dict[str, Any]:
+        """What the constructor takes to make this tokenizer again, of JSON's types (and tuples for lists)."""
+        return {name: getattr(self, name) for name in self.FIELDS}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the tokenizer as JSON, the file whole or not at all."""
-        files.write(Path(path), type(self).__name__, {name: getattr(self, name) for name in self.FIELDS})
+        content = self.fields()
+        header = {"format": FORMAT, "version": VERSION, "kind": type(self).__name__, "sha256": _digest(content)}
+        with written_whole(Path(path)) as file:
+            file.write((json.dumps(header | content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Tokenizer":
         """Read what `save` wrote. Raises ValueError, with what was expected, for a file that is anything else."""
-        return cls(**files.read(Path(path), cls.__name__, cls.FIELDS))
+        return cls(**_read(Path(path), cls.__name__, cls.FIELDS))
 
 
 def check_text(text: str) -> None:
@@ -92,3 +109,37 @@ def texts_of(text: str | Iterable[str]) -> Sequence[str]:
     if not any(texts):
         raise ValueError("training needs text, but what came is empty")
     return texts
+
+
+def _read(path: Path, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The content that `save` wrote; `fields` names the values expected in it and their types.
+
+    The SHA-256 guards against damage, not against malice. Raises ValueError for a file that is anything else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested without end
+        raise ValueError(f"{path} should hold a {kind} as JSON, but cannot be read: {error}") from error
+    about = found if isinstance(found, dict) else {}
+    for name, expected in {"format": FORMAT, "version": VERSION, "kind": kind}.items():
+        if about.get(name) != expected:
+            raise ValueError(f"{path} should have {name} {expected!r}, but has {about.get(name)!r}")
+    if extra := about.keys() ^ (fields.keys() | {"format", "version", "kind", "sha256"}):
+        raise ValueError(f"{path} should hold {', '.join(fields)}; missing or not expected: {', '.join(sorted(extra))}")
+    content = {name: about[name] for name in fields}
+    for name, kind_of_value in fields.items():
+        if not _fits(content[name], kind_of_value):
+            raise ValueError(f"{path} should hold {name} as {kind_of_value}, but it is another kind of value")
+    if about["sha256"] != _digest(content):
+        raise ValueError(f"{path} is damaged: its content does not have the SHA-256 that it names")
+    return content
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is str:
+        return isinstance(value, str)
+    return isinstance(value, list) and all(_fits(part, get_args(kind)[0]) for part in value)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,19 +1,129 @@
-"""Byte-pair encoding on bytes: the tokenizer of GPT-2 and most of its followers."""
+"""Byte-pair encoding on bytes, the tokenizer of GPT-2 and most of its followers, from the text to the ids.
+
+A text is cut into pieces, whose bytes are written as characters; frequent pairs of neighbours are learned as merges;
+an encoder joins them again in the order in which they were learned.
+"""
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from course_lib.tokenizers.base import Tokenizer, texts_of
-from course_lib.tokenizers.bpe_training import learn_merges
-from course_lib.tokenizers.pieces import GPT2_PATTERN, byte_alphabet, compiled, cut
+import regex
 
-__all__ = ["BPETokenizer"]
+from course_lib.tokenizers.base import Tokenizer, texts_of
+
+__all__ = ["GPT2_PATTERN", "BPETokenizer", "byte_alphabet", "compiled", "cut", "join", "learn_merges"]
+
+# Radford et al. (2019): English contractions; letters, numbers or signs with the blank before them; white space.
+GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
+_MOST_CACHED = 1 << 17  # pieces; all of Shakespeare has 36,301
+
+
+@cache
+def byte_alphabet() -> tuple[str, ...]:
+    """A character for each of the 256 bytes, so that any bytes can be shown and stored as text.
+
+    Printable bytes stand for themselves; the others, in order, are the characters from 256 on: the blank, byte 32,
+    becomes Ġ. This is the table of GPT-2 (Radford et al., 2019), and its order by character numbers GPT-2's bytes.
+
+    >>> "".join(byte_alphabet()[byte] for byte in "To be\\n".encode())
+    'ToĠbeĊ'
+    """
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    shown = dict(zip(printable, printable, strict=True)) | {byte: 256 + n for n, byte in enumerate(others)}
+    return tuple(chr(shown[byte]) for byte in range(256))
+
 
 _BYTE = {character: byte for byte, character in enumerate(byte_alphabet())}
-_MOST_CACHED = 1 << 17  # pieces; all of Shakespeare has 36,301
+
+
+def compiled(pattern: str) -> regex.Pattern[str]:
+    """The pattern, compiled; raises ValueError where it is no regular expression, or one with groups."""
+    try:
+        found = regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"the pattern must be a regular expression, but {pattern!r} is none: {error}") from None
+    if found.groups:  # findall would give the groups instead of the pieces
+        raise ValueError(f"groups in the pattern must be written (?:...), but not so in {pattern!r}")
+    return found
+
+
+def cut(pattern: regex.Pattern[str], text: str) -> list[str]:
+    """The pieces of a text that a pattern finds; raises ValueError where it leaves some of the text out.
+
+    >>> cut(regex.compile(GPT2_PATTERN), "I'm 20, said Tom.  ")
+    ['I', "'m", ' 20', ',', ' said', ' Tom', '.', '  ']
+    """
+    pieces = pattern.findall(text)
+    if sum(map(len, pieces)) != len(text):
+        raise ValueError(f"the pattern must cover the whole text, but {pattern.pattern!r} leaves characters out")
+    return pieces
+
+
+def learn_merges(pieces: Counter[str], n_tokens: int) -> tuple[list[str], list[tuple[str, str]]]:
+    """Tokens (256 bytes, then what merges make) and merges, in `byte_alphabet`, learned from pieces and their counts.
+
+    Again and again the most frequent pair of neighbours becomes a token (Sennrich, Haddow and Birch, 2016, section
+    3.2); of equally frequent ones, the pair of the smaller ids, as in Hugging Face's `tokenizers`.
+
+    >>> learn_merges(Counter({"low": 5, "lot": 2}), 258)[1]
+    [('l', 'o'), ('lo', 'w')]
+    """
+    tokens = sorted(byte_alphabet())
+    id_of = [tokens.index(character) for character in byte_alphabet()]
+    words = [[id_of[byte] for byte in piece.encode()] for piece in pieces]
+    frequency = list(pieces.values())
+    heap, counts = _pairs(words, frequency)
+    merges: list[tuple[str, str]] = []
+    while heap and len(tokens) < n_tokens:
+        count, pair, holders = heapq.heappop(heap)
+        if count != -counts[pair]:  # its occurrences have become fewer since it was put on the heap
+            if counts[pair] > 0:
+                heapq.heappush(heap, (-counts[pair], pair, holders))
+            continue
+        merges.append((tokens[pair[0]], tokens[pair[1]]))
+        tokens.append("".join(merges[-1]))  # new: inside a token, the same merges have happened wherever it stands
+        appeared = defaultdict(set)
+        for word in holders:
+            for changed, sign in _merge(words[word], *pair, len(tokens) - 1):
+                counts[changed] += sign * frequency[word]
+                if sign > 0:
+                    appeared[changed].add(word)
+        for changed, holders in appeared.items():
+            if counts[changed] > 0:
+                heapq.heappush(heap, (-counts[changed], changed, holders))
+    return tokens, merges
+
+
+def _pairs(words: list[list[int]], frequency: list[int]) -> tuple[list[tuple], Counter[tuple[int, int]]]:
+    """A heap of (-count, pair, the indices of the words that hold it), and the counts."""
+    counts: Counter[tuple[int, int]] = Counter()
+    holders = defaultdict(set)
+    for index, word in enumerate(words):
+        for pair in pairwise(word):
+            counts[pair] += frequency[index]
+            holders[pair].add(index)
+    heap = [(-counts[pair], pair, indices) for pair, indices in holders.items()]
+    heapq.heapify(heap)
+    return heap, counts
+
+
+def _merge(word: list[int], first: int, second: int, new: int) -> list[tuple[tuple[int, int], int]]:
+    """Put `new` for each first-second of a word, from left to right; the pairs that come (+1) and go (-1)."""
+    changes, i = [], 0
+    while i < len(word) - 1:
+        if word[i] == first and word[i + 1] == second:
+            if i > 0:
+                changes += [((word[i - 1], first), -1), ((word[i - 1], new), 1)]
+            if i + 2 < len(word):
+                changes += [((second, word[i + 2]), -1), ((new, word[i + 2]), 1)]
+            word[i : i + 2] = [new]
+        i += 1
+    return changes
 
 
 class BPETokenizer(Tokenizer):
@@ -26,7 +136,7 @@ class BPETokenizer(Tokenizer):
     >>> tokenizer = BPETokenizer.train("low lower lowest", vocab_size=259, special_tokens=["<|end|>"])
     >>> tokenizer.merges
     [('l', 'o'), ('lo', 'w')]
-    >>> [tokenizer.vocabulary[number] for number in tokenizer.encode("low blow<|end|>", special=True)]
+    >>> [tokenizer.vocabulary[id] for id in tokenizer.encode("low blow<|end|>", special=True)]
     ['low', 'Ġ', 'b', 'low', '<|end|>']
     """
 
@@ -41,9 +151,9 @@ class BPETokenizer(Tokenizer):
     ) -> None:
         super().__init__(vocabulary, special_tokens)
         self.merges, self.pattern, self._pattern = [tuple(merge) for merge in merges], pattern, compiled(pattern)
-        ordinary = {token: number for token, number in self._ids.items() if token not in self.special_tokens}
+        ordinary = {token: id for token, id in self._ids.items() if token not in self.special_tokens}
         self._bytes = [_as_bytes(token) if token in ordinary else token.encode() for token in self.vocabulary]
-        self._of_byte = {_BYTE[token]: number for token, number in ordinary.items() if len(token) == 1}
+        self._of_byte = {_BYTE[token]: id for token, id in ordinary.items() if len(token) == 1}
         self._ranks = dict(_ranked(self.merges, ordinary))
         self._cache: dict[str, list[int]] = {}
 
@@ -75,7 +185,7 @@ class BPETokenizer(Tokenizer):
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids; bytes that are no UTF-8 become �. Raises ValueError for an unknown id."""
-        return b"".join(self._bytes[self._known(number)] for number in ids).decode("utf-8", "replace")
+        return b"".join(self._bytes[self._known(id)] for id in ids).decode("utf-8", "replace")
 
 
 def join(ids: list[int], ranks: dict[tuple[int, int], tuple[int, int]]) -> list[int]:

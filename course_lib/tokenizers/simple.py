@@ -87,8 +87,8 @@ class WordTokenizer(Tokenizer):
 def _most_frequent(counts: Counter[str], vocab_size: int | None, special_tokens: list[str]) -> list[str]:
     if vocab_size is not None and vocab_size <= len(special_tokens):
         raise ValueError(f"vocab_size must be above the {len(special_tokens)} special tokens, but it is {vocab_size}")
-    room = None if vocab_size is None else vocab_size - len(special_tokens)
-    return [token for token, _ in counts.most_common(room)]
+    most = None if vocab_size is None else vocab_size - len(special_tokens)
+    return [token for token, _ in counts.most_common(most)]
 
 
 def _look_up(ids: dict[str, int], tokens: Iterable[str]) -> list[int]:

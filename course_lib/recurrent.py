@@ -1,10 +1,16 @@
-"""Layers: one product projects all inputs, then a cell steps through them, one position after another.
+"""Networks that remember: RNN, GRU and LSTM, cell, layers and language model.
 
-Axes: B batch, T position (time), I d_in, C d_hidden, L layers.
+A cell is one step, a function that reads as its equation. A layer projects all inputs in one product, then a cell steps
+through them, one position after another. Weights are named and laid out as in torch.nn, so that they go over in one
+line, in either direction: `torch.nn.GRU(3, 5, batch_first=True).load_state_dict(GRU(3, 5).state_dict())`.
+
+Axes: B batch, T position (time), I d_in, C d_hidden, G rows of all gates (one, three or four times C), L layers,
+V vocabulary.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -12,13 +18,60 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.recurrent.cells import gru_cell, lstm_cell, rnn_cell
-from course_lib.validation import require_dropout, require_sizes
+from course_lib.validation import require_dropout, require_one_of, require_sizes
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "RecurrentLM", "RecurrentLMConfig", "detached", "gru_cell", "lstm_cell", "rnn_cell"]
 
 Hidden = Float[Tensor, "L rows C"]  # as many rows as the batch, which the layer checks
 State = Hidden | tuple[Hidden, Hidden]  # an LSTM's is (h, c)
+
+
+def rnn_cell(
+    projected: Float[Tensor, "B C"], h: Float[Tensor, "B C"], weight: Float[Tensor, "C C"], bias: Float[Tensor, " C"]
+) -> Float[Tensor, "B C"]:
+    """One step of Elman's network (1990): h' = tanh(W x + b + U h + c); `projected` is W x + b."""
+    return torch.tanh(projected + F.linear(h, weight, bias))
+
+
+def gru_cell(
+    projected: Float[Tensor, "B G"], h: Float[Tensor, "B C"], weight: Float[Tensor, "G C"], bias: Float[Tensor, " G"]
+) -> Float[Tensor, "B C"]:
+    """One step of a gated recurrent unit; `projected` is W x + b.
+
+    Its rows are those of the reset gate, the update gate and the candidate, in this order:
+
+    r = sigmoid(W_r x + b_r + U_r h + c_r)        z = sigmoid(W_z x + b_z + U_z h + c_z)
+    n = tanh(W_n x + b_n + r (U_n h + c_n))       h' = (1 - z) n + z h
+
+    Cho et al. (2014), section 2.3, reset h before the product, U_n (r h); as PyTorch we do it after, which takes one
+    product a step instead of two. Chung et al. (2014) call 1 - z what is z here.
+    """
+    r_x, z_x, n_x = projected.chunk(3, dim=-1)
+    r_h, z_h, n_h = F.linear(h, weight, bias).chunk(3, dim=-1)
+    r = torch.sigmoid(r_x + r_h)
+    z = torch.sigmoid(z_x + z_h)
+    n = torch.tanh(n_x + r * n_h)
+    return (1 - z) * n + z * h
+
+
+def lstm_cell(
+    projected: Float[Tensor, "B G"],
+    h: Float[Tensor, "B C"],
+    c: Float[Tensor, "B C"],
+    weight: Float[Tensor, "G C"],
+    bias: Float[Tensor, " G"],
+) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C"]]:
+    """One step of long short-term memory; the rows are input gate, forget gate, candidate and output gate.
+
+    i, f, o = sigmoid(W x + b + U h + c), each with its rows, and g = tanh of its own;
+    c' = f c + i g and h' = o tanh(c').
+
+    Hochreiter and Schmidhuber (1997) had no forget gate (f = 1): it is by Gers, Schmidhuber and Cummins (2000). As in
+    PyTorch, no gate sees c (no peepholes).
+    """
+    i, f, g, o = (projected + F.linear(h, weight, bias)).chunk(4, dim=-1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
 
 
 class _Recurrent(nn.Module):
@@ -156,3 +209,69 @@ def _real_steps(x: Tensor, lengths: Tensor | Sequence[int] | None, mask: Tensor 
     if mask.shape != x.shape[:2]:
         raise ValueError(f"the mask must be {tuple(x.shape[:2])}, but it is {tuple(mask.shape)}")
     return mask.T[:, :, None]
+
+
+LAYERS = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentLMConfig:
+    """The sizes of a RecurrentLM, and what it is made of. Raises ValueError for what will not do."""
+
+    vocab_size: int  # different tokens
+    d_embed: int = 64  # numbers in a token's vector
+    d_hidden: int = 256  # numbers in a layer's state
+    n_layers: int = 1
+    dropout: float | int = 0.0  # share of numbers zeroed in training: of the vectors, between layers, of the outputs
+    layer: str = "GRU"  # "RNN", "GRU" or "LSTM"
+
+    def __post_init__(self) -> None:
+        require_sizes(self, "vocab_size", "d_embed", "d_hidden", "n_layers")
+        require_dropout(self.dropout)
+        require_one_of("layer", LAYERS, self.layer)
+
+
+class RecurrentLM(nn.Module):
+    """A language model that reads one token after another: a vector a token, recurrent layers, one logit a token.
+
+    Mikolov et al. (2010), with dropout where Zaremba, Sutskever and Vinyals (2014) put it.
+    `forward` gives the logits of a text read from its beginning; `run` goes on from a state and gives the new one.
+
+    >>> model = RecurrentLM(RecurrentLMConfig(vocab_size=7, d_embed=3, d_hidden=5, layer="LSTM"))
+    >>> model(torch.tensor([[1, 2, 3], [6, 0, 0]])).shape
+    torch.Size([2, 3, 7])
+    """
+
+    def __init__(self, config: RecurrentLMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab_size, config.d_embed)
+        self.recurrent = LAYERS[config.layer](config.d_embed, config.d_hidden, config.n_layers, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.d_hidden, config.vocab_size)
+
+    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """The logits of what follows each token, given it and those before it."""
+        return self.run(tokens)[0]
+
+    def run(self, tokens: Int[Tensor, "B T"], state: State | None = None) -> tuple[Float[Tensor, "B T V"], State]:
+        """The logits, and the state to read on from; `detached` first, where gradients need not flow back."""
+        outputs, state = self.recurrent(self.dropout(self.embed(tokens)), state)
+        return self.output(self.dropout(outputs)), state
+
+    def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None) -> State:
+        """The state after each row's first `lengths` tokens; without it, after all. A row may be empty."""
+        return self.recurrent(self.dropout(self.embed(source)), lengths=lengths)[1]
+
+    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+        """The logits of what follows one more token a row, and the state after it."""
+        logits, state = self.run(tokens[:, None], state)
+        return logits[:, 0], state
+
+
+def detached(state: State) -> State:
+    """The state without its history: from there, gradients do not flow back (truncated back-propagation through time).
+
+    Williams and Peng (1990). A text too long for one batch is read window by window, each from the last one's state.
+    """
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
