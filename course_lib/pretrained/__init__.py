@@ -1,10 +1,11 @@
-"""Weights of real models in our own classes.
+"""Weights of real models in our own classes, and ours in the form that the library Transformers reads.
 
 `load_smollm2()` gives a model that talks, and its tokenizer; `chat_prompt` writes a conversation as it reads one.
 `load_shakespeare_gpt()` gives the small one that the course trained on Shakespeare.
 """
 
 from course_lib.pretrained.chat import chat_prompt, chat_tokens
+from course_lib.pretrained.export import to_transformers
 from course_lib.pretrained.gguf_files import GGUFFile, dequantised, read_gguf
 from course_lib.pretrained.layouts import gguf_layout, gpt2_layout, llama_layout
 from course_lib.pretrained.shakespeare import load_shakespeare_gpt
@@ -28,4 +29,5 @@ __all__ = [
     "load_shakespeare_gpt",
     "load_smollm2",
     "read_gguf",
+    "to_transformers",
 ]
