@@ -8,21 +8,20 @@ from collections.abc import Callable, Iterator
 import torch
 import transformers
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from course_lib import data, files
 from course_lib.gpt import GPT, GPTConfig, preset
+from course_lib.losses import next_token_loss
 from course_lib.speed_run import GPTOfParts, held_out_losses
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import (
     Execution,
     TrainingConfig,
     adamw,
-    clip_gradient,
     flops_per_token,
     random_windows,
 )
-from course_lib.training.gradients import backward_pass
+from course_lib.training.loop import backward_pass
 from experiments.tables.speed_run import standing
 
 H100_FLOPS = 989e12  # a second, dense bfloat16
@@ -48,26 +47,21 @@ class _Logits(nn.Module):
         return self.model(tokens).logits
 
 
-def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    inputs, targets = batch
-    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
-
-
 def _training_step(
     model: nn.Module, config: GPTConfig, rows: int, execution: Execution, device: str
 ) -> Callable[[], None]:
     model = model.to(device).train()
-    backward = backward_pass(model, _loss, execution)
-    optimise = adamw(model, TrainingConfig(steps=1, learning_rate=1e-3), fused=True)
+    backward = backward_pass(model, next_token_loss, execution)
+    optimiser = adamw(model, TrainingConfig(steps=1, learning_rate=1e-3), fused=True)
     tokens = torch.randint(
         config.vocab_size, (rows, config.context_length + 1), generator=torch.Generator().manual_seed(0)
     ).to(device)
     batch = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
 
     def step() -> None:
-        optimise.zero_grad()
+        optimiser.zero_grad()
         backward(batch)
-        optimise.step()
+        optimiser.step()
         if device == "cuda":
             torch.cuda.synchronize()
 
@@ -154,14 +148,14 @@ def _train(
     characters = CharTokenizer.train(data.shakespeare("train"))
     text = torch.tensor(characters.encode(data.shakespeare("train")))
     draw = random_windows(text, batch_size=batch_size, context_length=model.config.context_length)
-    optimise = adamw(model, TrainingConfig(steps=1, learning_rate=1, weight_decay=0.1, beta2=0.99), fused=True)
+    optimiser = adamw(model, TrainingConfig(steps=1, learning_rate=1, weight_decay=0.1, beta2=0.99), fused=True)
     generator, start, taken = torch.Generator().manual_seed(0), time.perf_counter(), 0
     while (done := taken / steps if steps else (time.perf_counter() - start) / seconds) < 1:
-        for group in optimise.param_groups:
+        for group in optimiser.param_groups:
             group["lr"] = rate(done) * min(1, done / 0.05 + 1e-3)
-        optimise.zero_grad()
-        _loss(model, draw(generator)).backward()
-        clip_gradient(model.parameters(), 1.0)
-        optimise.step()
+        optimiser.zero_grad()
+        next_token_loss(model, draw(generator)).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
         taken += 1
     return taken, time.perf_counter() - start

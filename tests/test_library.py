@@ -16,10 +16,7 @@ from course_lib import PROJECT
 
 PACKAGES = ("course_lib", "classroom", "experiments")
 MODULES = sorted(
-    module.name
-    for package in PACKAGES
-    for module in pkgutil.walk_packages([str(PROJECT / package)], f"{package}.")
-    if "__main__" not in module.name
+    module.name for package in PACKAGES for module in pkgutil.walk_packages([str(PROJECT / package)], f"{package}.")
 )
 MAY_IMPORT = {"course_lib": set(), "classroom": {"course_lib"}, "experiments": {"course_lib"}}
 
@@ -72,6 +69,11 @@ def test_arrows_run_one_way(package):
         assert not others & set(_imported(path)), path
 
 
+def test_no_test_imports_a_test():
+    for path in (PROJECT / "tests").rglob("*.py"):
+        assert not [name for name in _imported(path) if name.startswith("test_")], f"{path}: helpers.py is for that"
+
+
 def _code_lines(path):
     """How many lines hold code: no blank ones, comments or docstrings."""
     source = path.read_text(encoding="utf-8")
@@ -94,6 +96,20 @@ def test_importing_prints_nothing_and_needs_no_data(tmp_path):
     code = "import " + ", ".join(MODULES)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_training_and_loading_weights_import_nothing_that_draws(tmp_path):
+    code = """
+import sys, torch
+from course_lib.pretrained import load_shakespeare_gpt
+from course_lib.training import TrainingConfig, __main__, train
+load_shakespeare_gpt()
+config, x = TrainingConfig(steps=2, learning_rate=0.1), torch.ones(3, 2)
+train(torch.nn.Linear(2, 2), lambda model, batch: model(batch).square().mean(), lambda generator: x, config)
+print({"IPython", "matplotlib", "pandas", "scipy", "sklearn", "transformers"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "set()", done.stderr
 
 
 def test_text_files_are_utf8_with_lf_and_name_no_machine():

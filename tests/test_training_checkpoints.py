@@ -1,25 +1,13 @@
 """Checkpoints: a run resumed is the run uninterrupted, bit for bit; files are whole or absent; others are refused."""
 
 import os
-import signal
 
 import pytest
 import torch
-from test_training_loop import DRAW, config, cross_entropy, network, on_all, run
+from helpers import DRAW, config, cross_entropy, network, on_all, press_stop_at, run
 from torch import nn
 
 from course_lib.training import load_weights, save_weights, train
-
-
-def press_stop_at(step):
-    def batches(generator):
-        batches.calls += 1
-        if batches.calls == step:
-            signal.raise_signal(signal.SIGINT)
-        return DRAW(generator)
-
-    batches.calls = 0
-    return batches
 
 
 @pytest.mark.parametrize("stop", [1, 6, 9, 19])
@@ -64,8 +52,8 @@ def test_a_finished_run_is_only_read(tmp_path):
 def test_other_optimisers_resume_as_well(tmp_path, optimiser):
     options = {"momentum": 0.9} if optimiser is torch.optim.SGD else {}
     make = lambda model, config: optimiser(model.parameters(), lr=config.learning_rate, **options)  # noqa: E731
-    run(batches=press_stop_at(5), optimiser=make, checkpoint=tmp_path / "run")
-    assert run(optimiser=make, checkpoint=tmp_path / "run").losses == run(optimiser=make).losses
+    run(batches=press_stop_at(5), make_optimiser=make, checkpoint=tmp_path / "run")
+    assert run(make_optimiser=make, checkpoint=tmp_path / "run").losses == run(make_optimiser=make).losses
 
 
 def test_a_write_that_dies_halfway_leaves_the_old_file(tmp_path, monkeypatch):

@@ -1,19 +1,19 @@
 """The command: it trains, goes on where it stopped, and answers bad input with a sentence; nothing is lost."""
 
-import json
 import subprocess
 import sys
 
 import pytest
-import torch
+from helpers import TEXT, json_lines
 
 from course_lib import PROJECT, data
-from course_lib.gpt import GPTConfig, build
+from course_lib.gpt import GPT, ModernGPT
+from course_lib.model_files import load_model, read_about
 from course_lib.tokenizers import BPETokenizer, CharTokenizer
-from course_lib.training import __main__ as command
-from course_lib.training import load_weights, read_about, write_tokens
+from course_lib.training import command, write_tokens
+from course_lib.training.__main__ import main
 
-TEXT = torch.randint(11, (400,), generator=torch.Generator().manual_seed(1))
+FILES = {"run.json", "run.safetensors", "log.jsonl", "model.safetensors"}
 SMALL = "--context-length 7 --d-model 12 --n-layers 2 --n-heads 2 --steps 6 --evaluate-every 3 --batch-size 4".split()
 
 
@@ -25,12 +25,12 @@ def text(tmp_path):
 
 def run(folder, text, *flags):
     words = ["--out", str(folder / "out"), "--data", str(text), "--held-out", str(text), "--device", "cpu"]
-    return command.main([*words, *SMALL, *flags])
+    return main([*words, *SMALL, *flags])
 
 
 def log(folder):
-    lines = (folder / "out" / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name != "tokens_per_second"} for line in lines]
+    lines = json_lines(folder / "out" / "log.jsonl")
+    return [{name: value for name, value in line.items() if name != "tokens_per_second"} for line in lines]
 
 
 def contents(folder):
@@ -41,32 +41,45 @@ def test_it_leaves_checkpoint_log_and_weights_and_a_finished_run_stays(tmp_path,
     assert run(tmp_path, text, "--peak-flops", "1e12") == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("step 3 of 6") and "held-out" in printed[1]
-    names = {"run.json", "run.safetensors", "log.jsonl", "weights.safetensors"}
-    assert contents(tmp_path / "out").keys() == names
+    assert contents(tmp_path / "out").keys() == FILES
     lines = log(tmp_path)
     assert len(lines) == 6 and set(lines[0]) == {"step", "loss", "learning_rate", "gradient_norm", "mfu"}
     assert "held_out" in lines[5] and lines[5]["loss"] < lines[0]["loss"] < 2.6
-    about = read_about(tmp_path / "out" / "weights.safetensors")
-    model = build(GPTConfig(**about["config"]))
-    load_weights(tmp_path / "out" / "weights.safetensors", model)
-    assert about["model"] == "GPT" and model.config.vocab_size == 11
+    model, tokenizer = load_model(tmp_path / "out" / "model.safetensors")
+    assert type(model) is GPT and model.config.vocab_size == 11 and tokenizer is None
+    about = {"trained on": str(text), "step": 6, "steps": 6, "finished": True, "held-out loss": lines[5]["held_out"]}
+    assert read_about(tmp_path / "out" / "model.safetensors") == about
     assert run(tmp_path, text, "--peak-flops", "1e12") == 0 and log(tmp_path) == lines
+    assert main(["train", "--out", str(tmp_path / "out"), "--data", str(text), "--device", "cpu", *SMALL]) == 1
+    assert "holds another run; here and there: held_out None and" in capsys.readouterr().err
 
 
 def test_a_run_that_fails_goes_on_to_the_same_end(tmp_path, text, monkeypatch, capsys):
     assert run(tmp_path / "whole", text, "--optimiser", "muon", "--dropout", "0.2") == 0
-    plain, calls = command._loss, []
+    plain, calls = command.next_token_loss, []
 
     def nan(model, batch):
         calls.append(model.training)
         return plain(model, batch) * (float("nan") if sum(calls) == 5 else 1)
 
-    monkeypatch.setattr(command, "_loss", nan)
+    monkeypatch.setattr(command, "next_token_loss", nan)
     assert run(tmp_path, text, "--optimiser", "muon", "--dropout", "0.2") == 1
     assert "error: training stopped at step 5: the loss is nan. The likely cause" in capsys.readouterr().err
     assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4]
+    about = read_about(tmp_path / "out" / "model.safetensors")
+    assert (about["step"], about["steps"], about["finished"]) == (3, 6, False)
     assert run(tmp_path, text, "--optimiser", "muon", "--dropout", "0.2") == 0
     assert log(tmp_path) == log(tmp_path / "whole")
+
+
+def test_evaluating_and_writing_the_model_leave_the_run_as_it_is(tmp_path, text):
+    flags = ["--dropout", "0.2", "--evaluate-every", "2"]
+    assert run(tmp_path, text, *flags) == 0
+    words = ["--out", str(tmp_path / "plain" / "out"), "--data", str(text), "--device", "cpu", *SMALL, *flags]
+    assert main(words) == 0
+    assert [line["loss"] for line in log(tmp_path)] == [line["loss"] for line in log(tmp_path / "plain")]
+    model, _ = load_model(tmp_path / "plain" / "out" / "model.safetensors")
+    assert read_about(tmp_path / "plain" / "out" / "model.safetensors")["step"] == 6 and isinstance(model, GPT)
 
 
 def test_another_run_in_the_same_folder_is_refused_but_another_machine_may_go_on(tmp_path, text, capsys):
@@ -116,7 +129,7 @@ sys.exit(command.main({["--out", str(tmp_path / "out"), "--data", str(text), "--
         in (done.stderr)
     )
     assert not list((tmp_path / "out").glob(".*")) and [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5]
-    assert command.main(["--out", str(tmp_path / "out"), "--data", str(text), "--device", "cpu", *SMALL]) == 0
+    assert main(["--out", str(tmp_path / "out"), "--data", str(text), "--device", "cpu", *SMALL]) == 0
     assert len(log(tmp_path)) == 6
 
 
@@ -128,14 +141,14 @@ sys.exit(command.main({["--out", str(tmp_path / "out"), "--data", str(text), "--
         ("--step 5", "unrecognized arguments: --step 5"),
         ("--steps 0", "steps must be at least 1, but it is 0"),
         ("--steps five", "argument --steps: invalid int value: 'five'"),
-        ("--schedule linear", "schedule must be 'cosine', 'constant' or 'trapezoid', but it is 'linear'"),
+        ("--schedule linear", "schedule must be one of cosine, constant, trapezoid, but it is 'linear'"),
         ("--schedule trapezoid", "decay_steps must be from 1 to 6"),
         ("--batch-size 0", "batch_size must be at least 1, but it is 0"),
         ("--held-out-tokens 0", "held_out_tokens must be at least 1"),
         ("--peak-flops -1", "peak_flops must be above 0, but it is -1.0"),
-        ("--precision fp8", "precision must be 'float32' or 'bfloat16', but it is 'fp8'"),
+        ("--precision fp8", "precision must be one of float32, bfloat16, but it is 'fp8'"),
         ("--accumulate 0", "accumulate must be at least 1"),
-        ("--parallel pipeline", "parallel must be 'replicate' or 'shard'"),
+        ("--parallel pipeline", "parallel must be one of replicate, shard"),
         ("--optimiser sgd", "argument --optimiser: invalid choice: 'sgd'"),
         ("--n-heads 5", "n_heads must divide d_model, but they are 5 and 12"),
         ("--device tpu", "device must be"),
@@ -161,6 +174,7 @@ def test_a_wrong_flag_is_answered_with_a_sentence_and_writes_nothing(tmp_path, t
 def test_what_cannot_be_trained_is_answered_with_a_sentence(tmp_path, text, capsys, flags, sentence):
     assert run(tmp_path, text, *flags.split()) == 1
     assert "error: " in (said := capsys.readouterr().err) and sentence in said
+    assert run(tmp_path, text) == 0  # a folder does not remember flags that failed
 
 
 def test_damaged_token_files_are_named(tmp_path, text, capsys):
@@ -179,10 +193,30 @@ def test_shakespeare_by_characters_and_by_bpe(tmp_path, monkeypatch, name, kind)
     )
     flags = ["--out", str(tmp_path / "out"), "--data", name, "--device", "cpu", *SMALL, "--preset", "modern_tiny"]
     flags += ["--n-kv-heads", "1", "--vocab-size", "300"]
-    assert command.main(flags) == 0
-    tokenizer = kind.load(tmp_path / "out" / "tokenizer.json")
-    about = read_about(tmp_path / "out" / "weights.safetensors")
-    assert about["model"] == "ModernGPT" and about["config"]["vocab_size"] == tokenizer.vocab_size
-    before = contents(tmp_path / "out")
-    assert command.main(flags) == 0
-    assert contents(tmp_path / "out")["train.tokens"] == before["train.tokens"]
+    assert main(flags) == 0
+    model, tokenizer = load_model(tmp_path / "out" / "model.safetensors")
+    assert type(tokenizer) is kind and type(model) is ModernGPT and model.config.vocab_size == tokenizer.vocab_size
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert main(flags) == 0
+
+
+def test_a_tokenizer_of_ones_own_is_kept_with_the_model(tmp_path, text, capsys):
+    tokenizer = CharTokenizer("abcdefghijk")
+    tokenizer.save(tmp_path / "tokenizer.json")
+    assert run(tmp_path, text, "--tokenizer", str(tmp_path / "tokenizer.json")) == 0
+    _, kept = load_model(tmp_path / "out" / "model.safetensors")
+    assert kept.vocabulary == tokenizer.vocabulary
+    CharTokenizer("abc").save(tmp_path / "small.json")
+    for file, sentence in {
+        "small.json": "must be that of the token files, 11, but it is 3",
+        "text.tokens": "is no tokenizer: expected what its save writes",
+        "nowhere.json": "No such file or directory",
+    }.items():
+        assert run(tmp_path / "other", text, "--tokenizer", str(tmp_path / file)) == 1
+        assert sentence in capsys.readouterr().err
+
+
+def test_held_out_ids_that_the_model_does_not_know_are_named_before_the_first_step(tmp_path, text, capsys):
+    write_tokens(tmp_path / "more.tokens", [TEXT + 1], vocab_size=12)
+    assert run(tmp_path, text, "--held-out", str(tmp_path / "more.tokens"), "--vocab-size", "11") == 1
+    assert "has ids up to 11, but the model's vocab_size is 11" in capsys.readouterr().err

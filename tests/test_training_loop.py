@@ -1,41 +1,19 @@
-"""The training loop: repeatable, evaluated without a trace, stopped without a loss, and clear about NaN."""
+"""The training loop: repeatable, evaluated without a trace, stopped without a loss, clear about NaN; and the same
+however a step is computed: in parts, in bfloat16, compiled.
+"""
 
 import math
+import shutil
 import signal
 import threading
+from typing import NamedTuple
 
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional as F
+from helpers import DRAW, X, Y, config, cross_entropy, network, on_all, run
+from torch import Tensor, nn
 
-from course_lib.training import TrainingConfig, clip_gradient, random_rows, train
-
-X = torch.randn(61, 5, generator=torch.Generator().manual_seed(1))
-Y = (X[:, 0] * X[:, 1] > 0).long()
-DRAW = random_rows(X, Y, batch_size=7)
-
-
-def network(dropout=0.5):
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 11), nn.Tanh(), nn.Dropout(dropout), nn.Linear(11, 2))
-
-
-def cross_entropy(model, batch):
-    return F.cross_entropy(model(batch[0]), batch[1])
-
-
-def on_all(model):
-    return cross_entropy(model, (X, Y))
-
-
-def config(**changes):
-    return TrainingConfig(**{"steps": 20, "learning_rate": 0.01, "evaluate_every": 6, "seed": 3, **changes})
-
-
-def run(model=None, loss=cross_entropy, batches=DRAW, show=False, **options):
-    changes = {key: options.pop(key) for key in list(options) if key in TrainingConfig.__dataclass_fields__}
-    return train(model or network(), loss, batches, config(**changes), show=show, **options)
+from course_lib.training import Execution, train
 
 
 def test_the_loop_equals_one_written_out_with_pytorch_alone():
@@ -182,7 +160,7 @@ def test_a_learning_rate_that_is_far_too_high_is_named():
     sgd = lambda model, config: torch.optim.SGD(model.parameters(), lr=config.learning_rate)  # noqa: E731
     square = lambda model, batch: model(batch[0]).square().mean()  # noqa: E731
     with pytest.raises(FloatingPointError, match="try a tenth of it"):
-        run(model, loss=square, optimiser=sgd, learning_rate=1e6, clip_norm=math.inf, schedule="constant")
+        run(model, loss=square, make_optimiser=sgd, learning_rate=1e6, clip_norm=math.inf, schedule="constant")
 
 
 def test_a_held_out_loss_of_nan_is_named():
@@ -190,18 +168,115 @@ def test_a_held_out_loss_of_nan_is_named():
         run(evaluate=lambda model: math.nan)
 
 
-@pytest.mark.parametrize("largest", [0.1, 1.0, 1e6, math.inf])
-def test_clipping_equals_pytorchs(largest):
-    mine, theirs = network(), network()
-    for model in (mine, theirs):
-        (10 * on_all(model.eval())).backward()
-    norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), largest)
-    assert clip_gradient(mine.parameters(), largest) == pytest.approx(norm.item())
-    for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(a.grad, b.grad)
-
-
 def test_a_loss_that_does_not_depend_on_the_model_is_named():
     free = torch.tensor(1.0, requires_grad=True)
     with pytest.raises(ValueError, match="no parameter has a gradient"):
         run(loss=lambda model, batch: free * 2)
+
+
+def even(generator):
+    """Batches of six rows."""
+    return tuple(part[:6] for part in DRAW(generator))
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 6])
+def test_accumulation_equals_the_large_batch(accumulate):
+    sizes = []
+
+    def loss(model, batch):
+        sizes.append(len(batch[0]))
+        return cross_entropy(model, batch)
+
+    whole, parts = network(dropout=0.0), network(dropout=0.0)
+    expected = run(whole, batches=even)
+    history = run(parts, loss=loss, batches=even, execution=Execution(accumulate=accumulate))
+    assert sizes == [6 // accumulate] * 20 * accumulate
+    assert history.losses == pytest.approx(expected.losses, rel=1e-5)
+    assert history.gradient_norms == pytest.approx(expected.gradient_norms, rel=1e-4)
+    for mine, theirs in zip(parts.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+class Pair(NamedTuple):
+    x: Tensor
+    y: Tensor
+
+
+@pytest.mark.parametrize("kind", [tuple, lambda parts: Pair(*parts), list])
+def test_parts_are_what_the_batch_is(kind):
+    seen = []
+
+    def loss(model, batch):
+        seen.append(type(batch))
+        return cross_entropy(model, (batch.x, batch.y) if isinstance(batch, Pair) else batch)
+
+    run(loss=loss, batches=lambda generator: kind(even(generator)), steps=1, execution=Execution(accumulate=2))
+    assert seen == [Pair if type(kind((X, Y))) is Pair else tuple] * 2
+    alone = lambda model, batch: model(batch).square().mean()  # noqa: E731
+    run(loss=alone, batches=lambda generator: even(generator)[0], steps=1, execution=Execution(accumulate=2))
+
+
+def test_a_batch_that_cannot_be_cut_is_named():
+    with pytest.raises(
+        ValueError, match=r"7 rows cannot be cut into 1 \(processes\) x 2 \(accumulate\) parts of one size"
+    ):
+        run(execution=Execution(accumulate=2))
+
+
+def test_bfloat16_multiplies_in_it_and_keeps_weights_and_losses_in_float32():
+    kinds = []
+
+    def loss(model, batch):
+        logits = model(batch[0])
+        value = torch.nn.functional.cross_entropy(logits, batch[1])
+        kinds.append((logits.dtype, value.dtype))
+        return value
+
+    model = network(dropout=0.0)
+    expected = run(network(dropout=0.0), evaluate=on_all)
+    history = run(
+        model, loss=loss, evaluate=lambda model: loss(model, (X, Y)), execution=Execution(precision="bfloat16")
+    )
+    assert set(kinds) == {(torch.bfloat16, torch.float32)} and len(kinds) == 24
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    assert history.losses == pytest.approx(expected.losses, rel=0.02) and history.losses != expected.losses
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # what the compiler itself imports
+def test_compiled_steps_are_the_same_steps():
+    expected = run(network(dropout=0.0), evaluate=on_all)
+    history = run(network(dropout=0.0), evaluate=on_all, execution=Execution(compile=True))
+    assert history.losses == pytest.approx(expected.losses, rel=1e-4)
+    assert history.evaluations == pytest.approx(expected.evaluations, rel=1e-4)
+
+
+def test_a_run_may_go_on_in_another_way(tmp_path):
+    expected = run(network(dropout=0.0), batches=even)
+
+    def stops(model, batch):
+        stops.calls += 1
+        if stops.calls == 15:
+            raise MemoryError
+        return cross_entropy(model, batch)
+
+    stops.calls = 0
+    with pytest.raises(MemoryError):
+        run(network(dropout=0.0), loss=stops, batches=even, checkpoint=tmp_path / "run")
+    again = run(network(), batches=even, checkpoint=tmp_path / "run", execution=Execution(accumulate=3))
+    assert again.losses[:12] == expected.losses[:12] and len(again.losses) == 20
+
+
+def test_a_log_hears_of_every_step_and_a_groups_rate_has_its_factor():
+    heard, optimisers = [], []
+
+    def sgd(model, config):
+        groups = [{"params": [model[0].weight], "rate_factor": 3}, {"params": [model[3].weight]}]
+        optimisers.append(torch.optim.SGD(groups, lr=config.learning_rate))
+        return optimisers[0]
+
+    train_once = dict(make_optimiser=sgd, schedule="constant", log=lambda history: heard.append(len(history.losses)))  # noqa: C408
+    run(**train_once)
+    assert heard == list(range(1, 21))
+    assert [group["lr"] for group in optimisers[0].param_groups] == pytest.approx([0.03, 0.01])

@@ -83,7 +83,7 @@ def race(entry: Entry, steps: int, seed: int = 0, **options: Any) -> tuple[GPTOf
     if entry.execution.compile:
         torch.compiler.reset()  # it would give up translating after eight models
     model = _first_weights(entry, seed)
-    how = {"optimiser": entry.optimiser, "execution": entry.execution}
+    how = {"make_optimiser": entry.optimiser, "execution": entry.execution}
     history = train(model, next_token_loss, _draw(entry), _config(entry, steps, seed), **how, **options)
     return model, history
 

@@ -5,16 +5,13 @@
 the command `python -m course_lib.training --help`.
 """
 
-from course_lib.training.batches import random_rows, random_windows, windows
+from course_lib.training.batches import TokenFile, random_rows, random_windows, windows, write_tokens
 from course_lib.training.checkpoints import load_weights, read_about, save_weights
 from course_lib.training.config import Execution, TrainingConfig
 from course_lib.training.display import learning_curves
-from course_lib.training.history import History
-from course_lib.training.logs import RunLog, flops_per_token
+from course_lib.training.history import History, RunLog, flops_per_token
 from course_lib.training.loop import train
-from course_lib.training.muon import muon, orthogonalise
-from course_lib.training.schedules import adamw, clip_gradient, learning_rate
-from course_lib.training.token_files import TokenFile, write_tokens
+from course_lib.training.optimisers import adamw, learning_rate, muon, orthogonalise
 
 __all__ = [
     "Execution",
@@ -23,7 +20,6 @@ __all__ = [
     "TokenFile",
     "TrainingConfig",
     "adamw",
-    "clip_gradient",
     "flops_per_token",
     "learning_curves",
     "learning_rate",

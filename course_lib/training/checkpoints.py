@@ -1,26 +1,39 @@
 """Weights and whole runs in safetensors files, written whole or not at all."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Generator, Tensor, nn
 
 from course_lib.files import written_whole
 from course_lib.training.config import TrainingConfig
+from course_lib.training.distributed import all_gather, distribute_like, full_tensor, is_sharded, rank
 from course_lib.training.history import History
-from course_lib.training.processes import gathered, like, rank, whole
+from course_lib.training.shards import (
+    count_shards,
+    damage_named,
+    folder_written_whole,
+    put_back,
+    read_shards,
+    remove_aside,
+    set_aside,
+    write_shards,
+)
 
-__all__ = ["load_run", "load_weights", "read_about", "save_run", "save_weights", "weights"]
+__all__ = ["full_weights", "load_run", "load_weights", "read_about", "save_run", "save_weights"]
+
+BEST, SHARDS = "best.safetensors", "shards"  # what is in the folder of a sharded run
 
 
 def save_weights(path: Path | str, model: nn.Module, about: dict[str, Any] | None = None) -> None:
     """Write a model's weights, and what `about` says of them (anything JSON can hold)."""
-    copies = weights(model)
+    copies = full_weights(model)
     if rank() == 0:
         _write(Path(path), copies, about or {})
 
@@ -38,86 +51,101 @@ def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
 
 def read_about(path: Path | str) -> dict[str, Any]:
     """What the file of `save_weights` says about its weights: enough, perhaps, to build the model that they fit."""
-    return _read(Path(path))[1]
+    return _read(Path(path), names=())[1]
+
+
+def full_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of a model's weights on the CPU, for `load_state_dict`; of many processes the first has it."""
+    copies = {}
+    for name, tensor in model.state_dict().items():
+        tensor = full_tensor(tensor.detach())  # in all processes, and one at a time: a sharded model fits into none
+        if rank() == 0:
+            copies[name] = _copy(tensor)
+    return copies
 
 
 def save_run(
     path: Path | str,
     model: nn.Module,
-    optimise: torch.optim.Optimizer,
+    optimiser: torch.optim.Optimizer,
     generator: Generator,
     config: TrainingConfig,
     history: History,
 ) -> None:
     """Write all that a run needs to go on: weights, best weights, optimiser, random states, losses.
 
-    Of many processes all take part, and the first writes.
+    All processes take part. Process 0 writes a file. Where the model is sharded, the path becomes a folder, in which
+    each process writes its own shards, and process 0 the best weights, which it alone has, and the losses.
     """
-    tensors = {f"model.{name}": tensor for name, tensor in weights(model).items()}
-    for place, state in optimise.state_dict()["state"].items():
-        for key, value in state.items():
-            if value is not None:
-                tensor = whole(value)
-                tensors |= {f"optimiser.{place}.{key}": tensor.cpu().contiguous()} if rank() == 0 else {}
-    for number, state in enumerate(gathered(torch.get_rng_state())):
-        tensors[f"random.cpu.{number}"] = state
-    if torch.cuda.is_available():
-        for number, state in enumerate(gathered(torch.cuda.get_rng_state())):
-            tensors[f"random.cuda.{number}"] = state
-    tensors |= {f"best.{name}": tensor for name, tensor in history.best_weights.items()}
-    tensors["random.batches"] = generator.get_state()
-    if rank() == 0:
-        _write(Path(path), tensors, {"config": asdict(config), **_figures(history)})
-
-
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of a model's weights on the CPU, for `load_state_dict`; of many processes the first has it."""
-    copies = {}
-    for name, tensor in model.state_dict().items():
-        tensor = whole(tensor.detach())  # in all processes, and one at a time: a sharded model fits into none
-        if rank() == 0:
-            copies[name] = tensor.to("cpu", copy=True, memory_format=torch.contiguous_format)
-    return copies
-
-
-def _figures(history: History) -> dict[str, Any]:
-    kept = {name: getattr(history, name) for name in ("losses", "gradient_norms", "seconds")}
-    return kept | {"evaluations": list(history.evaluations.items())}  # JSON's keys are no numbers
+    path, tensors = Path(path), _state(model, optimiser, generator)
+    best = {f"best.{name}": tensor for name, tensor in history.best_weights.items()}
+    about = {"config": asdict(config), **_figures(history)}
+    if any(map(is_sharded, tensors.values())):
+        with folder_written_whole(path) as folder:
+            write_shards(folder / SHARDS, {name: _copy(tensor) for name, tensor in tensors.items()})
+            if rank() == 0:
+                _write(folder / BEST, best, about | {"shards": count_shards(folder / SHARDS)})
+    elif rank() == 0:
+        if path.is_dir():
+            set_aside(path)
+        _write(path, {name: _copy(tensor) for name, tensor in tensors.items()} | best, about)
+        remove_aside(path)
 
 
 def load_run(
     path: Path | str | None,
     model: nn.Module,
-    optimise: torch.optim.Optimizer,
+    optimiser: torch.optim.Optimizer,
     generator: Generator,
     config: TrainingConfig,
 ) -> History:
-    """Put a run back to where `save_run` wrote it, PyTorch's random state included; a new one where there is no file.
+    """Put a run back to where `save_run` wrote it, PyTorch's random state included; a new one where there is none.
 
-    Raises ValueError for a file of another model or another config, and for a damaged one.
+    The run may go on with another number of processes, sharded or not. Raises ValueError for a run of another model or
+    another config, and for a damaged one.
     """
-    if path is None or not (path := Path(path)).exists():
+    if path is None:
         return History()
-    tensors, about = _read(path)
-    if set(about) != {"config", *_figures(History())}:
+    path = Path(path)
+    put_back(path)
+    if not path.exists():
+        return History()
+    sharded = path.is_dir()
+    first = path / BEST if sharded else path
+    about = read_about(first)
+    if not {"config", *_figures(History())} <= about.keys():
         raise ValueError(f"{path} holds no training run: expected what save_run writes")
-    if differences := config.differences(TrainingConfig(**about.pop("config"))):
+    if differences := config.differences(TrainingConfig(**about["config"])):
         raise ValueError(f"{path} holds a run of another config; here and there: {', '.join(differences)}")
+    tensors = _read(first)[0] if rank() == 0 or not sharded else {}
+    if sharded:
+        here = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        here |= {f"optimiser.{index}": parameter for index, parameter in enumerate(_parameters(optimiser))}
+        tensors |= read_shards(path / SHARDS, about["shards"], here)
     _load_weights(path, model, _part(tensors, "model."))
-    parameters = [parameter for group in optimise.param_groups for parameter in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _part(tensors, "optimiser.").items():
-        place, _, key = name.partition(".")
-        parameter = parameters[int(place)]
-        state.setdefault(int(place), {})[key] = like(tensor, parameter) if tensor.shape == parameter.shape else tensor
-    optimise.load_state_dict({"state": state, "param_groups": optimise.state_dict()["param_groups"]})
-    generator.set_state(tensors["random.batches"])
-    if (mine := f"random.cpu.{rank()}") in tensors:  # not in a run that goes on with more processes
-        torch.set_rng_state(tensors[mine])
-    if torch.cuda.is_available() and (mine := f"random.cuda.{rank()}") in tensors:
-        torch.cuda.set_rng_state(tensors[mine])
+    _load_optimiser(optimiser, _part(tensors, "optimiser."))
+    _load_random_states(generator, _part(tensors, "random."))
+    figures = {name: about[name] for name in _figures(History())}
     best = _part(tensors, "best.") if rank() == 0 else {}
-    return History(**about | {"evaluations": dict(about["evaluations"]), "best_weights": best})
+    return History(**figures | {"evaluations": dict(about["evaluations"]), "best_weights": best})
+
+
+def _state(model: nn.Module, optimiser: torch.optim.Optimizer, generator: Generator) -> dict[str, Tensor]:
+    """The tensors of a run, the same names in all processes; sharded where the model is."""
+    tensors = {f"model.{name}": tensor.detach() for name, tensor in model.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items() if value is not None}
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    for kind, state in states.items():
+        tensors |= {f"random.{kind}.{process}": its for process, its in enumerate(all_gather(state))}
+    return tensors | {"random.batches": generator.get_state()}
+
+
+def _figures(history: History) -> dict[str, Any]:
+    kept = {name: getattr(history, name) for name in ("losses", "gradient_norms", "seconds")}
+    return kept | {"evaluations": list(history.evaluations.items())}  # JSON's keys are strings
 
 
 def _load_weights(path: Path, model: nn.Module, tensors: dict[str, Tensor]) -> None:
@@ -126,13 +154,42 @@ def _load_weights(path: Path, model: nn.Module, tensors: dict[str, Tensor]) -> N
     came = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     for name in [*expected, *came]:
         if expected.get(name) != came.get(name):
-            mine, theirs = (shapes.get(name, "nothing") for shapes in (expected, came))
+            mine, theirs = expected.get(name, "nothing"), came.get(name, "nothing")
             raise ValueError(f"{path} holds another model: for {name!r} expected {mine}, but the file holds {theirs}")
-    model.load_state_dict({name: like(tensor, here[name]) for name, tensor in tensors.items()})
+    model.load_state_dict({name: distribute_like(tensor, here[name]) for name, tensor in tensors.items()})
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = _parameters(optimiser)
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        parameter = parameters[int(index)]
+        value = distribute_like(tensor, parameter) if tensor.shape == parameter.shape else tensor
+        state.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    """In the order by which an optimiser's state_dict counts them."""
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def _load_random_states(generator: Generator, states: dict[str, Tensor]) -> None:
+    generator.set_state(states["batches"])
+    if (mine := f"cpu.{rank()}") in states:  # not in a run that goes on with more processes
+        torch.set_rng_state(states[mine])
+    if torch.cuda.is_available() and (mine := f"cuda.{rank()}") in states:
+        torch.cuda.set_rng_state(states[mine])
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    """On the CPU and contiguous, in memory of its own: safetensors refuses tensors that share theirs."""
+    return tensor.detach().to("cpu", copy=True).contiguous()
 
 
 def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
@@ -140,12 +197,10 @@ def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> Non
         file.write(safetensors.torch.save(tensors, metadata={"about": json.dumps(about)}))
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path, names: Collection[str] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a file, all or those named, and what it says about them."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {}).get("about", "{}"))
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file, or damaged ({error}): delete it and train anew") from None
+    with damage_named(path), safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in (file.keys() if names is None else names)}
+        return tensors, json.loads((file.metadata() or {}).get("about", "{}"))

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, fields
 
+from course_lib.validation import require, require_one_of
+
 __all__ = ["Execution", "TrainingConfig"]
 
 SCHEDULES = ("cosine", "constant", "trapezoid")
@@ -12,7 +14,7 @@ PARALLEL = ("replicate", "shard")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a model is trained; the model, the data and the batch size are said elsewhere.
+    """How a model is trained; the model, the data and the batch size are chosen elsewhere.
 
     Raises ValueError for a value out of range, with what was expected and what came.
 
@@ -26,25 +28,25 @@ class TrainingConfig:
     warmup_steps: int = 0  # steps over which the learning rate rises
     schedule: str = "cosine"  # after the warmup: "cosine" falls towards 0 until the last step, "constant" stays,
     decay_steps: int = 0  # and "trapezoid" stays, then falls towards 0 over these last steps
-    weight_decay: float | int = 0.0  # decoupled: a step takes learning rate x weight_decay of every matrix away
-    beta2: float = 0.999  # how much of AdamW's mean of squared gradients a step keeps
+    weight_decay: float | int = 0.0  # decoupled: each step subtracts learning rate x weight_decay of every matrix
+    beta2: float = 0.999  # how much of AdamW's mean of squared gradients each step keeps
     clip_norm: float | int = 1.0  # the largest Euclidean norm of the gradient; math.inf clips nothing
     evaluate_every: int = 100  # steps between two evaluations (and two checkpoints); the last step is always evaluated
     seed: int = 0  # of the batches and of dropout
 
     def __post_init__(self) -> None:
-        _demand(self.steps >= 1, "steps must be at least 1", self.steps)
-        _demand(0 < self.learning_rate < math.inf, "learning_rate must be above 0", self.learning_rate)
+        require(self.steps >= 1, "steps must be at least 1", self.steps)
+        require(0 < self.learning_rate < math.inf, "learning_rate must be above 0", self.learning_rate)
         up_to = f"warmup_steps must be from 0 to {self.steps} (steps)"
-        _demand(0 <= self.warmup_steps <= self.steps, up_to, self.warmup_steps)
-        _demand(self.schedule in SCHEDULES, f"schedule must be {_either(SCHEDULES)}", self.schedule)
+        require(0 <= self.warmup_steps <= self.steps, up_to, self.warmup_steps)
+        require_one_of("schedule", SCHEDULES, self.schedule)
         least, most = (1, self.steps - self.warmup_steps) if self.schedule == "trapezoid" else (0, 0)
         of_it = f"decay_steps must be from {least} to {most} with the schedule {self.schedule!r}"
-        _demand(least <= self.decay_steps <= most, of_it, self.decay_steps)
-        _demand(0 <= self.weight_decay < math.inf, "weight_decay must be at least 0", self.weight_decay)
-        _demand(0 <= self.beta2 < 1, "beta2 must be at least 0 and below 1", self.beta2)
-        _demand(self.clip_norm > 0, "clip_norm must be above 0", self.clip_norm)
-        _demand(self.evaluate_every >= 1, "evaluate_every must be at least 1 (step)", self.evaluate_every)
+        require(least <= self.decay_steps <= most, of_it, self.decay_steps)
+        require(0 <= self.weight_decay < math.inf, "weight_decay must be at least 0", self.weight_decay)
+        require(0 <= self.beta2 < 1, "beta2 must be at least 0 and below 1", self.beta2)
+        require(self.clip_norm > 0, "clip_norm must be above 0", self.clip_norm)
+        require(self.evaluate_every >= 1, "evaluate_every must be at least 1 (step)", self.evaluate_every)
 
     def is_due(self, step: int) -> bool:
         """Whether evaluation and checkpoint come after so many steps."""
@@ -69,15 +71,6 @@ class Execution:
     parallel: str = "replicate"  # each of many processes holds the model (DDP); "shard": a part of it (FSDP2)
 
     def __post_init__(self) -> None:
-        _demand(self.precision in PRECISIONS, f"precision must be {_either(PRECISIONS)}", self.precision)
-        _demand(self.accumulate >= 1, "accumulate must be at least 1 (part)", self.accumulate)
-        _demand(self.parallel in PARALLEL, f"parallel must be {_either(PARALLEL)}", self.parallel)
-
-
-def _either(names: tuple[str, ...]) -> str:
-    return f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
-
-
-def _demand(holds: bool, expected: str, came: object) -> None:
-    if not holds:
-        raise ValueError(f"{expected}, but it is {came!r}")
+        require_one_of("precision", PRECISIONS, self.precision)
+        require(self.accumulate >= 1, "accumulate must be at least 1 (part)", self.accumulate)
+        require_one_of("parallel", PARALLEL, self.parallel)

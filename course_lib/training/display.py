@@ -3,19 +3,17 @@
 import base64
 import io
 import math
+import sys
 import time
 from collections.abc import Callable
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 
-from course_lib import plotting
 from course_lib.training.config import TrainingConfig
+from course_lib.training.distributed import rank
 from course_lib.training.history import History
-from course_lib.training.processes import rank
 
-__all__ = ["learning_curves", "reporter"]
+__all__ = ["learning_curves", "reporter", "say"]
 
 SHARE = 0.05  # of the time that drawing may take
 POINTS = 100  # of the curve of training: each is the mean of equally many steps
@@ -45,11 +43,14 @@ def reporter(
 
 
 def _in_notebook() -> bool:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return hasattr(get_ipython(), "kernel")
+    ipython = sys.modules.get("IPython")  # which a kernel has imported; elsewhere nobody waits for it
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print at once, with question marks for what the console cannot show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, errors="replace").decode(encoding), end=end, flush=True)
 
 
 class _TerminalReport:
@@ -61,8 +62,9 @@ class _TerminalReport:
         if done == self.said or not (final or done % self.config.evaluate_every == 0):
             return
         line = f"step {done:,} of {self.config.steps:,} · training {np.mean(history.losses[self.said :]):.4f}"
-        line += f" · held-out {history.evaluations[done]:.4f}" if done in history.evaluations else ""
-        print(line, flush=True)
+        if done in history.evaluations:
+            line += f" · held-out {history.evaluations[done]:.4f}"
+        say(line)
         self.said = done
 
 
@@ -77,7 +79,8 @@ class _NotebookReport:
     def __call__(self, history: History, final: bool) -> None:
         now, done, text = time.monotonic(), len(history.losses), _alternative(self.config)
         if done and final:
-            text += f", stopped after step {done:,}" * (done < self.config.steps)
+            if done < self.config.steps:
+                text += f", stopped after step {done:,}"
             self.handle.update({"image/png": _png(history), "text/plain": text}, raw=True)
         elif done and now - self.shown_at >= 1:
             if not self.picture or now - self.drawn_at >= self.cost / SHARE:
@@ -96,14 +99,19 @@ def _alternative(config: TrainingConfig) -> str:
 
 
 def _png(history: History) -> str:
+    from matplotlib import pyplot
+
     figure, picture = learning_curves(history).figure, io.BytesIO()
     figure.savefig(picture, format="png", dpi=90, metadata={"Software": None})  # no version: it would differ
-    plt.close(figure)
+    pyplot.close(figure)
     return base64.b64encode(picture.getvalue()).decode()
 
 
-def learning_curves(history: History, *, title: str = "Learning curves", ax: Axes | None = None) -> Axes:
+def learning_curves(
+    history: History, *, title: str = "Learning curves", ax: "matplotlib.axes.Axes | None" = None
+) -> "matplotlib.axes.Axes":
     """The losses of a run over its steps: training (means of equally many steps) and held-out."""
+    from course_lib import plotting  # here, as training and loading weights need no Matplotlib
 
     parts = np.array_split(np.array(history.losses), min(POINTS, len(history.losses)))
     ends = np.cumsum([len(part) for part in parts])

@@ -1,36 +1,45 @@
-"""The training loop."""
+"""The training loop, and the gradients of a batch as an Execution says: in parts, in bfloat16, by many processes."""
 
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
-from course_lib.training import processes
-from course_lib.training.checkpoints import load_run, save_run, weights
+from course_lib.training.checkpoints import full_weights, load_run, save_run
 from course_lib.training.config import Execution, TrainingConfig
 from course_lib.training.display import reporter
-from course_lib.training.gradients import backward_pass, precision
+from course_lib.training.distributed import (
+    all_reduce_any,
+    all_reduce_mean,
+    blocks,
+    distribute_model,
+    full_tensor,
+    rank,
+    world_size,
+)
 from course_lib.training.history import History
-from course_lib.training.schedules import adamw, clip_gradient, learning_rate
+from course_lib.training.optimisers import adamw, learning_rate
 
-__all__ = ["train"]
+__all__ = ["backward_pass", "train"]
+
+Loss = Callable[[nn.Module, Any], Tensor]
 
 
 def train(
     model: nn.Module,
-    loss: Callable[[nn.Module, Any], Tensor],
+    loss: Loss,
     batches: Callable[[Generator], Any],
     config: TrainingConfig,
     *,
     evaluate: Callable[[nn.Module], float | Tensor] | None = None,
-    optimiser: Callable[[nn.Module, TrainingConfig], torch.optim.Optimizer] = adamw,
+    make_optimiser: Callable[[nn.Module, TrainingConfig], torch.optim.Optimizer] = adamw,
     checkpoint: Path | str | None = None,
     show: bool = True,
     log: Callable[[History], None] | None = None,
@@ -47,41 +56,122 @@ def train(
     execution = execution or Execution()
     with _own_randomness(model, config.seed), _stop_button() as pressed:
         backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
-        optimise, generator = optimiser(model, config), Generator().manual_seed(config.seed)
-        history = load_run(checkpoint, model, optimise, generator, config)
+        optimiser, generator = make_optimiser(model, config), Generator().manual_seed(config.seed)
+        history = load_run(checkpoint, model, optimiser, generator, config)
         with _training(model, reporter(config, show, log), history) as report:
             while len(history.losses) < config.steps and not history.stopped:
-                _step(model, backward, batches(generator), optimise, config, history)
+                _step(model, backward, batches(generator), optimiser, config, history)
                 due = config.is_due(len(history.losses))
                 if due and evaluate is not None:
                     _evaluate(model, evaluate, execution, history)
-                history.stopped = processes.anywhere(bool(pressed))
+                history.stopped = all_reduce_any(bool(pressed))
                 if checkpoint is not None and (due or history.stopped):
-                    save_run(checkpoint, model, optimise, generator, config, history)
+                    save_run(checkpoint, model, optimiser, generator, config, history)
                 report(history, False)
     return history
+
+
+def backward_pass(model: nn.Module, loss: Loss, execution: Execution) -> Callable[[Any], float]:
+    """A function that adds a batch's gradients to the parameters and gives its loss, both over all processes.
+
+    The batch is cut into parts of equally many rows, `accumulate` for each process, and the parts' losses are averaged:
+    for a loss that is a mean over rows, that is the loss of the whole batch. Call it before there is an optimiser: it
+    may shard the model's weights.
+    """
+    if execution.compile and execution.parallel == "shard":
+        for block in blocks(model):
+            block.compile()  # one by one, as FSDP gathers and frees each one's weights by itself
+    distributed = distribute_model(model, execution.parallel)
+    if execution.compile and execution.parallel == "replicate":
+        loss = torch.compile(loss)
+    first, parts = rank() * execution.accumulate, world_size() * execution.accumulate
+
+    def backward(batch: Any) -> float:
+        total = torch.zeros(())
+        mine = _rows(batch, parts)[first : first + execution.accumulate]
+        for part in mine:
+            with _synchronised(distributed, part is mine[-1]):
+                with _precision(model, execution):
+                    value = loss(distributed, part) / execution.accumulate
+                value.backward()
+            total = total + value.detach()
+        return all_reduce_mean(total.item())
+
+    return backward
+
+
+def _rows(batch: Any, parts: int) -> Sequence[Any]:
+    """A batch, a tensor or a tuple of some, cut into parts of equally many rows."""
+    if parts == 1:
+        return [batch]
+    tensors = [batch] if isinstance(batch, Tensor) else list(batch)
+    if len(tensors[0]) % parts:
+        count = f"{world_size()} (processes) x {parts // world_size()} (accumulate)"
+        raise ValueError(f"a batch of {len(tensors[0])} rows cannot be cut into {count} parts of one size")
+    cut = list(zip(*(tensor.chunk(parts) for tensor in tensors), strict=True))
+    if isinstance(batch, Tensor):
+        return [part for (part,) in cut]
+    return [type(batch)(*part) if hasattr(batch, "_fields") else part for part in cut]
+
+
+def _synchronised(distributed: nn.Module, last: bool) -> AbstractContextManager:
+    """Gradients stay with each process until the last part; then the processes average them."""
+    if isinstance(distributed, nn.parallel.DistributedDataParallel):
+        return nullcontext() if last else distributed.no_sync()
+    if hasattr(distributed, "set_requires_gradient_sync"):
+        distributed.set_requires_gradient_sync(last)
+    return nullcontext()
+
+
+def _precision(model: nn.Module, execution: Execution) -> AbstractContextManager:
+    """Where matrix products are in the execution's precision; what needs more of it (losses, norms) keeps float32."""
+    if execution.precision == "float32":
+        return nullcontext()
+    return torch.autocast(next(model.parameters()).device.type, dtype=torch.bfloat16)
 
 
 def _step(
     model: nn.Module,
     backward: Callable[[Any], float],
     batch: Any,
-    optimise: torch.optim.Optimizer,
+    optimiser: torch.optim.Optimizer,
     config: TrainingConfig,
     history: History,
 ) -> None:
     start = time.perf_counter()
     rate = learning_rate(len(history.losses), config)
-    for group in optimise.param_groups:
+    for group in optimiser.param_groups:
         group["lr"] = rate * group.get("rate_factor", 1)
-    optimise.zero_grad()
+    optimiser.zero_grad()
     value = backward(batch)
-    norm = clip_gradient(model.parameters(), config.clip_norm)
-    _demand_finite(value, norm, batch, rate, history)
-    optimise.step()
+    with_gradients = [parameter for parameter in model.parameters() if parameter.grad is not None]
+    if not with_gradients:
+        raise ValueError("no parameter has a gradient: the loss must depend on the model")
+    norm = full_tensor(nn.utils.clip_grad_norm_(with_gradients, config.clip_norm)).item()
+    _require_finite(value, norm, batch, rate, history)
+    optimiser.step()
     history.losses.append(value)
     history.gradient_norms.append(norm)
     history.seconds.append(time.perf_counter() - start)
+
+
+def _require_finite(value: float, norm: float, batch: Any, rate: float, history: History) -> None:
+    """Raise a sentence that names the step and the likely cause where a loss or its gradient is NaN or infinite."""
+    if math.isfinite(value) and math.isfinite(norm):
+        return
+    step = len(history.losses) + 1
+    tensors = [part for part in (batch if isinstance(batch, tuple | list) else [batch]) if isinstance(part, Tensor)]
+    what = f"the loss is {value}"
+    if not all(tensor.isfinite().all() for tensor in tensors):
+        cause = "the batch itself holds NaN or infinite numbers: look at the data"
+    elif math.isfinite(value):
+        what += f", but its gradient is {norm}"
+        cause = "a square root, norm or division in the model or the loss meets 0: its derivative there is infinite"
+    elif step == 1:
+        cause = "nothing has been learned yet, so look at the model and the loss: log(0), a division by 0, a wrong mask"
+    else:
+        cause = f"the learning rate ({rate:.2g} at this step) is too high: try a tenth of it, or a longer warmup"
+    raise FloatingPointError(f"training stopped at step {step}: {what}. The likely cause: {cause}.")
 
 
 def _evaluate(
@@ -89,33 +179,15 @@ def _evaluate(
 ) -> None:
     """The held-out loss, added to the history; the best weights are kept."""
     model.eval()
-    with torch.no_grad(), torch.random.fork_rng(_devices(model)), precision(model, execution):
-        value = processes.mean(float(evaluate(model)))
+    with torch.no_grad(), torch.random.fork_rng(_devices(model)), _precision(model, execution):
+        value = all_reduce_mean(float(evaluate(model)))
     model.train()
     step = len(history.losses)
     if not math.isfinite(value):
         raise FloatingPointError(f"the held-out loss after step {step} is {value}, although the training loss is not")
     if value < min(history.evaluations.values(), default=math.inf):
-        history.best_weights = weights(model)
+        history.best_weights = full_weights(model)
     history.evaluations[step] = value
-
-
-def _demand_finite(value: float, norm: float, batch: Any, rate: float, history: History) -> None:
-    """Raise a sentence that names the step and the likely cause where a loss or its gradient is NaN or infinite."""
-    if math.isfinite(value) and math.isfinite(norm):
-        return
-    step = len(history.losses) + 1
-    tensors = [part for part in (batch if isinstance(batch, tuple | list) else [batch]) if isinstance(part, Tensor)]
-    if not all(tensor.isfinite().all() for tensor in tensors):
-        cause = "the batch itself holds NaN or infinite numbers: look at the data"
-    elif math.isfinite(value):
-        cause = "a square root, norm or division in the model or the loss meets 0: its slope there is infinite"
-    elif step == 1:
-        cause = "nothing has been learned yet, so look at the model and the loss: log(0), a division by 0, a wrong mask"
-    else:
-        cause = f"the learning rate ({rate:.2g} at this step) is too high: try a tenth of it, or a longer warmup"
-    what = f"the loss is {value}" + f", but its gradient is {norm}" * math.isfinite(value)
-    raise FloatingPointError(f"training stopped at step {step}: {what}. The likely cause: {cause}.")
 
 
 def _devices(model: nn.Module) -> list[torch.device]:
@@ -139,7 +211,7 @@ def _training(
 def _own_randomness(model: nn.Module, seed: int) -> Iterator[None]:
     """Dropout and the like start from the run's seed; afterwards PyTorch's random state is as it was."""
     with torch.random.fork_rng(_devices(model)):
-        torch.manual_seed(seed + processes.rank())  # each process drops numbers of its own
+        torch.manual_seed(seed + rank())  # each process draws a dropout mask of its own
         yield
 
 

@@ -44,7 +44,9 @@ def make() -> Path:
     torch.manual_seed(RUN.seed)
     model = build(MODEL)
     batches = random_windows(ids(TOKENS, "train"), batch_size=BATCH_SIZE, context_length=MODEL.context_length)
-    train_whole(model, next_token_loss, batches, RUN, evaluate=held_out, optimiser=muon, checkpoint=partial, show=True)
+    train_whole(
+        model, next_token_loss, batches, RUN, evaluate=held_out, make_optimiser=muon, checkpoint=partial, show=True
+    )
     minutes = (time.process_time() - start) / 60
     about = {"trained on": TRAINED_ON, "steps": RUN.steps, "batch size": BATCH_SIZE, "minutes": round(minutes, 1)}
     save_model(SHAKESPEARE_GPT, model, tokenizer(), about, half=True)

@@ -1,5 +1,6 @@
-"""Muon: the hidden matrices take steps whose singular values are all about 1; all else stays with AdamW."""
+"""How a step changes the weights: the learning rate over a run, AdamW, and Muon for the hidden matrices."""
 
+import math
 from typing import Any
 
 import torch
@@ -7,9 +8,46 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.training.config import TrainingConfig
-from course_lib.training.processes import blocks, like, whole
+from course_lib.training.distributed import blocks, distribute_like, full_tensor
 
-__all__ = ["Muon", "muon", "orthogonalise"]
+__all__ = ["Muon", "adamw", "learning_rate", "muon", "orthogonalise"]
+
+
+def learning_rate(step: int, config: TrainingConfig) -> float:
+    """The learning rate of a step, counted from 0: a linear rise over the warmup, then constant or a decay.
+
+    In the warmup lr · (step + 1) / warmup_steps. The decay begins with t = 0 and ends one step before t = 1, so that no
+    step is wasted on a rate of 0. "cosine": lr · (1 + cos πt) / 2 from the warmup on (Loshchilov and Hutter, 2017,
+    equation 5); "trapezoid": lr · (1 - t) over the last decay_steps (Hägele et al., 2024).
+
+    >>> config = TrainingConfig(steps=8, learning_rate=1.0, warmup_steps=4)
+    >>> [round(learning_rate(step, config), 2) for step in range(8)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 0.85, 0.5, 0.15]
+    """
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "cosine":
+        done = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
+        return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+    left = config.steps - step
+    if left < config.decay_steps:  # only a trapezoid has any
+        return config.learning_rate * left / config.decay_steps
+    return float(config.learning_rate)
+
+
+def adamw(model: nn.Module, config: TrainingConfig, fused: bool | None = None) -> torch.optim.Optimizer:
+    """PyTorch's AdamW (Loshchilov and Hutter, 2019), which decays the matrices and leaves biases and gains alone.
+
+    `fused` takes a step in one pass over the weights: faster, and the same but for rounding.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    betas = (0.9, config.beta2)
+    used = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(used, lr=config.learning_rate, betas=betas, fused=fused)
 
 
 def orthogonalise(matrix: Float[Tensor, "M N"], steps: int = 5) -> Float[Tensor, "M N"]:
@@ -61,7 +99,7 @@ class Muon(torch.optim.AdamW):
         ahead = matrix.grad.lerp(mean, group["momentum"])  # Nesterov's
         length = 0.2 * max(matrix.shape) ** 0.5
         matrix.mul_(1 - group["lr"] * group["weight_decay"])
-        matrix.sub_(like(orthogonalise(whole(ahead)), matrix), alpha=group["lr"] * length)
+        matrix.sub_(distribute_like(orthogonalise(full_tensor(ahead)), matrix), alpha=group["lr"] * length)
 
 
 def muon(model: nn.Module, config: TrainingConfig, *, momentum: float = 0.95, ratio: float | int = 1.0) -> Muon:
