@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 import torch
+from helpers import numbers
 from torch import nn
 from torch.nn import functional as F
 
@@ -26,10 +27,6 @@ from course_lib.positions import rotate
 
 B, H, T, S, D, E = 2, 3, 5, 7, 11, 13
 C = H * D
-
-
-def numbers(*shape, seed=0):
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed + sum(shape)))
 
 
 def some_mask(*shape):

@@ -7,6 +7,7 @@ import warnings
 import pytest
 import torch
 import transformers
+from helpers import enlarge
 from torch import Generator, nn
 from torch.nn import functional as F
 
@@ -26,12 +27,8 @@ every_model = pytest.mark.parametrize("config", [OLD, NEW], ids=["GPT", "ModernG
 
 
 def _model(config, **changes):
-    """Weights so large that every token counts, gains and biases away from 1 and 0, where one is not noticed."""
     torch.manual_seed(3)
-    model = build(dataclasses.replace(config, **changes)).double()
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, mean=0.3 if parameter.ndim == 1 else 0, std=0.3)
-    return model
+    return enlarge(build(dataclasses.replace(config, **changes)).double())
 
 
 def _tokens(length=T, seed=1):

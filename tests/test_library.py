@@ -71,6 +71,11 @@ def test_arrows_run_one_way(package):
         assert not others & set(_imported(path)), path
 
 
+def test_no_test_imports_a_test():
+    for path in (PROJECT / "tests").rglob("*.py"):
+        assert not [name for name in _imported(path) if name.startswith("test_")], f"{path}: helpers.py is for that"
+
+
 def _code_lines(path):
     """How many lines hold code: no blank ones, comments or docstrings."""
     source = path.read_text(encoding="utf-8")

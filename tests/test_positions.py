@@ -4,16 +4,13 @@ import math
 
 import pytest
 import torch
+from helpers import numbers
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
 
 from course_lib.positions import LearnedPositions, SinusoidalPositions, rotary_angles, rotate, sinusoidal
 
 B, H, T, D, C = 2, 3, 7, 10, 22
-
-
-def numbers(*shape, seed=0):
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed + sum(shape)))
 
 
 def test_sinusoidal_is_the_papers():

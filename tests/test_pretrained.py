@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 import transformers
+from helpers import enlarge
 from safetensors.torch import load_file, save_file
 from torch import Generator, nn
 
@@ -13,14 +14,6 @@ from course_lib.pretrained import from_transformers, load_safetensors
 
 V, CONTEXT = 13, 37
 SPECIAL = {"bos_token_id": 0, "eos_token_id": 0}
-
-
-def _large(model):
-    """Weights so large that every token counts, gains and biases away from 1 and 0, where one is not noticed."""
-    torch.manual_seed(3)
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, mean=0.3 if parameter.ndim == 1 else 0, std=0.3)
-    return model.eval()
 
 
 def _llama(n_kv_heads=2, tied=True):
@@ -36,12 +29,14 @@ def _llama(n_kv_heads=2, tied=True):
         **sizes,
         **SPECIAL,
     )
-    return _large(transformers.LlamaForCausalLM(config))
+    torch.manual_seed(3)
+    return enlarge(transformers.LlamaForCausalLM(config)).eval()
 
 
 def _gpt2():
     sizes = {"vocab_size": V, "n_positions": CONTEXT, "n_embd": 15, "n_layer": 3, "n_head": 5}
-    return _large(transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **SPECIAL)))
+    torch.manual_seed(3)
+    return enlarge(transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **SPECIAL))).eval()
 
 
 every_model = pytest.mark.parametrize("build", [_llama, _gpt2])

@@ -9,7 +9,8 @@ import pytest
 import torch
 import transformers
 from gguf import GGMLQuantizationType as Kind
-from torch import Generator, nn
+from helpers import enlarge
+from torch import Generator
 
 from course_lib.gpt import ModernGPT, ModernGPTConfig
 from course_lib.pretrained import (
@@ -60,10 +61,7 @@ def _llama():
         **sizes,
     )
     torch.manual_seed(3)
-    model = transformers.LlamaForCausalLM(config).eval()
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, mean=0.3 if parameter.ndim == 1 else 0, std=0.3)
-    return model
+    return enlarge(transformers.LlamaForCausalLM(config).eval())
 
 
 def _neighbours(weight, heads):

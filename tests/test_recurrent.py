@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers import numbers
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -148,14 +149,10 @@ def test_first_weights_are_pytorchs(layer):
     torch.testing.assert_close(*weights, rtol=0, atol=0)
 
 
-def _numbers(*shape):
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
-
-
 @pytest.mark.parametrize("cell, peer", [(rnn_cell, nn.RNNCell), (gru_cell, nn.GRUCell), (lstm_cell, nn.LSTMCell)])
 def test_cells_equal_pytorchs(cell, peer):
     theirs = peer(D_IN, C).double()
-    x, h, c = _numbers(B, D_IN), _numbers(B, C), _numbers(1, B, C)[0]
+    x, h, c = numbers(B, D_IN), numbers(B, C), numbers(1, B, C)[0]
     projected = F.linear(x, theirs.weight_ih, theirs.bias_ih)
     state = (h, c) if cell is lstm_cell else (h,)
     expected = theirs(x, state if cell is lstm_cell else h)

@@ -1,25 +1,13 @@
 """Checkpoints: a run resumed is the run uninterrupted, bit for bit; files are whole or absent; others are refused."""
 
 import os
-import signal
 
 import pytest
 import torch
-from test_training_loop import DRAW, config, cross_entropy, network, on_all, run
+from helpers import DRAW, config, cross_entropy, network, on_all, press_stop_at, run
 from torch import nn
 
 from course_lib.training import load_weights, save_weights, train
-
-
-def press_stop_at(step):
-    def batches(generator):
-        batches.calls += 1
-        if batches.calls == step:
-            signal.raise_signal(signal.SIGINT)
-        return DRAW(generator)
-
-    batches.calls = 0
-    return batches
 
 
 @pytest.mark.parametrize("stop", [1, 6, 9, 19])

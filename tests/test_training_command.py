@@ -1,11 +1,10 @@
 """The command: it trains, goes on where it stopped, and answers bad input with a sentence; nothing is lost."""
 
-import json
 import subprocess
 import sys
 
 import pytest
-import torch
+from helpers import TEXT, json_lines
 
 from course_lib import PROJECT, data
 from course_lib.gpt import GPTConfig, build
@@ -13,7 +12,6 @@ from course_lib.tokenizers import BPETokenizer, CharTokenizer
 from course_lib.training import __main__ as command
 from course_lib.training import load_weights, read_about, write_tokens
 
-TEXT = torch.randint(11, (400,), generator=torch.Generator().manual_seed(1))
 SMALL = "--context-length 7 --d-model 12 --n-layers 2 --n-heads 2 --steps 6 --evaluate-every 3 --batch-size 4".split()
 
 
@@ -29,8 +27,8 @@ def run(folder, text, *flags):
 
 
 def log(folder):
-    lines = (folder / "out" / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name != "tokens_per_second"} for line in lines]
+    lines = json_lines(folder / "out" / "log.jsonl")
+    return [{name: value for name, value in line.items() if name != "tokens_per_second"} for line in lines]
 
 
 def contents(folder):

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import torch
+from helpers import on_all, run
 from nbclient import NotebookClient
-from test_training_loop import on_all, run
 
 from classroom.notebooks import normalise
 from course_lib.training import History, TrainingConfig, display, learning_curves

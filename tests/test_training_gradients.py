@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from test_training_loop import DRAW, X, Y, cross_entropy, network, on_all, run
+from helpers import DRAW, X, Y, cross_entropy, network, on_all, run
 from torch import Tensor
 
 from course_lib.training import Execution

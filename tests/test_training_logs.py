@@ -1,11 +1,8 @@
 """The log: one JSON object a line, whole after a resumed run; the count of operations against PyTorch's."""
 
-import json
-
 import pytest
 import torch
-from test_training_checkpoints import press_stop_at
-from test_training_loop import config, on_all, run
+from helpers import config, json_lines, on_all, press_stop_at, run
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -13,15 +10,11 @@ from course_lib.gpt import build, preset
 from course_lib.training import History, RunLog, TrainingConfig, flops_per_token, learning_rate
 
 
-def lines(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def test_a_line_a_step_says_all(tmp_path):
     log = RunLog(tmp_path / "log.jsonl", config(), tokens_per_step=30, flops_per_token=100, peak_flops=1e6)
     history = run(evaluate=on_all, log=log)
-    assert [line["step"] for line in lines(log.path)] == list(range(1, 21))
-    for place, line in enumerate(lines(log.path)):
+    assert [line["step"] for line in json_lines(log.path)] == list(range(1, 21))
+    for place, line in enumerate(json_lines(log.path)):
         assert (line["loss"], line["gradient_norm"]) == (history.losses[place], history.gradient_norms[place])
         assert line["learning_rate"] == learning_rate(place, config()) and line.get("held_out") == (
             history.evaluations.get(place + 1)
@@ -34,7 +27,7 @@ def test_a_line_a_step_says_all(tmp_path):
 def test_without_a_peak_there_is_no_mfu(tmp_path):
     log = RunLog(tmp_path / "log.jsonl", config(), tokens_per_step=30, flops_per_token=100)
     log(History(losses=[1.0], gradient_norms=[2.0], seconds=[0.5]))
-    assert lines(log.path) == [
+    assert json_lines(log.path) == [
         {"step": 1, "loss": 1.0, "learning_rate": 0.01, "gradient_norm": 2.0, "tokens_per_second": 60.0}
     ]
 
@@ -47,8 +40,8 @@ def test_a_resumed_runs_log_is_that_of_an_uninterrupted_one(tmp_path):
     with (tmp_path / "log.jsonl").open("a") as file:  # steps after the checkpoint, the last line cut off
         file.write('{"step": 10, "loss": 5}\n{"step": 11, "lo')
     history = run(evaluate=on_all, checkpoint=tmp_path / "run", log=make())
-    assert [line["loss"] for line in lines(tmp_path / "log.jsonl")] == history.losses
-    assert [line["step"] for line in lines(tmp_path / "log.jsonl")] == list(range(1, 21))
+    assert [line["loss"] for line in json_lines(tmp_path / "log.jsonl")] == history.losses
+    assert [line["step"] for line in json_lines(tmp_path / "log.jsonl")] == list(range(1, 21))
 
 
 @pytest.mark.parametrize(("name", "changes"), [("tiny", {}), ("modern_tiny", {}), ("modern_tiny", {"tied": False})])

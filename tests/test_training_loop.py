@@ -6,36 +6,10 @@ import threading
 
 import pytest
 import torch
+from helpers import DRAW, X, Y, config, cross_entropy, network, on_all, run
 from torch import nn
-from torch.nn import functional as F
 
-from course_lib.training import TrainingConfig, clip_gradient, random_rows, train
-
-X = torch.randn(61, 5, generator=torch.Generator().manual_seed(1))
-Y = (X[:, 0] * X[:, 1] > 0).long()
-DRAW = random_rows(X, Y, batch_size=7)
-
-
-def network(dropout=0.5):
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 11), nn.Tanh(), nn.Dropout(dropout), nn.Linear(11, 2))
-
-
-def cross_entropy(model, batch):
-    return F.cross_entropy(model(batch[0]), batch[1])
-
-
-def on_all(model):
-    return cross_entropy(model, (X, Y))
-
-
-def config(**changes):
-    return TrainingConfig(**{"steps": 20, "learning_rate": 0.01, "evaluate_every": 6, "seed": 3, **changes})
-
-
-def run(model=None, loss=cross_entropy, batches=DRAW, show=False, **options):
-    changes = {key: options.pop(key) for key in list(options) if key in TrainingConfig.__dataclass_fields__}
-    return train(model or network(), loss, batches, config(**changes), show=show, **options)
+from course_lib.training import clip_gradient, train
 
 
 def test_the_loop_equals_one_written_out_with_pytorch_alone():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import TEXT, json_lines
 from torch.nn import functional as F
 
 from course_lib import PROJECT
@@ -19,7 +20,6 @@ from course_lib.gpt import build, preset
 from course_lib.training import Execution, TrainingConfig, adamw, muon, processes, random_windows, train, write_tokens
 from course_lib.training import __main__ as command
 
-TEXT = torch.randint(11, (400,), generator=torch.Generator().manual_seed(1))
 DRAW = random_windows(TEXT, batch_size=8, context_length=7)
 SMALL = {"vocab_size": 11, "context_length": 7, "d_model": 12, "n_layers": 2, "n_heads": 2}
 CASES = {
@@ -107,16 +107,12 @@ def test_a_killed_worker_is_started_again_and_its_steps_are_repeated_exactly(tmp
     write_tokens(tmp_path / "text.tokens", [TEXT], vocab_size=11)
     for name, killed in {"whole": 0, "killed": 7}.items():
         torchrun(__file__, "command", tmp_path / name, tmp_path / "text.tokens", killed, restarts=1)
-    whole, again = (_lines(tmp_path / name / "log.jsonl") for name in ("whole", "killed"))
+    whole, again = (json_lines(tmp_path / name / "log.jsonl") for name in ("whole", "killed"))
     assert [line["step"] for line in again] == list(range(1, 10)) and "held_out" in again[7]
     for line in whole + again:
         assert line.pop("tokens_per_second") > 0
     assert again == whole
     assert (tmp_path / "killed" / "killed").read_text() == "7"
-
-
-def _lines(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def killed_command(folder, tokens, step):

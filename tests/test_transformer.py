@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from helpers import numbers
 from torch import nn
 from torch.nn import functional as F
 
@@ -56,10 +57,6 @@ def _texts():
     return source, target
 
 
-def _numbers(*shape):
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
-
-
 def _layer(kind, norm, n_heads=HEADS):
     return kind(C, n_heads, D_FF, dropout=0.0, batch_first=True, norm_first=norm == "pre").double()
 
@@ -101,7 +98,7 @@ def test_an_encoder_block_equals_pytorchs(norm):
     ours, theirs = EncoderBlock(_config(norm=norm)).double(), _layer(nn.TransformerEncoderLayer, norm)
     _random_biases(ours)
     _copy(ours, theirs)
-    x, y = _numbers(B, S, C).requires_grad_(), _numbers(B, S, C).requires_grad_()
+    x, y = numbers(B, S, C).requires_grad_(), numbers(B, S, C).requires_grad_()
     padding = torch.arange(S) >= torch.tensor(LENGTHS)[:, None]
     mine, peer = ours(x, ~padding[:, None, None]), theirs(y, src_key_padding_mask=padding)
     torch.testing.assert_close(mine, peer)
@@ -117,7 +114,7 @@ def test_a_decoder_block_equals_pytorchs(norm):
     ours, theirs = DecoderBlock(_config(norm=norm)).double(), _layer(nn.TransformerDecoderLayer, norm)
     _random_biases(ours)
     _copy(ours, theirs)
-    inputs = [[_numbers(B, T, C).requires_grad_(), _numbers(B, S, C).requires_grad_()] for _ in range(2)]
+    inputs = [[numbers(B, T, C).requires_grad_(), numbers(B, S, C).requires_grad_()] for _ in range(2)]
     padding, causal = torch.arange(S) >= torch.tensor(LENGTHS)[:, None], causal_mask(T)
     mine = ours(*inputs[0], causal, ~padding[:, None, None])
     peer = theirs(*inputs[1], tgt_mask=~causal, memory_key_padding_mask=padding)
@@ -254,7 +251,7 @@ def test_one_matrix_embeds_both_sides_and_gives_the_logits():
     gradient = model.embedding.weight.grad
     unused = sorted(set(range(V)) - set(source.flatten().tolist()) - set(target.flatten().tolist()))
     assert unused and gradient[unused].any(dim=1).all(), "as an output, every row has a gradient"
-    x = _numbers(2, 3, C)
+    x = numbers(2, 3, C)
     torch.testing.assert_close(model.logits(x), model.decoder_norm(x) @ model.embedding.weight.T)
     torch.testing.assert_close(model.embed(target), model.embedding.weight[target] * C**0.5 + sinusoidal(T, C).double())
 
@@ -353,7 +350,7 @@ def test_attention_is_recorded_by_name():
 
 def test_the_shares_of_a_pre_norm_stream_are_summed_and_a_post_norm_is_normalised():
     """What leaves a post-norm block has mean 0 and variance 1 at each position; a pre-norm stream has not."""
-    x, spread = _numbers(B, S, C), {}
+    x, spread = numbers(B, S, C), {}
     for norm in ("pre", "post"):
         torch.manual_seed(4)
         y = EncoderBlock(_config(norm=norm)).double()(x)
