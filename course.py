@@ -148,9 +148,9 @@ def pip_commands(python, requirements, cpu, system):
 def install(name, cpu):
     """Install what a requirements file names, unless the stamp in .venv says that this is done."""
     requirements, stamp = ROOT / name, VENV / (name.replace("/", "-") + ".installed")
-    about = (ROOT / "pyproject.toml").read_bytes() + ("%s %s" % (THIS, ROOT)).encode("utf-8")  # a folder may move
-    content = requirements.read_bytes() + about
-    wanted = hashlib.sha256(content).hexdigest()
+    package = (ROOT / "pyproject.toml").read_bytes().partition(b"[tool.ruff]")[0]  # the tools' settings follow
+    place = ("%s %s" % (THIS, ROOT)).encode("utf-8")  # the folder may have moved
+    wanted = hashlib.sha256(requirements.read_bytes() + package + place).hexdigest()
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
     say("Installing what %s names." % name)
@@ -190,23 +190,39 @@ def write(target, content):
     os.replace(str(partial), str(target))
 
 
-def update_copies():
-    """Add to my/ what is missing and renew what the learner never changed; a learner's work stays as it is.
-
-    my/.copied.json holds the SHA-256 of each copy as it was made: a file that differs from it is the learner's.
-    """
-    my, memory, project = ROOT / "my", ROOT / "my" / ".copied.json", editions()
-    my.mkdir(exist_ok=True)
+def recall():
+    """The SHA-256 of each copy as it was made, from my/.copied.json: a file that differs from it is the learner's."""
     try:
-        copied = dict(json.loads(memory.read_text(encoding="utf-8")))
+        return dict(json.loads((ROOT / "my" / ".copied.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        copied = {}  # missing or damaged: what differs from the project's counts as the learner's
+        return {}  # missing or damaged: what differs from the project's counts as the learner's
+
+
+def remember(copied):
+    write(ROOT / "my" / ".copied.json", json.dumps(copied, indent=1).encode("utf-8"))
+
+
+def renumber_copies():
+    """Give the copy of a notebook that has a new number this number too, changed or not; no other file is renamed."""
+    my, copied, project = ROOT / "my", recall(), editions()
     for name, edition in project.items():
-        copy, new = my / edition.name, digest(edition)
-        for before in my.glob("[0-9][0-9]" + name[2:] + ".ipynb"):  # under the number that it had in an older edition
+        copy = my / edition.name
+        for before in sorted(my.glob("[0-9][0-9]%s.ipynb" % name[2:])):
             if before.stem in copied and before.stem not in project and not copy.exists():
                 before.rename(copy)
                 copied[name] = copied.pop(before.stem)
+                remember(copied)
+                say("my/%s is my/%s now." % (before.name, copy.name))
+
+
+def update_copies():
+    """Add to my/ what is missing and renew what the learner never changed; a learner's work stays as it is."""
+    my = ROOT / "my"
+    my.mkdir(exist_ok=True)
+    renumber_copies()
+    copied = recall()
+    for name, edition in editions().items():
+        copy, new = my / edition.name, digest(edition)
         old = digest(copy)
         if old in (None, new, copied.get(name)):
             if old != new:
@@ -214,7 +230,7 @@ def update_copies():
             copied[name] = new
         elif copied.get(name) != new:
             say("%s has a newer edition: `%s lab --reset %s` takes it and keeps yours." % (name, COMMAND, name[:2]))
-    write(memory, json.dumps(copied, indent=1).encode("utf-8"))
+    remember(copied)
 
 
 def reset(which):
@@ -223,6 +239,7 @@ def reset(which):
     names = [name for name in editions() if word in (name, name[3:]) or word.zfill(2) == name[:2]]
     if not names:
         fail("There is no notebook %s; there are %s." % (which, ", ".join(editions()) or "none"), 2)
+    renumber_copies()  # or the old copy would be taken for the new one
     copy = kept = ROOT / "my" / (names[0] + ".ipynb")
     while kept.exists():
         kept = copy.with_name("%s.%s.ipynb" % (names[0], time.strftime("%Y-%m-%d_%H-%M-%S")))

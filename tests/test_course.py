@@ -242,10 +242,35 @@ def test_the_copy_of_a_renumbered_notebook_follows(course, changed, capsys):
 
 def test_a_learners_own_notebook_is_never_renamed(course):
     course.update_copies()
+    mine(course, "02_word_vectors").unlink()
     mine(course, "99_word_vectors").write_text("my own", encoding="utf-8")
     (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
     course.update_copies()
     assert in_my(course)["99_word_vectors"] == "my own"
+    assert in_my(course)["13_word_vectors"] == "02_word_vectors, first edition"
+
+
+def test_reset_of_a_renumbered_notebook_keeps_its_copy_and_gives_a_fresh_one(course):
+    course.update_copies()
+    mine(course, "02_word_vectors").write_text("my work", encoding="utf-8")
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
+    course.reset("13")
+    course.update_copies()
+    files = in_my(course)
+    assert files.pop("13_word_vectors") == "02_word_vectors, first edition" and "my work" in files.values()
+    assert "02_word_vectors" not in files
+
+
+def test_a_renaming_is_remembered_at_once(course, monkeypatch):
+    course.update_copies()
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
+    edition(course, "13_word_vectors", "second edition")
+    monkeypatch.setattr(course, "digest", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        course.update_copies()
+    monkeypatch.undo()
+    course.update_copies()
+    assert in_my(course)["13_word_vectors"] == "second edition"
 
 
 def test_a_copy_is_written_whole_or_not_at_all(course, monkeypatch):
@@ -295,6 +320,24 @@ def test_packages_are_installed_when_the_requirements_changed(ready):
     (ready.ROOT / "requirements.txt").write_text("torch==2.14.0\n", encoding="utf-8")
     ready.set_up(tests=True)
     assert pip_calls(ready)[2:] == [[*install, main]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "installs"),
+    [("[project]\nversion = '2'\n\n[tool.ruff]\n", 2), ("[project]\n\n[tool.ruff]\nx = 1\n", 1)],
+    ids=["description", "settings"],
+)
+def test_the_package_is_installed_when_its_description_changed_not_the_tools_settings(ready, changed, installs):
+    about = ready.ROOT / "pyproject.toml"
+    for text in ("[project]\n\n[tool.ruff]\n", changed):
+        about.write_text(text, encoding="utf-8")
+        ready.set_up()
+    assert len(pip_calls(ready)) == installs
+
+
+def test_the_tools_settings_follow_the_packages_description():
+    package, _, tools = (COURSE.parent / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.ruff]")
+    assert "[tool.setuptools]" in package and re.findall(r"(?m)^\[(?!tool\.(?:ruff|pytest))", tools) == []
 
 
 def test_it_says_how_big_it_is_the_first_time_only(ready, capsys, monkeypatch):
