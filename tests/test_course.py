@@ -525,20 +525,32 @@ def test_test_runs_everything_apart_from_the_learners_progress(course, calls, mo
     assert set_ups == [(False, True), (True, True)]
     steps = [command[2:] for command, _ in calls]
     lint = [["course_lib.data"], ["ruff", "check"], ["ruff", "format", "--check"]]
-    nbval = ["pytest", "--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
-    nbval += ["--nbval-cell-timeout", "300"]
-    quick = [*nbval, "-m", "not slow", "notebooks/00_start_here.ipynb", "tests", "-k", "--foo"]
-    assert steps == [*lint, [*nbval, "notebooks", "tests"], *lint, quick]
+    workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--ignore", "tests/test_browser.py"]
+    nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
+    tests = ["pytest", "tests", *workers, *nbval, "--nbval-cell-timeout", "300"]
+    browser = ["pytest", "tests/test_browser.py", "-n", "0"]
+    quick = [*tests, "notebooks/00_start_here.ipynb", "-m", "not slow", "-k", "--foo"]
+    assert steps == [*lint, [*tests, "notebooks"], browser, *lint, quick]
     assert all(extra["COURSE_SCALE"] == "laptop" and extra["COURSE_PROGRESS"] for _, extra in calls)
 
 
-def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys):
-    codes = iter([0, 3, 0, 1])
+@pytest.mark.parametrize(
+    ("codes", "code", "failed"),
+    [
+        ([0, 3, 0, 1, 0], 3, ["ruff check (exit code 3)", "pytest tests (exit code 1)"]),
+        ([0, 0, 0, 0, 1], 1, ["pytest tests/test_browser.py (exit code 1)"]),
+        ([0, 0, 0, 0, 5], 0, []),
+        ([0, 0, 0, 1, 5], 1, ["pytest tests (exit code 1)"]),
+        ([0, 0, 0, 5, 5], 5, ["pytest tests (exit code 5)", "pytest tests/test_browser.py (exit code 5)"]),
+    ],
+)
+def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys, codes, code, failed):
+    left = iter(codes)
     monkeypatch.setattr(course, "set_up", lambda *cpu, tests: None)
-    monkeypatch.setattr(course, "call", lambda command, **extra: next(codes))
-    assert course.main(["test"]) == 3 and next(codes, None) is None
-    lines = capsys.readouterr().out.splitlines()[-2:]
-    assert lines[0] == "FAILED: python -m ruff check (exit code 3)" and lines[1].startswith("FAILED: python -m pytest ")
+    monkeypatch.setattr(course, "call", lambda command, **extra: next(left))
+    assert course.main(["test"]) == code and next(left, None) is None
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")]
+    assert lines == [f"FAILED: python -m {step}" for step in failed]
 
 
 @pytest.mark.parametrize(
