@@ -8,15 +8,17 @@ import os
 import tempfile
 from pathlib import Path
 
+import matplotlib
+
+os.environ["COURSE_SCALE"] = "laptop"
+os.environ["COURSE_PROGRESS"] = str(Path(tempfile.mkdtemp(), "progress.json"))
+matplotlib.use("agg")
+
 
 def pytest_configure(config):
-    os.environ["COURSE_SCALE"] = "laptop"
-    os.environ["COURSE_PROGRESS"] = str(Path(tempfile.mkdtemp(), "progress.json"))
-    if hasattr(config, "workerinput"):  # one of several processes: a core each
+    """Several processes have one thread each; they are started after this."""
+    if config.getoption("numprocesses", None):
         os.environ["OMP_NUM_THREADS"] = "1"
-    import matplotlib  # brings NumPy, which looks at the number of threads when it is loaded
-
-    matplotlib.use("agg")
 
 
 def pytest_sessionstart(session):
