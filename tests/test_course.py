@@ -475,6 +475,17 @@ def test_lab_reset_keeps_the_old(ready):
     assert in_my(ready)[kept] == "my work" and in_my(ready)["02_word_vectors"] == "02_word_vectors, first edition"
 
 
+@pytest.mark.parametrize(
+    ("own", "spins"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)]
+)
+def test_waiting_threads_leave_their_core_unless_the_environment_says_otherwise(ready, monkeypatch, own, spins):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    run(ready, "lab", **own)
+    ((_, environment, _),) = notes(ready, "jupyterlab")
+    assert environment.get("GOMP_SPINCOUNT") == spins
+
+
 def test_exit_codes_are_passed_on(ready):
     ready.set_up()
     assert run(ready, "lab", FAKE_CODE="7").returncode == 7
