@@ -47,11 +47,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-ALONE = "tests/test_browser.py"  # it waits for what happens on the screen: beside other work it would wait too short
+ALONE = "tests/test_browser.py"  # what it waits for comes too late beside other work
 NO_TESTS = 5  # pytest's exit code where it ran none
-SPINS = (
-    "1000"  # then a waiting thread of OpenMP (GNU's, Linux) leaves its core to others, which 300,000 spins keep busy
-)
 
 COMMANDS = {  # the arguments, what it does, and where it is only passed on: to what
     "lab": ("[--cpu] [--reset NN] [--no-browser]", "open my/, your working copies, in JupyterLab", None),
@@ -78,8 +75,8 @@ def call(command, **extra):
     """Run a command in the project's folder and return its exit code; it has ended when this returns or raises."""
     environment = {name: os.environ[name] for name in os.environ if name not in ("MPLBACKEND", "PYTHONPATH")}
     environment.update(PYTHONUTF8="1", **extra)
-    if "OMP_WAIT_POLICY" not in environment:
-        environment.setdefault("GOMP_SPINCOUNT", SPINS)
+    if "OMP_WAIT_POLICY" not in environment:  # a thread that waits leaves its core to other programs, and soon
+        environment.setdefault("GOMP_SPINCOUNT", "1000")
     child = subprocess.Popen([str(word) for word in command], cwd=str(ROOT), env=environment)
     try:
         code = child.wait()
