@@ -12,6 +12,7 @@ from pathlib import Path
 __all__ = ["Finding", "check"]
 
 PROJECT = Path(__file__).resolve().parents[1]
+WAITING = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}  # either says how long OpenMP's threads keep a core while they wait
 INSTALL = f'run `"{sys.executable}" -m pip install -r requirements.txt` in {PROJECT}'
 
 
@@ -71,8 +72,11 @@ def _memory() -> tuple[str, bool, str]:
 
 
 def _cores() -> tuple[str, bool, str]:
-    cores = os.cpu_count() or 1
-    return str(cores), True, "" if cores > 1 else "the times in the notebooks are those of two: expect about double"
+    cores, spins = os.cpu_count() or 1, sys.platform == "linux" and not WAITING & os.environ.keys()
+    if cores == 1:
+        return "1", True, "the times in the notebooks are those of two: expect about double"
+    advice = "beside other programs training may take ten times as long: start with `python3 course.py lab`, or set "
+    return str(cores), True, advice + "GOMP_SPINCOUNT=1000 in the environment before Python starts" if spins else ""
 
 
 def _device() -> tuple[str, bool, str]:

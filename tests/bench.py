@@ -2,25 +2,25 @@
 
 Each pair runs seven rounds (where one is long, as many as its benchmark says), ours and theirs in turn. Printed are
 each one's median and range in seconds, and those of the rounds' ratios: above 1, ours is faster. A race gives
-both the same time, and prints what they reach in it.
+both the same time, and prints what they reach in it; `busy_machine` trains beside other programs.
 """
 
 import copy
 import os
 import re
-import statistics
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import gensim
 import nltk.lm
 import numpy as np
 import tokenizers
 import torch
+from bench_busy import busy_machine
 from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
 from bench_pretrained import decoding, loading
+from helpers import duration, spread
 from nltk.util import everygrams
 
 from course_lib import data, embeddings
@@ -205,7 +205,7 @@ BENCHMARKS = {
     "loading": loading,
     "decoding": decoding,
 }
-RACES = {"gpt_race": gpt_race}
+RACES = {"gpt_race": gpt_race, "busy_machine": busy_machine}
 ROUNDS = 7
 
 
@@ -223,21 +223,11 @@ def main(names: list[str]) -> int:
         for work, ours, theirs in BENCHMARKS[name]():
             ours(), theirs()  # warm up: caches and first calls are not the work
             rounds = getattr(BENCHMARKS[name], "rounds", ROUNDS)
-            mine, peer = zip(*((_seconds(ours), _seconds(theirs)) for _ in range(rounds)), strict=True)
+            mine, peer = zip(*((duration(ours), duration(theirs)) for _ in range(rounds)), strict=True)
             ratios = [p / m for m, p in zip(mine, peer, strict=True)]
-            figures = f"{_spread(mine, 3):>24}{_spread(peer, 3):>24}{_spread(ratios, 1):>18}"
+            figures = f"{spread(mine, 3):>24}{spread(peer, 3):>24}{spread(ratios, 1):>18}"
             print(f"{f'{name}, {work}':34}{figures}", flush=True)
     return 0
-
-
-def _spread(values: Sequence[float], digits: int) -> str:
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
-
-
-def _seconds(work: Callable) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 import transformers
+from helpers import duration
 from torch import Tensor, nn
 
 from course_lib import data, files
@@ -100,17 +101,11 @@ def gpt2_step_gpu() -> Iterator[tuple[str, Callable, Callable]]:
     config, rows = preset("gpt2", vocab_size=50_304), 512
     ours, theirs = _pair(config, rows, Execution(precision="bfloat16", compile=True, accumulate=8), "cuda")
     ours()
-    seconds = statistics.median(_seconds(ours) for _ in range(5))
-    tokens = rows * config.context_length / seconds
+    step = statistics.median(duration(ours) for _ in range(5))
+    tokens = rows * config.context_length / step
     used = tokens * flops_per_token(GPT(config), config.context_length) / H100_FLOPS
     print(f"gpt2_step_gpu: {tokens:,.0f} tokens a second, {used:.1%} of an H100's {H100_FLOPS / 1e12:.0f} TFLOP/s")
     yield f"gpt2, {rows} x {config.context_length} tokens", ours, theirs
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def gpt_race() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import statistics
+import time
 
 import torch
 from torch import nn
@@ -28,6 +30,17 @@ def enlarge(model):
 
 def json_lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def duration(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def spread(values, digits):
+    """The median and the range."""
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
 def network(dropout=0.5):

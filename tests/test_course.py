@@ -242,10 +242,35 @@ def test_the_copy_of_a_renumbered_notebook_follows(course, changed, capsys):
 
 def test_a_learners_own_notebook_is_never_renamed(course):
     course.update_copies()
+    mine(course, "02_word_vectors").unlink()
     mine(course, "99_word_vectors").write_text("my own", encoding="utf-8")
     (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
     course.update_copies()
     assert in_my(course)["99_word_vectors"] == "my own"
+    assert in_my(course)["13_word_vectors"] == "02_word_vectors, first edition"
+
+
+def test_reset_of_a_renumbered_notebook_keeps_its_copy_and_gives_a_fresh_one(course):
+    course.update_copies()
+    mine(course, "02_word_vectors").write_text("my work", encoding="utf-8")
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
+    course.reset("13")
+    course.update_copies()
+    files = in_my(course)
+    assert files.pop("13_word_vectors") == "02_word_vectors, first edition" and "my work" in files.values()
+    assert "02_word_vectors" not in files
+
+
+def test_a_renaming_is_remembered_at_once(course, monkeypatch):
+    course.update_copies()
+    (course.ROOT / "notebooks" / "02_word_vectors.ipynb").rename(course.ROOT / "notebooks" / "13_word_vectors.ipynb")
+    edition(course, "13_word_vectors", "second edition")
+    monkeypatch.setattr(course, "digest", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        course.update_copies()
+    monkeypatch.undo()
+    course.update_copies()
+    assert in_my(course)["13_word_vectors"] == "second edition"
 
 
 def test_a_copy_is_written_whole_or_not_at_all(course, monkeypatch):
@@ -295,6 +320,24 @@ def test_packages_are_installed_when_the_requirements_changed(ready):
     (ready.ROOT / "requirements.txt").write_text("torch==2.14.0\n", encoding="utf-8")
     ready.set_up(tests=True)
     assert pip_calls(ready)[2:] == [[*install, main]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "installs"),
+    [("[project]\nversion = '2'\n\n[tool.ruff]\n", 2), ("[project]\n\n[tool.ruff]\nx = 1\n", 1)],
+    ids=["description", "settings"],
+)
+def test_the_package_is_installed_when_its_description_changed_not_the_tools_settings(ready, changed, installs):
+    about = ready.ROOT / "pyproject.toml"
+    for text in ("[project]\n\n[tool.ruff]\n", changed):
+        about.write_text(text, encoding="utf-8")
+        ready.set_up()
+    assert len(pip_calls(ready)) == installs
+
+
+def test_the_tools_settings_follow_the_packages_description():
+    package, _, tools = (COURSE.parent / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.ruff]")
+    assert "[tool.setuptools]" in package and re.findall(r"(?m)^\[(?!tool\.(?:ruff|pytest))", tools) == []
 
 
 def test_it_says_how_big_it_is_the_first_time_only(ready, capsys, monkeypatch):
@@ -432,6 +475,17 @@ def test_lab_reset_keeps_the_old(ready):
     assert in_my(ready)[kept] == "my work" and in_my(ready)["02_word_vectors"] == "02_word_vectors, first edition"
 
 
+@pytest.mark.parametrize(
+    ("own", "spins"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)]
+)
+def test_waiting_threads_leave_their_core_unless_the_environment_says_otherwise(ready, monkeypatch, own, spins):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    run(ready, "lab", **own)
+    ((_, environment, _),) = notes(ready, "jupyterlab")
+    assert environment.get("GOMP_SPINCOUNT") == spins
+
+
 def test_exit_codes_are_passed_on(ready):
     ready.set_up()
     assert run(ready, "lab", FAKE_CODE="7").returncode == 7
@@ -482,20 +536,32 @@ def test_test_runs_everything_apart_from_the_learners_progress(course, calls, mo
     assert set_ups == [(False, True), (True, True)]
     steps = [command[2:] for command, _ in calls]
     lint = [["course_lib.data"], ["ruff", "check"], ["ruff", "format", "--check"]]
-    nbval = ["pytest", "--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
-    nbval += ["--nbval-cell-timeout", "300"]
-    quick = [*nbval, "-m", "not slow", "notebooks/00_start_here.ipynb", "tests", "-k", "--foo"]
-    assert steps == [*lint, [*nbval, "notebooks", "tests"], *lint, quick]
+    workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--ignore", "tests/test_browser.py"]
+    nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
+    tests = ["pytest", "tests", *workers, *nbval, "--nbval-cell-timeout", "300"]
+    browser = ["pytest", "tests/test_browser.py", "-n", "0"]
+    quick = [*tests, "notebooks/00_start_here.ipynb", "-m", "not slow", "-k", "--foo"]
+    assert steps == [*lint, [*tests, "notebooks"], browser, *lint, quick]
     assert all(extra["COURSE_SCALE"] == "laptop" and extra["COURSE_PROGRESS"] for _, extra in calls)
 
 
-def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys):
-    codes = iter([0, 3, 0, 1])
+@pytest.mark.parametrize(
+    ("codes", "code", "failed"),
+    [
+        ([0, 3, 0, 1, 0], 3, ["ruff check (exit code 3)", "pytest tests (exit code 1)"]),
+        ([0, 0, 0, 0, 1], 1, ["pytest tests/test_browser.py (exit code 1)"]),
+        ([0, 0, 0, 0, 5], 0, []),
+        ([0, 0, 0, 1, 5], 1, ["pytest tests (exit code 1)"]),
+        ([0, 0, 0, 5, 5], 5, ["pytest tests (exit code 5)", "pytest tests/test_browser.py (exit code 5)"]),
+    ],
+)
+def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys, codes, code, failed):
+    left = iter(codes)
     monkeypatch.setattr(course, "set_up", lambda *cpu, tests: None)
-    monkeypatch.setattr(course, "call", lambda command, **extra: next(codes))
-    assert course.main(["test"]) == 3 and next(codes, None) is None
-    lines = capsys.readouterr().out.splitlines()[-2:]
-    assert lines[0] == "FAILED: python -m ruff check (exit code 3)" and lines[1].startswith("FAILED: python -m pytest ")
+    monkeypatch.setattr(course, "call", lambda command, **extra: next(left))
+    assert course.main(["test"]) == code and next(left, None) is None
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")]
+    assert lines == [f"FAILED: python -m {step}" for step in failed]
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,26 @@ def test_memory(monkeypatch, total, available, ok, advice):
     assert ("3 GB" in found.advice) == advice
 
 
-@pytest.mark.parametrize(("cores", "value", "advice"), [(None, "1", True), (1, "1", True), (2, "2", False)])
-def test_cores(monkeypatch, cores, value, advice):
+@pytest.mark.parametrize(
+    ("cores", "system", "named", "value", "advice"),
+    [
+        (None, "linux", "GOMP_SPINCOUNT", "1", "expect about double"),
+        (1, "linux", "GOMP_SPINCOUNT", "1", "expect about double"),
+        (2, "linux", "GOMP_SPINCOUNT", "2", ""),
+        (2, "linux", "OMP_WAIT_POLICY", "2", ""),
+        (2, "linux", None, "2", "start with `python3 course.py lab`, or set GOMP_SPINCOUNT=1000"),
+        (2, "darwin", None, "2", ""),
+    ],
+)
+def test_cores_and_what_threads_do_while_they_wait(monkeypatch, cores, system, named, value, advice):
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(sys, "platform", system)
+    for name in doctor.WAITING:
+        monkeypatch.delenv(name, raising=False)
+    if named:
+        monkeypatch.setenv(named, "1")
     found = finding("Cores")
-    assert (found.value, found.ok, bool(found.advice)) == (value, True, advice)
+    assert (found.value, found.ok, bool(found.advice)) == (value, True, bool(advice)) and advice in found.advice
 
 
 def test_device(monkeypatch):
