@@ -155,7 +155,7 @@ def _why(exercise: Exercise, answer: Any, results: Sequence[_Result], declared: 
 
 def _raised(wrong: Sequence[_Result], results: Sequence[_Result]) -> str:
     """The error of the smallest case that raises one."""
-    first = min(wrong, key=lambda result: _size(result.inputs))
+    first = min((result for result in wrong if result.got.error), key=lambda result: _size(result.inputs))
     head = f"right in {len(results) - len(wrong)} of {len(results)} cases, but " if len(wrong) < len(results) else ""
     return f"{head}{first.got.error}" + (f" (the case: {first.edge})" if first.edge else "")
 
