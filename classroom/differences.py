@@ -257,8 +257,10 @@ def _shape(pairs: Pairs, cases: Any, names: Any) -> str:
 def _truths(pairs: Pairs, cases: Any, names: Any) -> str:
     """Boolean tensors, or what should be."""
     got, expected = pairs[0]
-    if not isinstance(expected, np.ndarray) or expected.dtype.kind != "b":
+    if not isinstance(expected, np.ndarray) or not isinstance(got, np.ndarray):
         return ""
+    if expected.dtype.kind != "b":
+        return "numbers are expected, but yours holds True and False." if got.dtype.kind == "b" else ""
     if got.dtype.kind != "b":
         return f"a boolean tensor is expected (True or False), but yours holds numbers ({got.dtype})."
     if all(same(mine, ~its) for mine, its in pairs):
