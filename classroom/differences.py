@@ -90,6 +90,8 @@ def _name(value: Any) -> str:
     """What sort of thing a plain value is, as a learner would say."""
     if isinstance(value, np.ndarray):
         return f"a tensor of shape {value.shape}"
+    if isinstance(value, tuple | list) and not value:
+        return f"an empty {type(value).__name__}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
     kinds = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", dict: "a dictionary"}
@@ -170,8 +172,6 @@ def _text(pairs: Pairs, cases: Any, names: Any) -> str:
         return f"the end is missing: {expected[len(got) :][:40]!r}."
     if got.startswith(expected):
         return f"there is too much at the end: {got[len(expected) :][:40]!r}."
-    if expected.endswith(got):
-        return f"the beginning is missing: {expected[: len(expected) - len(got)][:40]!r}."
     first = next(n for n, (mine, its) in enumerate(itertools.zip_longest(got, expected)) if mine != its)
     return (
         f"the first difference is at character {first}: expected {expected[first : first + 12]!r}, "
@@ -200,14 +200,16 @@ def _items(pairs: Pairs, cases: Any, names: Any) -> str:
         return "the items are right, but in another order."
     if len(got) != len(expected):
         size = f"{len(expected)} item{'s are' if len(expected) != 1 else ' is'} expected, but yours has {len(got)}"
-        if same(got, expected[: len(got)]):
-            return f"{size}: the end is missing."
-        if same(got, expected[len(expected) - len(got) :]):
-            return f"{size}: the beginning is missing."
-        if same(got[: len(expected)], expected):
-            return f"{size}: there is too much at the end."
-        if same(got[len(got) - len(expected) :], expected):
-            return f"{size}: there is too much at the beginning."
+        few, many = len(got), len(expected)
+        ends = {
+            "the end is missing": (got, expected[:few]),
+            "the beginning is missing": (got, expected[max(0, many - few) :]),
+            "there is too much at the end": (got[:many], expected),
+            "there is too much at the beginning": (got[max(0, few - many) :], expected),
+        }
+        for words, (mine, its) in ends.items():
+            if same(mine, its):
+                return f"{size}: {words}."
         if set(keys[0]) == set(keys[1]):
             return f"{size}: repeated items are counted in another way."
         missing = [item for item in expected if repr(item) not in keys[0]]
@@ -265,7 +267,7 @@ def _truths(pairs: Pairs, cases: Any, names: Any) -> str:
         return f"a boolean tensor is expected (True or False), but yours holds numbers ({got.dtype})."
     if all(same(mine, ~its) for mine, its in pairs):
         return "True and False are swapped."
-    if expected.ndim > 1 and all(same(mine, its.swapaxes(-1, -2)) for mine, its in pairs):
+    if expected.ndim > 1 and all(same(mine, its.mT) for mine, its in pairs):
         return "rows and columns are swapped: yours is transposed."
     more = all(bool((mine | ~its).all()) for mine, its in pairs)
     less = all(bool((~mine | its).all()) for mine, its in pairs)

@@ -114,7 +114,7 @@ def test_an_error_that_a_declared_mistake_raises_too_is_explained():
     message = product(lambda x, y: [x, y][5]).message
     assert message.startswith("your code raised IndexError in its line")
     assert message.endswith("list index out of range\nPerhaps this is why: y stands in the list of another.")
-    assert "why: y" not in product(lambda x, y: {}["x"]).message
+    assert "\nPerhaps" not in product(lambda x, y: {}["x"]).message
 
 
 def test_a_mistyped_place_is_refused_when_the_exercise_is_made():

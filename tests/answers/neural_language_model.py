@@ -358,7 +358,7 @@ WRONG = {
         (softmax_over_first_axis, "the sum runs over"),
         (lambda z: z.exp() / z.exp().sum(), "the whole table"),
         (lambda z: z.exp() / z.exp().sum(0), "the first axis"),
-        (softmax_without_keepdim, "exp(1000) is infinite"),
+        (softmax_without_keepdim, "your code raised RuntimeError"),
         (lambda z: softmax_without_keepdim(z - z.amax(-1, True)), "your code raised RuntimeError"),
         (lambda z: shares(torch.exp(z - z.abs().max(-1, keepdim=True).values)), "the largest absolute value"),
         (lambda z: shares(torch.exp(z - z.max(0, keepdim=True).values)), "the largest logit of each column"),

@@ -533,6 +533,6 @@ WRONG = {
         (binned(lambda sure, n: int(sure * n), top=False), "has a bin of its own"),
         (calibration(weighed, top=False), "falls out of the last bin"),
         (with_empty_bins, "an empty bin gives NaN"),
-        (lambda c, r, n: 100 * calibration(weighed)(c, r, n), "percentage"),
+        (lambda c, r, n: 100 * calibration(weighed)(c, r, n), "times 100"),
     ],
 }

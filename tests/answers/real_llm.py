@@ -372,7 +372,7 @@ WRONG = {
         (log_p_of(end=torch.amax), "this is the largest"),
         (log_p_of(end=torch.amin), "this is the smallest"),
         (log_p_of(back=0, end=torch.sum), "two things"),
-        (log_p_of(end=lambda log_p: log_p.std() + log_p.mean()), "NaN"),
+        (log_p_of(end=lambda log_p: log_p.std() + log_p.mean()), "but got"),
     ],
     "showable": [
         (

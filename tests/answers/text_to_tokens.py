@@ -629,7 +629,7 @@ WRONG = {
         (lambda s, pair: " ".join(s).replace(" ".join(pair), "".join(pair)).split(), "lose their ends"),
         (lambda s, pair: [symbol for symbol in s if symbol not in pair], "the pair is gone"),
         (lambda s, pair: s, "nothing has changed"),
-        (lambda s, pair: "".join(s), "`pair` changes nothing in your result"),
+        (lambda s, pair: "".join(s), "your function returns a string"),
     ],
     "encode": [
         (encode_longest, "the longest token from the left"),
