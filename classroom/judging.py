@@ -83,7 +83,7 @@ def judge(exercise: Exercise, answer: Any, seed: int) -> tuple[bool | None, str]
     ]
     if all(result.right for result in results):
         return True, exercise.praise
-    if exercise.found and all(result.is_value(_of(exercise, exercise.found, result)) for result in results):
+    if exercise.found and all(_untouched(exercise, result) for result in results):
         return None, "this is still the function as you found it: measure what it does, then change it."
     return False, _with_printed(_why(exercise, answer, results, _declared(exercise, seed)), outcomes)
 
@@ -139,6 +139,12 @@ def _run(
 
 def _of(exercise: Exercise, function: Callable[..., Any], result: _Result) -> Outcome:
     return _run(exercise, function, result.inputs, answers.trusted)
+
+
+def _untouched(exercise: Exercise, result: _Result) -> bool:
+    """Whether the answer does in a case what the function as it was found does: the same value, or an error, too."""
+    found = _of(exercise, exercise.found, result)
+    return result.is_value(found) or bool(result.got.error and found.error)
 
 
 def _why(exercise: Exercise, answer: Any, results: Sequence[_Result], declared: Sequence[tuple[str, Any]]) -> str:
