@@ -99,50 +99,57 @@ def _in_words(function: Any, error: BaseException) -> str:
     return f"your code raised {type(error).__name__}{where}: {shorten(str(error), 200)}"
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float | int) -> Iterator[None]:
+def time_limit(seconds: float | int) -> contextlib.AbstractContextManager[None]:
     """Raise OutOfTime inside the block after so many seconds, and again where that is swallowed."""
-    if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return _by_signal(seconds) if hasattr(signal, "setitimer") and in_main_thread else _by_thread(seconds)
 
-        @no_type_check  # a tracer that is wrapped would stop its own wrapper
-        def again(frame: Any, event: str, argument: Any) -> Any:
-            """In the line of an `except:` that has just swallowed the first."""
-            if event == "line":
-                raise OutOfTime
-            return again
 
-        @no_type_check
-        def ring(number: int, frame: Any) -> None:
-            while frame and frame.f_code.co_filename != __file__:
-                frame.f_trace, frame = again, frame.f_back
-            sys.settrace(again)
+@contextlib.contextmanager
+def _by_signal(seconds: float | int) -> Iterator[None]:
+    @no_type_check  # a tracer that is wrapped would stop its own wrapper
+    def again(frame: Any, event: str, argument: Any) -> Any:
+        """In the line of an `except:` that has just swallowed the first."""
+        if event == "line":
             raise OutOfTime
+        return again
 
-        before, tracing = signal.signal(signal.SIGALRM, ring), sys.gettrace()
-        signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
-        try:
-            yield
-        finally:
-            sys.settrace(tracing)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-    else:  # Windows, or a thread: the exception arrives at the next line of Python
-        done, thread = threading.Event(), ctypes.c_ulong(threading.get_ident())
+    @no_type_check
+    def ring(number: int, frame: Any) -> None:
+        while frame and frame.f_code.co_filename != __file__:
+            frame.f_trace, frame = again, frame.f_back
+        sys.settrace(again)
+        raise OutOfTime
 
-        def watch() -> None:
-            wait = float(seconds)
-            while not done.wait(wait):
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(OutOfTime))
-                wait = 0.5
+    before, tracing = signal.signal(signal.SIGALRM, ring), sys.gettrace()
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    finally:
+        sys.settrace(tracing)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
+
+@contextlib.contextmanager
+def _by_thread(seconds: float | int) -> Iterator[None]:
+    """On Windows, or outside the main thread: the exception arrives at the next line of Python."""
+    done, thread = threading.Event(), ctypes.c_ulong(threading.get_ident())
+
+    def watch() -> None:
+        wait = float(seconds)
+        while not done.wait(wait):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(OutOfTime))
+            wait = 0.5
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
 
 
 class _Tally(io.TextIOBase):

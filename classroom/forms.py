@@ -19,7 +19,7 @@ MOST_ITEMS = 10_000  # taken of a generator, which may never end
 def plain(value: Any) -> Any:
     """A result as Python and NumPy have it: tensors detached and on the CPU, scalars as numbers, generators as lists.
 
-    >>> plain(torch.tensor(2.0, requires_grad=True)), plain(map(abs, (1, Fraction(-1, 2))))
+    >>> plain(torch.tensor(2.0, requires_grad=True)), plain(map(abs, (1, -0.5)))
     (2.0, [1, 0.5])
     """
     if isinstance(value, Tensor):

@@ -261,7 +261,7 @@ def test_what_exercises_hand_to_an_answer_may_object():
 @exercise(
     kind="debug",
     praise="",
-    cases=lambda seed: [([1, 2, 3],), ([4, 4],)],
+    cases=lambda seed: [([1, 2, 3],), ([4, 4],), case([7], edge="a single number, where the found one raises")],
     wrong={"the mean of the whole list is wanted.": lambda x: float(x[0])},
     found=lambda x: sum(x) / (len(x) - 1),
 )

@@ -61,14 +61,14 @@ def _mean(weights, v):
     ],
     wrong={
         "the scores are not scaled: divide q kᵀ by √d before the softmax.": {"scale": lambda q, k, v: 1},
-        "you divide by d itself: by its root, √d.": {"scale": lambda q, k, v: q.shape[-1]},
+        "you divide by d itself: divide by its root, √d.": {"scale": lambda q, k, v: q.shape[-1]},
         "you multiply by √d: divide by it.": {"scale": lambda q, k, v: q.shape[-1] ** -0.5},
         "you multiply by d: divide by its root, √d.": {"scale": lambda q, k, v: 1 / q.shape[-1]},
         "this is the root of the number of keys: d is the width of a query, its last axis.": {"scale": lambda q, k, v: k.shape[-2] ** 0.5},
         "this is the root of the number of queries: d is the width of a query.": {"scale": lambda q, k, v: q.shape[-2] ** 0.5},
         "this is the root of the width of the values: d is the width of a query.": {"scale": lambda q, k, v: v.shape[-1] ** 0.5},
         "this is the root of the length of the first axis: d is the width of a query, its last axis.": {"scale": lambda q, k, v: len(q) ** 0.5},
-        "you divide by the fourth root of d: by √d.": {"scale": lambda q, k, v: q.shape[-1] ** 0.25},
+        "you divide by the fourth root of d: divide by √d.": {"scale": lambda q, k, v: q.shape[-1] ** 0.25},
         "you divide by the norms, as for a cosine: attention divides by √d alone.": {
             "scale": lambda q, k, v: q.norm(dim=-1, keepdim=True) * k.norm(dim=-1)[..., None, :]
         },
@@ -80,18 +80,19 @@ def _mean(weights, v):
         "your softmax runs over all scores at once: each query has weights of its own that sum to 1.": {
             "softmax": lambda scores: scores.flatten(-2).softmax(-1).view_as(scores)
         },
-        "the softmax is missing: these are raw scores times v.": {"softmax": lambda scores: scores},
-        "the exponentials are not divided by their sum.": {"softmax": torch.exp},
+        "the softmax is missing: turn the scaled scores into weights before you multiply by v.": {"softmax": lambda scores: scores},
+        "the exponentials are not divided by their sum over the keys.": {"softmax": torch.exp},
         "the scores are divided by their sum, without exp: that is no softmax.": {"softmax": lambda scores: scores / scores.sum(-1, keepdim=True)},
-        "this takes the value of the best key alone: the softmax gives every key some weight.": {
-            "softmax": lambda scores: torch.nn.functional.one_hot(scores.argmax(-1), scores.shape[-1]).float()
-        },
+        "this takes the value of the best key alone: the softmax gives every key some weight.": [
+            {"softmax": lambda scores: torch.nn.functional.one_hot(scores.argmax(-1), scores.shape[-1]).float()},
+            {"softmax": lambda scores: (scores == scores.amax(-1, keepdim=True)).float()},
+        ],
         "these are sigmoids, which do not sum to 1: a softmax over the keys is wanted.": {"softmax": torch.sigmoid},
         "you scale after the softmax: the weights no longer sum to 1. Divide the scores first.": lambda q, k, v: (
             (q @ k.mT).softmax(-1) / q.shape[-1] ** 0.5 @ v
         ),
         "queries and keys are swapped: a row of scores belongs to a query, q kᵀ.": lambda q, k, v: (k @ q.mT / q.shape[-1] ** 0.5).softmax(-1) @ v,
-        "these are the weights: the mean of the values, weights @ v, is wanted.": {"mean": lambda weights, v: weights},
+        "these are the weights: return the weighted mean of the values.": {"mean": lambda weights, v: weights},
         "return the mean of the values alone, without the weights.": [
             {"mean": lambda weights, v: (weights, weights @ v)},
             {"mean": lambda weights, v: (weights @ v, weights)},
@@ -135,14 +136,16 @@ def _hide(scores):
         case(*(_random(seed + n, 1, width) for n, width in enumerate((4, 4, 2))), edge="a text of one token"),
     ],
     wrong={
-        "a score of 0 is a score like any other: e⁰ = 1 has its share. Hidden scores become -inf before the softmax.": {
+        "a score of 0 is a score like any other: e⁰ = 1 has its share. Hidden scores must be -inf before the softmax.": {
             "hide": lambda scores: scores * _triangle(scores.shape[-1])
         },
         "each query now sees what comes *after* it: the triangle is upside down.": [
             {"hide": lambda scores: scores.masked_fill(_triangle(scores.shape[-1]).tril(-1), -math.inf)},
             {"hide": lambda scores: scores.masked_fill(~_triangle(scores.shape[-1]).mT, -math.inf)},
         ],
-        "no query sees itself now: the diagonal is allowed.": {"hide": lambda scores: scores.masked_fill(~_triangle(scores.shape[-1]).tril(-1), -1e9)},
+        "no query sees itself now: the diagonal is allowed.": [
+            {"hide": lambda scores, low=low: scores.masked_fill(~_triangle(scores.shape[-1]).tril(-1), low)} for low in (-1e9, -math.inf)
+        ],
         "each query sees one token of the future: the triangle begins one column too far right.": {
             "hide": lambda scores: scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(2), -math.inf)
         },
@@ -151,8 +154,8 @@ def _hide(scores):
         "the mask adds 1 where a query may look, which hides nothing: add -inf where it may not.": {
             "hide": lambda scores: scores + _triangle(scores.shape[-1])
         },
-        "the root is lost: the scores are divided by √d as before.": {"scale": lambda q: 1},
-        "the weights are divided by the number of visible keys, which is not their sum.": lambda q, k, v: (
+        "the root is lost: divide the scores by √d, as before.": {"scale": lambda q: 1},
+        "the weights are divided by the number of visible keys, which is not their sum: hide the scores instead.": lambda q, k, v: (
             _masked_too_late(q, k, v) / torch.arange(1, q.shape[-2] + 1)[:, None]
         ),
     },
@@ -188,7 +191,7 @@ def _keys(real):
         case(torch.tensor([3]), 3, edge="a batch of one text without padding"),
     ],
     wrong={
-        "the sign is reversed: True must mean may attend (PyTorch's nn.MultiheadAttention means the reverse).": {"end": torch.logical_not},
+        "the mask is inverted: True must mean may attend (PyTorch's nn.MultiheadAttention means the reverse).": {"end": torch.logical_not},
         "this is for padding on the right: here it is on the left, the first longest - length positions.": {
             "real": lambda n, longest: torch.arange(longest) < n[:, None]
         },
@@ -207,7 +210,7 @@ def _keys(real):
         "you forbid the padding *queries*, the rows: forbid the padding *keys*, the columns.": {"axes": lambda real: real[:, None, :, None]},
         "one key of padding can be seen: the first real position is longest - length, counted from 0.": {"real": lambda n, longest: _real(n + 1, longest)},
         "the first real key is forbidden: a key is real where its position >= longest - length.": {"real": lambda n, longest: _real(n - 1, longest)},
-        "padding queries see themselves: their rows are to be False throughout.": {"end": lambda mask: mask | torch.eye(mask.shape[-1], dtype=torch.bool)},
+        "padding queries see themselves: their rows must be False throughout.": {"end": lambda mask: mask | torch.eye(mask.shape[-1], dtype=torch.bool)},
         "right, but without the axis of heads: (B, 1, T, T) is wanted.": {"end": lambda mask: mask[:, 0]},
         "right, but the axis of heads comes second: (B, 1, T, T).": {"end": lambda mask: mask.transpose(0, 1)},
         "this is (B, 1, 1, T), the same for each query: join the causal mask, (T, T), with &.": {"join": lambda real, past: real},
@@ -242,19 +245,19 @@ def _back(length):
         case(3, 3, edge="a window as large as the text"),
     ],
     wrong={
-        "the sign is reversed: True must mean may attend.": {"end": torch.logical_not},
-        "that is one key too many: the query itself counts, so window - 1 others.": {"oldest": lambda back, window: back <= window},
-        "that is one key too few: the query itself and window - 1 others.": {"oldest": lambda back, window: back < window - 1},
+        "the mask is inverted: True must mean may attend.": {"end": torch.logical_not},
+        "one key too many: the query itself counts, so window - 1 others.": {"oldest": lambda back, window: back <= window},
+        "one key too few: the query itself and window - 1 others.": {"oldest": lambda back, window: back < window - 1},
         "no query sees itself: the diagonal belongs to the window.": {"newest": lambda back: back > 0},
         "no query sees itself: the window begins at the query, not before it.": lambda n, window: (_back(n) > 0) & (_back(n) <= window),
         "the window opens to both sides: a query may not see what comes after it.": {"distance": lambda length: _back(length).abs()},
-        "half a window on each side: all of it lies before the query.": lambda n, window: _back(n).abs() <= window // 2,
+        "half a window on each side: a window ends at the query.": lambda n, window: _back(n).abs() <= window // 2,
         "later tokens can be seen: join the causal mask with &.": {"newest": lambda back: back > -(10**6)},
         "each query sees one token of the future: how far back a key lies must be at least 0.": {"newest": lambda back: back >= -1},
-        "this is the causal mask: old tokens must drop out of the window.": {"oldest": lambda back, window: back > -1},
+        "this is the causal mask: tokens before the window must drop out.": {"oldest": lambda back, window: back > -1},
         "each query sees what comes after it: queries are the rows.": {"distance": lambda length: _back(length).mT},
-        "this is what lies before the window: reverse it.": {"oldest": lambda back, window: back >= window},
-        "only the oldest key of the window is there: all keys back to it are.": {"oldest": lambda back, window: back == window - 1},
+        "this is what lies before the window: a key is visible where it lies less than `window` back.": {"oldest": lambda back, window: back >= window},
+        "only the oldest key of the window is there: every key from it to the query is visible.": {"oldest": lambda back, window: back == window - 1},
         "these are blocks of `window` tokens: the window slides along with the query.": lambda n, window: (
             (torch.arange(n)[:, None] // window == torch.arange(n) // window) & _triangle(n)
         ),
@@ -281,7 +284,7 @@ def window_mask(
         (_random(seed, 3, 10, 14), 2),
         (_random(seed, 2, 6, 15), 3),
         case(_random(seed, 2, 3, 5), 1, edge="a single head"),
-        case(_random(seed, 2, 3, 4), 4, edge="heads of width 1"),
+        case(_random(seed, 2, 8, 4), 4, edge="heads of width 1"),
     ],
     wrong={
         "the shape is right, but a view to (B, H, T, D) mixes tokens, as it keeps the order of the numbers in memory: "
@@ -293,7 +296,10 @@ def window_mask(
         "this is (B, H, D, T): a head's last axis is its width D.": {"order": (0, 2, 3, 1)},
         "this is (B, T, D, H): heads come second, (B, H, T, D).": {"order": (0, 1, 3, 2)},
         "this is (H, B, T, D): the batch comes first.": {"order": (2, 0, 1, 3)},
-        "this is (B, D, T, H): only T and H change places.": {"order": (0, 3, 1, 2)},
+        "this is (B, D, T, H): only T and H are swapped.": {"order": (0, 3, 1, 2)},
+        "transposing T and C before the split mixes tokens: split C into (H, D) first, then transpose T and H.": {
+            "parts": lambda x, h: x.mT.reshape(x.shape).unflatten(-1, (h, -1))
+        },
         "head 0 gets every H-th component: split C as (H, D), heads first.": {
             "parts": lambda x, h: x.unflatten(-1, (-1, h)),
             "order": (0, 3, 1, 2),
@@ -341,10 +347,13 @@ def _alternate(sines, cosines):
         "the cosine is before the sine: even components are sines, odd ones cosines.": {"join": lambda s, c: _alternate(c, s)},
         "odd components need the cosine.": {"join": lambda s, c: _alternate(s, s)},
         "even components need the sine.": {"join": lambda s, c: _alternate(c, c)},
-        "these are the angles: their sines and cosines are wanted.": lambda n, d: torch.arange(n)[:, None] / 10_000 ** (_exponents(d)),
+        "these are the angles: fill the table with their sines and cosines.": lambda n, d: torch.arange(n)[:, None] / 10_000 ** (_exponents(d)),
         "the exponent is off by a factor 2: pair i has 2i / d_model.": {"exponents": lambda d: _exponents(d) / 2},
         "the exponent is twice too large: pair i has 2i / d_model.": {"exponents": lambda d: 2 * _exponents(d)},
-        "you multiply by 10000^(2i / d): divide the position by it.": {"exponents": lambda d: -_exponents(d)},
+        "you multiply by 10000^(2i / d): divide the position by it.": [
+            {"exponents": lambda d: -_exponents(d)},
+            {"exponents": lambda d: -_exponents(d).float()},  # such large angles are rounded in an answer, too
+        ],
         "all pairs have the same frequency: divide by 10000^(2i / d_model).": {"exponents": lambda d: 0 * _exponents(d)},
         "the exponent counts pairs from 1: the first pair, i = 0, turns by 1 radian per token.": {"exponents": lambda d: _exponents(d) + 2 / d},
         "the base of the frequencies is 10,000.": [{"base": base} for base in (1_000.0, 100_000.0, math.e, 10.0, 500_000.0)],
@@ -352,11 +361,11 @@ def _alternate(sines, cosines):
             lambda n, d: _by_component(n, d, torch.arange(d, dtype=torch.float64) / d),
             lambda n, d: _by_component(n, d, 2 * torch.arange(d, dtype=torch.float64) / d),
         ],
-        "you turn the angle from degrees into radians: it is in radians already.": {"unit": math.pi / 180},
-        "you turn the angle into degrees: sin and cos take radians.": {"unit": 180 / math.pi},
-        "the angle is divided by the base raised to 2i, without / d.": {"exponents": lambda d: d * _exponents(d)},
-        "positions count from 0: yours count from 1.": {"first": 1},
-        "this is the table on its side: a row is a position.": lambda n, d: _alternate(*_waves(n, d, _exponents(d))).mT,
+        "you convert the angle from degrees into radians: it is in radians already.": {"unit": math.pi / 180},
+        "you convert the angle into degrees: sin and cos take radians.": {"unit": 180 / math.pi},
+        "you divide the position by 10000 raised to 2i: the exponent is 2i / d_model.": {"exponents": lambda d: d * _exponents(d)},
+        "positions count from 0, but yours count from 1.": {"first": 1},
+        "the table is transposed: a row is a position.": lambda n, d: _alternate(*_waves(n, d, _exponents(d))).mT,
     },
 )
 def sinusoidal(length, d_model, *, exponents=_exponents, base=10_000.0, first=0, unit=1.0, join=_alternate):
@@ -401,8 +410,8 @@ def _overwritten(a, b, cos, sin):
         case(_random(seed, 1, 4), edge="a single position"),
     ],
     wrong={
-        "a true rotation, of neighbours (2i, 2i + 1), as in the paper: here a pair is i and i + D/2, as in Llama.": (lambda x: _neighbours(x)),
-        "this turns the other way round: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos + b * sin, b * cos - a * sin)},
+        "a true rotation, of neighbours (2i, 2i + 1), as in the paper: here a pair is i and i + D/2, as in Llama.": _neighbours,
+        "this rotates in the opposite direction: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos + b * sin, b * cos - a * sin)},
         "two plus signs are no rotation: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos + b * sin, b * cos + a * sin)},
         "two minus signs are no rotation: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos - b * sin, b * cos - a * sin)},
         "sine and cosine are swapped: a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: _turned(a, b, sin, cos)},
@@ -412,20 +421,23 @@ def _overwritten(a, b, cos, sin):
             "join": lambda halves: torch.stack(halves, dim=-1).flatten(-2)
         },
         "only the first half is there: the second is b cos + a sin.": {"join": lambda halves: halves[0]},
-        "the second half has not turned.": {"turn": lambda a, b, cos, sin: (a * cos - b * sin, b)},
-        "only the cosines are there: the sines mix the two halves.": {"turn": lambda a, b, cos, sin: (a * cos, b * cos)},
+        "the second half is not rotated: it becomes b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos - b * sin, b)},
+        "only the cosines are there: the sines mix the two halves, a cos - b sin, and b cos + a sin.": {"turn": lambda a, b, cos, sin: (a * cos, b * cos)},
         "the exponent is off by a factor 2: pair i has 2i / D.": {"exponents": lambda d: _exponents(d) / 2},
         "the exponent is twice too large: pair i has 2i / D, and D is the whole width.": {"exponents": lambda d: 2 * _exponents(d)},
-        "all pairs turn equally fast: pair i turns by p / 10000^(2i / D).": {"exponents": lambda d: 0 * _exponents(d)},
-        "you multiply by 10000^(2i / D): divide the position by it.": {"exponents": lambda d: -_exponents(d)},
+        "all pairs rotate equally fast: pair i rotates by p / 10000^(2i / D).": {"exponents": lambda d: 0 * _exponents(d)},
+        "you multiply by 10000^(2i / D): divide the position by it.": [
+            {"exponents": lambda d: -_exponents(d)},
+            {"exponents": lambda d: -_exponents(d).float()},
+        ],
         "the base of the frequencies is 10,000.": [{"base": base} for base in (1_000.0, 100_000.0, 500_000.0, 10.0)],
         "positions count from 0: the first vector stays as it is.": {"first": 1},
-        "you turn the angle from degrees into radians: it is in radians already.": {"unit": math.pi / 180},
-        "you turn the angle into degrees: sin and cos take radians.": {"unit": 180 / math.pi},
-        "this adds sines and cosines to x: turn x instead.": {"turn": lambda a, b, cos, sin: (a + sin, b + cos)},
+        "you convert the angle from degrees into radians: it is in radians already.": {"unit": math.pi / 180},
+        "you convert the angle into degrees: sin and cos take radians.": {"unit": 180 / math.pi},
+        "this adds sines and cosines to x: rotate x instead.": {"turn": lambda a, b, cos, sin: (a + sin, b + cos)},
         "the position runs along the axis before the last, not along the first.": lambda x: rotate.right(x.transpose(0, -2)).transpose(0, -2),
         "the position runs along the axis before the last, not along the second.": lambda x: rotate.right(x.transpose(1, -2)).transpose(1, -2),
-        "nothing has turned.": lambda x: x,
+        "nothing is rotated: rotate each pair by the angle of its position.": lambda x: x,
     },
 )
 def rotate(
@@ -448,34 +460,37 @@ WIDTH, BACK = 16, 3
 
 
 def _looks(design):
-    """From two matrices to where each query looks: the position with 90% of the weight, or -1 where there is none."""
+    """From two matrices to where each query looks: the position with most weight, in words where that is below 90%."""
 
     def looked_at(length):
         matrices = design()
-        if not isinstance(matrices, tuple | list) or len(matrices) != 2:
-            raise Mistake("two matrices are expected: W_Q and W_K.")
-        w_q, w_k = (torch.as_tensor(matrix).detach().float() for matrix in matrices)
+        try:
+            w_q, w_k = (torch.as_tensor(matrix).detach().float() for matrix in matrices)
+        except (TypeError, ValueError):
+            raise Mistake("two matrices are expected: W_Q and W_K.") from None
         for name, matrix in (("W_Q", w_q), ("W_K", w_k)):
-            if matrix.shape != (WIDTH, WIDTH) or not matrix.isfinite().all():
-                shape = tuple(matrix.shape)
-                raise Mistake(f"{name} is a {WIDTH} × {WIDTH} matrix of finite numbers, but yours has the shape {shape}.")
+            if matrix.shape != (WIDTH, WIDTH):
+                raise Mistake(f"{name} is a {WIDTH} × {WIDTH} matrix, but yours has the shape {tuple(matrix.shape)}.")
+            if not matrix.isfinite().all():
+                raise Mistake(f"{name} holds an infinite number or NaN.")
         x = positions.sinusoidal(length, WIDTH)
         scores = x @ w_q @ (x @ w_k).mT / math.sqrt(WIDTH)
         weights = scores.masked_fill(~_triangle(length), -math.inf).softmax(-1)
-        best = weights.max(dim=-1)
-        return best.indices.where(best.values >= 0.9, -1)[BACK:].tolist()
+        best = weights[BACK:].max(dim=-1)
+        found = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        return [position if weight >= 0.9 else f"{position}, below 90%" for weight, position in found]
 
     return looked_at
 
 
-def _turn_by(steps, scale=40.0, transposed=False):
+def _turn_by(steps, scale):
     """A matrix that turns each hand of a row of sinusoidal positions by so many steps, and makes it longer."""
     angles = steps / 10_000.0 ** _exponents(WIDTH)
     matrix = torch.zeros(WIDTH, WIDTH)
     for pair, angle in enumerate(angles.tolist()):
         cos, sin, i = math.cos(angle), math.sin(angle), 2 * pair
         matrix[i : i + 2, i : i + 2] = torch.tensor([[cos, -sin], [sin, cos]])
-    return scale * (matrix.mT if transposed else matrix)
+    return scale * matrix
 
 
 @exercise(
@@ -484,17 +499,17 @@ def _turn_by(steps, scale=40.0, transposed=False):
     praise="every hand of the clock turned back three steps: the head looks three back on texts of any length.",
     cases=lambda seed: [(9,), (16,), case(40, edge="a text longer than the one you tried")],
     wrong={
-        "the head looks at the token itself: nothing tells it to look back. Turn the query's hands three steps.": {"back": 0},
-        "the head looks for what comes three positions *later*, which the mask hides: turn the hands the other way.": {"back": -3},
+        "the head looks at the token itself: turn each hand of the queries back by three steps, and leave the keys.": {"back": 0},
+        "the head looks for the token three positions *later*, which the mask hides: turn the hands the other way.": {"back": -3},
         "the head looks two back: each hand has to turn by three steps.": {"back": 2},
         "the head looks one back: each hand has to turn by three steps.": {"back": 1},
         "the head looks four back: each hand has to turn by three steps.": {"back": 4},
-        "the head looks the right way, but its weights are too even: no key gets 90%. Make the scores larger.": {"scale": 1.0},
+        "the weights are too even: a key must get at least 90%. Make the scores larger.": [{"scale": scale} for scale in (1.0, 20.0)],
     },
 )
-def look_back(*, back=3, scale=40.0, key=0):
+def look_back(*, back=3, scale=40.0):
     """W_Q and W_K, (16, 16) each: with sinusoidal positions as inputs, each query looks at the key three before it."""
-    return _turn_by(-back, scale), _turn_by(-key, 1.0)
+    return _turn_by(-back, scale), torch.eye(WIDTH)
 
 
 def _stored_lengths():
@@ -513,15 +528,15 @@ def _stored_lengths():
     lower_is_better=False,
     stored=_stored_lengths,
     advice={
-        "positions by which only the distance of two tokens counts.": lambda choice: choice["kind"] != "rotary",
+        "positions for which only the distance between two tokens counts.": lambda choice: choice["kind"] != "rotary",
         "a window that reaches the token asked for: the query itself counts, too.": lambda choice: choice["window"] is not None and choice["window"] < 4,
-        "a window: beyond the trained length, keys at distances never seen in training compete for the weight.": (lambda choice: choice["window"] is None),
-        "a window no larger than the text in training.": lambda choice: choice["window"] > 16,
+        "a window: beyond the trained length, keys at distances never seen in training compete for the weight.": lambda choice: choice["window"] is None,
+        "a window no larger than the text in training.": lambda choice: choice["window"] is not None and choice["window"] > 16,
         "more steps.": lambda choice: choice["steps"] < 100,
         "more width.": lambda choice: True,
     },
     wrong={
-        "positions by which only the distance of two tokens counts.": lambda: _choice(kind="sinusoidal"),
+        "positions for which only the distance between two tokens counts.": lambda: _choice(kind="sinusoidal"),
         "a window: beyond the trained length": lambda: _choice(window=None),
         "a window that reaches the token asked for": lambda: _choice(window=3),
         "more steps.": lambda: _choice(steps=5),

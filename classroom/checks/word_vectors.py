@@ -61,8 +61,8 @@ def _from_the_end(tokens, n_words, window):
         "the window reaches one position too far to the right: `range` leaves its end out, so it ends at + 1.": {
             "last": lambda here, window, length: min(length, here + window + 2)
         },
-        "the window begins one position too late.": {"first": lambda here, window: max(0, here - window + 1)},
-        "the window begins one position too early.": {"first": lambda here, window: max(0, here - window - 1)},
+        "the window begins one position too late: it reaches `window` positions to the left.": {"first": lambda here, window: max(0, here - window + 1)},
+        "the window begins one position too early: it reaches `window` positions to the left.": {"first": lambda here, window: max(0, here - window - 1)},
         "the first word of the text is never a neighbour: positions count from 0.": {"first": lambda here, window: max(1, here - window)},
         "the last word of the text is never a neighbour: `range` leaves its end out already.": {
             "last": lambda here, window, length: min(length - 1, here + window + 1)
@@ -73,8 +73,8 @@ def _from_the_end(tokens, n_words, window):
         "two tokens of one word can be neighbours: leave out the position `here`, not the word.": {
             "skip": lambda here, there, tokens: tokens[here] == tokens[there]
         },
-        "each neighbour within the window counts 1, however far it is.": {"amount": lambda here, there: 1 / abs(here - there)},
-        "every pair is counted twice now: adding the transposed table is for a table of one side.": {"end": lambda counts: counts + counts.T},
+        "each neighbour within the window counts 1, however far away it is.": {"amount": lambda here, there: 1 / abs(here - there)},
+        "every pair is counted twice now: adding the transposed table is for a loop that counts one side only.": {"end": lambda counts: counts + counts.T},
         "this says whether two words meet: count how often.": {"end": lambda counts: counts.clamp(max=1)},
     },
 )
@@ -118,19 +118,23 @@ def _norms(u, v):
         "a zero vector has no direction, so it is similar to nothing: return 0 there, not 1.": {"zero": 1.0},
         "this is the dot product: divide it by the norms of both vectors.": {"norms": lambda u, v: 1},
         "`a / b * c` multiplies by c: put the product of the norms in brackets.": {"norms": lambda u, v: u.norm() / v.norm()},
-        "you divide by the norm of u only: the norm of v must go too.": {"norms": lambda u, v: u.norm()},
-        "you divide by the norm of v only: the norm of u must go too.": {"norms": lambda u, v: v.norm()},
-        "the sum is missing: add the products up to a single number.": {"product": torch.mul},
+        "you divide by the norm of u only: divide by the norm of v, too.": {"norms": lambda u, v: u.norm()},
+        "you divide by the norm of v only: divide by the norm of u, too.": {"norms": lambda u, v: v.norm()},
+        "the sum is missing: add the products up to a single number.": [
+            {"product": torch.mul},
+            lambda u, v: u * v / _norms(u, v),
+            torch.mul,
+        ],
         "you take the mean of the products: add them up.": {"product": lambda u, v: (u * v).mean()},
         "every product counts as positive: leave out the absolute value, since opposite signs lower the cosine.": {"product": lambda u, v: (u * v).abs().sum()},
         "you divide by the squared norms: take the root of each sum of squares.": {"norms": lambda u, v: u @ u * (v @ v)},
         "you divide by sums of absolute values: a norm is the root of the sum of squares.": {"norms": lambda u, v: u.abs().sum() * v.abs().sum()},
         "you divide by the sum of the two norms: divide by their product.": {"norms": lambda u, v: u.norm() + v.norm()},
         "you divide by the number of components: divide by the product of the norms.": {"norms": lambda u, v: len(u)},
-        "this is the cosine distance, 1 - cos: leave the 1 - away.": {"end": lambda cosine: 1 - cosine},
-        "this is the angle itself, in radians: its cosine is wanted.": {"end": torch.arccos},
-        "this is the square of the cosine.": {"end": torch.square},
-        "the sign is lost: vectors that point apart have a negative cosine.": {"end": torch.abs},
+        "this is the cosine distance, 1 - cos: return the cosine itself.": {"end": lambda cosine: 1 - cosine},
+        "this is the angle, in radians: return its cosine.": {"end": torch.arccos},
+        "this is the square of the cosine: return the cosine itself.": {"end": torch.square},
+        "the sign is lost: the cosine of vectors that point in opposite directions is negative.": {"end": torch.abs},
         "this is the distance between the two points, not the cosine of their angle.": lambda u, v: (u - v).norm(),
         "this is Pearson's correlation: do not subtract the means.": lambda u, v: F.cosine_similarity(u - u.mean(), v - v.mean(), dim=0),
     },
@@ -142,6 +146,7 @@ def cosine_similarity(u, v, *, product=torch.dot, norms=_norms, zero=0.0, end=la
     return end(product(u, v) / norms(u, v))
 
 
+QUERY, A, B, C = (2.0, 0.0), (0.2, 0.0), (2.0, 0.5), (6.0, 4.0)
 MEASURES = {
     "cosine": lambda query, words: F.cosine_similarity(words, query[None]),
     "distance": lambda query, words: -(words - query).norm(dim=1),
@@ -150,44 +155,56 @@ MEASURES = {
 
 
 def _winners(design):
-    """From a design to the word that a measure finds most similar to the query."""
+    """From a design to the words that measures find most similar to the query."""
 
-    def winner(measure):
+    def winners(measures):
         made = design()
-        vectors = torch.stack([torch.as_tensor(row) for row in made]) if isinstance(made, list | tuple) else made
-        vectors = torch.as_tensor(vectors).double()
-        if vectors.shape != (4, 2) or not vectors.isfinite().all():
+        try:
+            vectors = torch.stack([torch.as_tensor(row).double() for row in made])
+        except (RuntimeError, TypeError, ValueError):
+            raise Mistake("a tensor of four rows of two numbers each is expected.") from None
+        if vectors.shape != (4, 2):
             raise Mistake(f"four rows of two numbers are expected, but yours has the shape {tuple(vectors.shape)}.")
+        if not vectors.isfinite().all():
+            raise Mistake("one of your numbers is infinite or NaN: choose finite ones.")
         if not vectors.any(dim=1).all():
-            raise Mistake("a zero vector has no direction: give every word another one.")
-        similarities = MEASURES[measure](vectors[0], vectors[1:])
-        best, second = similarities.topk(2).values
-        return "nobody: a tie" if best - second < 1e-6 else "abc"[similarities.argmax()]
+            raise Mistake("a zero vector has no direction: choose other numbers for it.")
+        return {measure: _winner(MEASURES[measure](vectors[0], vectors[1:])) for measure in measures}
 
-    return winner
+    return winners
+
+
+def _winner(similarities):
+    best = ["abc"[word] for word in (similarities > similarities.max() - 1e-6).nonzero()]
+    return best[0] if len(best) == 1 else f"a tie of {' and '.join(best)}"
 
 
 @exercise(
     kind="design",
     through=_winners,
     praise="direction, distance, and both at once: three measures, three winners.",
-    cases=lambda seed: [("cosine",), ("distance",), ("dot product",)],
+    cases=lambda seed: [(list(MEASURES),)],
     wrong={
-        "by cosine a and c tie: c may be long, but must not point exactly where the query points.": {"c": (6.0, 0.0)},
-        "a wins by distance, too: make a so short, or so long, that its tip is farther from the query's than b's.": {"a": (1.9, 0.0)},
-        "c wins by distance, too: a long vector ends far away from the query.": {"c": (2.1, 0.2)},
-        "b wins by cosine, too: turn it away from the query a little.": {"b": (2.2, 0.0), "a": (0.2, 0.01)},
-        "a wins by the dot product, too: c must be longer, for its angle costs it less than its length gains.": {"a": (9.0, 0.0)},
-        "b wins by the dot product, too: c must be longer.": {"c": (1.0, 2.0)},
-        "the order of the rows is the query, a, b, c.": {"rows": lambda query, a, b, c: (a, b, c, query)},
-        "a and b have changed places: a wins by cosine, b by distance.": {"rows": lambda query, a, b, c: (query, b, a, c)},
-        "a and c have changed places: a wins by cosine, c by the dot product.": {"rows": lambda query, a, b, c: (query, c, b, a)},
-        "b and c have changed places: b wins by distance, c by the dot product.": {"rows": lambda query, a, b, c: (query, a, c, b)},
+        "by cosine, c ties with another word: c may be long, but turn it a little away from the query.": {"c": (6.0, 0.0)},
+        "by cosine, c wins, too: turn c farther away from the query than a.": {"c": (6.0, 0.0), "a": (0.2, 0.01)},
+        "by distance, a wins, too: make a so short, or so long, that its tip is farther from the query's tip than b's is.": {"a": (1.9, 0.0)},
+        "by distance, c wins, too: make c longer, so that its tip is far from the query's.": {"c": (2.1, 0.2)},
+        "by cosine, b wins, too: turn b farther away from the query than a.": {"b": (2.2, 0.0), "a": (0.2, 0.01)},
+        "by the dot product, a wins, too: make c longer, so that its norm gains more than its angle costs.": {"a": (9.0, 0.0)},
+        "by the dot product, b wins, too: make c longer.": {"c": (1.0, 2.0)},
+        "by all three measures, a wins: move its tip away from the query's, and make c longer.": {"a": (1.8, 0.0), "b": (1.5, 0.5), "c": (1.0, 1.0)},
+        "the words a and b are swapped: a must win by cosine, b by distance.": lambda: torch.tensor([QUERY, B, A, C]),
+        "the words a and c are swapped: a must win by cosine, c by the dot product.": lambda: torch.tensor([QUERY, C, B, A]),
+        "the words b and c are swapped: b must win by distance, c by the dot product.": lambda: torch.tensor([QUERY, A, C, B]),
+        "the three winners are in another order: a must win by cosine, b by distance, c by the dot product.": [
+            lambda: torch.tensor([QUERY, B, C, A]),
+            lambda: torch.tensor([QUERY, C, A, B]),
+        ],
     },
 )
-def three_measures(*, query=(2.0, 0.0), a=(0.2, 0.0), b=(2.0, 0.5), c=(6.0, 4.0), rows=lambda query, a, b, c: (query, a, b, c)):
+def three_measures(*, a=A, b=B, c=C):
     """A query and three words: a is most similar by cosine, b by distance, c by dot product."""
-    return torch.tensor(rows(query, a, b, c))
+    return torch.tensor([QUERY, a, b, c])
 
 
 def _counts(seed):
@@ -213,10 +230,10 @@ def _cut(pmi):
             {"cut": lambda pmi: pmi},
             {"cut": lambda pmi: pmi, "log": lambda x: torch.log(x.clamp(min=0))},
         ],
-        "pairs with a count of 0 are right, but other negative values must become 0 too.": {"cut": lambda pmi: pmi.nan_to_num(neginf=0.0)},
+        "pairs with a count of 0 are right, but other negative values must become 0, too.": {"cut": lambda pmi: pmi.nan_to_num(neginf=0.0)},
         "these are absolute values: what is rarer than chance must become 0.": {"cut": lambda pmi: _finite(pmi.abs())},
-        "this is in bits (log2): nats (ln) are wanted.": {"log": torch.log2},
-        "this is with the logarithm to base 10: the natural one (ln) is wanted.": {"log": torch.log10},
+        "this is in bits (log2): take the natural logarithm, for nats.": {"log": torch.log2},
+        "this is the logarithm to base 10: take the natural one (ln).": {"log": torch.log10},
         "this is ln(1 + ratio): take the logarithm of the ratio itself, then cut at 0.": {"log": torch.log1p},
         "the logarithm is missing: this is the ratio p(w, c) / (p(w) p(c)).": [
             {"log": lambda ratio: ratio},
@@ -226,7 +243,7 @@ def _cut(pmi):
         "and divide p(w, c) by both p(w) and p(c).": torch.zeros_like,
         "the counts must be divided by the total of the table: p(w, c), p(w) and p(c) are probabilities.": {"joint": lambda counts: counts},
         "the row sums must be a column: keepdim=True is missing.": {"independent": lambda counts: counts.sum(1) * counts.sum(0) / counts.sum() ** 2},
-        "rows and columns change places in p(w) p(c): the row sums are a column, the column sums a row.": {
+        "rows and columns are swapped in p(w) p(c): the row sums are a column, the column sums a row.": {
             "independent": lambda counts: counts.sum(1) * counts.sum(0, keepdim=True).mT / counts.sum() ** 2
         },
         "you add 1 to every count: PPMI takes the counts as they are.": lambda counts: _ppmi(counts + 1),
@@ -257,8 +274,13 @@ def _ranked(similarities, row):
 
 def _parallel(seed):
     vectors = _random(seed, 9, 4)
+    vectors[2] = torch.tensor([0.0, 0.0, 3.0, 0.0])  # along an axis: no rounding decides between the two rows
     vectors[7] = 2 * vectors[2]
     return vectors
+
+
+# Of two equal similarities the lower row comes first, as with argsort, or the higher one, as with topk.
+ORDERS = (lambda s: s.argsort(descending=True, stable=True), lambda s: s.argsort(stable=True).flip(0))
 
 
 @exercise(
@@ -269,28 +291,25 @@ def _parallel(seed):
         case(_parallel(seed), 7, 3, edge="another row that points the same way"),
     ],
     wrong={
-        "the word itself comes first: leave its own row out, and give k others.": [
-            {"rank": lambda s, row: s.index_fill(0, torch.tensor(row), 2.0).argsort(descending=True)},
-            {"rank": lambda s, row: s.argsort(descending=True)},
-            {"rank": lambda s, row: s.index_fill(0, torch.tensor(row), 1 - 1e-4).argsort(descending=True)},
-        ],
+        "the word itself comes first: leave its own row out, and give k others.": [{"rank": lambda s, row, order=order: order(s)} for order in ORDERS],
         "only k - 1 neighbours come back: take k + 1 before you leave the word itself out.": [
             {"take": lambda order, k: order[: k - 1]},
-            {"rank": lambda s, row: s.argsort(descending=True), "take": lambda order, k: order[1:k]},
+            *({"rank": lambda s, row, order=order: order(s), "take": lambda order, k: order[1:k]} for order in ORDERS),
         ],
         "one neighbour too many: k are wanted.": {"take": lambda order, k: order[: k + 1]},
         "the first neighbour is lost: the word's row has gone already.": {"take": lambda order, k: order[1 : k + 1]},
-        "you cut off the first of the ranking, but a row that is parallel to the word can come first: leave out its own row by number.": {
-            "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 1 - 1e-4).argsort(descending=True)[1:]
-        },
+        "you cut off the first of the ranking, but a row that is parallel to the word can come first: leave out its own row by number.": [
+            {"rank": lambda s, row, order=order: order(s)[1:]} for order in ORDERS
+        ],
         "these are the least similar words: sort from the greatest similarity down.": {"rank": lambda s, row: _ranked(-s, row)},
-        "right words, but the best must come first: reverse the order.": {"take": lambda order, k: order[:k].flip(0)},
+        "the right words, but the best must come first: reverse the order.": {"take": lambda order, k: order[:k].flip(0)},
         "this ranks by the dot product, so long vectors win: divide by the norms.": {"similarity": lambda vectors, row: vectors @ vectors[row]},
         "this ranks by distance, so vectors of other norms lose: use the cosine.": {"similarity": lambda vectors, row: -(vectors - vectors[row]).norm(dim=1)},
         "the sign is lost: a word that points the opposite way is not near.": {"similarity": lambda vectors, row: _cosines(vectors, row).abs()},
-        "you divide by the norms of the columns (dim=0): a word is a row, dim=1.": {
-            "similarity": lambda vectors, row: _cosines(vectors / vectors.norm(dim=0), row)
-        },
+        "you divide by the norms of the columns (dim=0): a word is a row, dim=1.": [
+            {"similarity": lambda vectors, row: F.normalize(vectors, dim=0) @ F.normalize(vectors, dim=0)[row]},
+            {"similarity": lambda vectors, row: _cosines(F.normalize(vectors, dim=0), row)},
+        ],
         "0 is not low enough for the word itself, as others are negative: give it -torch.inf.": {
             "rank": lambda s, row: s.index_fill(0, torch.tensor(row), 0).argsort(descending=True)
         },
@@ -342,7 +361,7 @@ def _analogies(seed):
         "the sign is reversed: what a lacks and b has must be added, b - a + c.": {"signs": (1, -1, 1)},
         "this is a + b - c: the direction is from a to b, b - a, and it starts at c.": {"signs": (1, 1, -1)},
         "you add all three: a must be subtracted, b - a + c.": {"signs": (1, 1, 1)},
-        "a is missing: b - a + c.": {"signs": (0, 1, 1)},
+        "a is missing: subtract it, b - a + c.": {"signs": (0, 1, 1)},
         "this is b - a alone, the direction: start at c, b - a + c.": {"signs": (-1, 1, 0)},
         "this is b - a - c: c is added, b - a + c.": {"signs": (-1, 1, -1)},
         "one of the question's own words wins: a, b and c cannot be the answer.": {"excluded": ""},
@@ -359,7 +378,7 @@ def _analogies(seed):
             descending=True
         )[3],
         "this is the similarity: return the number of its row.": lambda *q: _solve(*q).max(),
-        "these are several rows: return the best alone.": lambda *q: _solve(*q).topk(1).indices,
+        "this is a list of one row: return the row's number alone.": lambda *q: _solve(*q).topk(1).indices,
     },
 )
 def analogy(
@@ -405,10 +424,10 @@ def _squares(x, y):
         "only y is ranked: x needs ranks, too.": lambda x, y: _pearson(x, _ranks(y)),
         "the sign is wrong: rank both from the smallest up.": {"correlate": lambda x, y: -_pearson(x, y)},
         "the sign is lost: opposite orders correlate negatively.": {"correlate": lambda x, y: _pearson(x, y).abs()},
-        "this is the square of the correlation.": {"correlate": lambda x, y: _pearson(x, y).square()},
+        "this is the square of the correlation: return the correlation itself.": {"correlate": lambda x, y: _pearson(x, y).square()},
         "this is the cosine of the ranks: subtract their mean first, or use `torch.corrcoef`.": {"correlate": lambda x, y: F.cosine_similarity(x, y, dim=0)},
         "`torch.corrcoef` gives a 2 × 2 matrix: the correlation is its entry [0, 1].": {"correlate": lambda x, y: torch.corrcoef(torch.stack([x, y]))},
-        "this is the sum of squared rank differences: 1 - 6 Σd² / (n (n² - 1)) is still to come.": _squares,
+        "this is the sum of squared rank differences: put it into 1 - 6 Σd² / (n (n² - 1)).": _squares,
         "the denominator is n (n² - 1): yours has n (n - 1).": lambda x, y: 1 - 6 * _squares(x, y) / (len(x) * (len(x) - 1)),
         "the 6 is missing in 1 - 6 Σd² / (n (n² - 1)).": lambda x, y: 1 - _squares(x, y) / (len(x) * (len(x) ** 2 - 1)),
         "the 1 - is missing in 1 - 6 Σd² / (n (n² - 1)).": lambda x, y: 6 * _squares(x, y) / (len(x) * (len(x) ** 2 - 1)),
@@ -432,6 +451,10 @@ def _difference(pool, chosen):
     return sum(first) / len(first) - sum(second) / len(second)
 
 
+def _splits(pool, size):
+    return itertools.combinations(range(len(pool)), size)
+
+
 @exercise(
     praise="of the 20 splits of (5, 6, 7) and (1, 2, 3) only the real one is so extreme: p = 1/20.",
     cases=lambda seed: [
@@ -444,7 +467,7 @@ def _difference(pool, chosen):
         case([2, 2], [2, 2], edge="all numbers equal"),
     ],
     wrong={
-        "right for whole numbers, but rounding lost the observed split: allow for 1e-9.": {"counts": float.__ge__},
+        "rounding lost splits that are exactly as extreme: allow for 1e-9.": {"counts": float.__ge__},
         "splits exactly as extreme count too, the observed one first: use >=.": [
             {"counts": lambda difference, observed: difference > observed + 1e-9},
             {"counts": float.__gt__},
@@ -466,15 +489,13 @@ def _difference(pool, chosen):
             {"size": lambda x, y: (len(x) + len(y)) // 2},
         ],
         "this is the number of such splits: divide by the number of all.": {"end": lambda hits, splits: hits},
-        "the observed split is one of them: it counts above and below the line.": [
+        "the observed split is one of them: it counts in the numerator and in the denominator.": [
             {"end": lambda hits, splits: (hits - 1) / (splits - 1)},
             {"end": lambda hits, splits: (hits - 1) / splits},
             {"end": lambda hits, splits: (hits + 1) / (splits + 1)},
         ],
         "equal numbers are different items: a set of splits loses the repeated ones. Choose positions, not values.": {
-            "splits": lambda pool, size: [
-                tuple(pool.index(v) + group[:n].count(v) for n, v in enumerate(group)) for group in set(itertools.combinations(sorted(pool), size))
-            ]
+            "splits": lambda pool, size: list({tuple(sorted(pool[position] for position in chosen)): chosen for chosen in _splits(pool, size)}.values())
         },
     },
 )
@@ -484,7 +505,7 @@ def p_value(
     *,
     counts=lambda difference, observed: difference >= observed - 1e-9,
     size=lambda x, y: len(x),
-    splits=lambda pool, size: itertools.combinations(range(len(pool)), size),
+    splits=_splits,
     end=lambda hits, splits: hits / splits,
 ):
     """The share of splits of x + y whose difference of means is at least the observed one."""
@@ -506,15 +527,15 @@ def _stored_counts():
     stored=_stored_counts,
     advice={
         "a wider window: of the stored rows, the wider ones are better.": lambda choice: choice["window"] < 6,
-        "smoothing: contexts to a power below 1, so that rare ones surprise less.": lambda choice: choice["smoothing"] > 0.9,
+        "smoothing: a power below 1 for the counts of contexts, so that rare ones surprise less.": lambda choice: choice["smoothing"] > 0.9,
         "less smoothing: with a power near 0 all contexts count as equally frequent.": lambda choice: choice["smoothing"] < 0.3,
         "a larger power of the singular values: with 0 every direction counts the same.": lambda choice: choice["power"] < 0.4,
         "a power of the singular values between 0.5 and 1.": lambda choice: choice["power"] > 0.9,
-        "one step of each setting at a time, to see which way the correlation goes.": lambda choice: True,
+        "one change at a time, to see which way the correlation goes.": lambda choice: True,
     },
     wrong={
         "a wider window": lambda: {"window": 2, "smoothing": 1.0, "power": 0.5},
-        "smoothing: contexts to a power below 1": lambda: {"window": 6, "smoothing": 1.0, "power": 0.5},
+        "smoothing: a power below 1": lambda: {"window": 6, "smoothing": 1.0, "power": 0.5},
         "a larger power of the singular values": lambda: {"window": 8, "smoothing": 0.75, "power": 0.0},
         "the window is a whole number from 1 to 10, but yours is 16.": lambda: {
             "window": 16,
