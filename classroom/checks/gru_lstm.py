@@ -1,10 +1,13 @@
 """Exercises of the notebook gru_lstm."""
 
+import functools
 import math
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from classroom import forms
 from classroom.exercise import case, exercise
 
 __all__ = ["flip_update_gate", "gru_step", "half_life", "leaky", "lstm_step", "nucleus"]
@@ -433,13 +436,29 @@ def _put_back(kept, places):
     return torch.zeros_like(kept).scatter(0, places, kept)
 
 
+def _ties_settled(cut):
+    """Which of equally likely tokens are kept is open, so the kept ones among them come first."""
+
+    @functools.wraps(cut)
+    def settled(p, mass):
+        result = np.array(forms.plain(cut(p, mass)), dtype=float, ndmin=1)
+        for value in p.unique() if result.shape == p.shape else ():
+            tied = np.asarray(p == value)
+            result[tied] = np.sort(result[tied])[::-1]
+        return result
+
+    return settled
+
+
 @exercise(
+    through=_ties_settled,
     praise="0.5 and 0.3 reach 0.7: 5/8 and 3/8, the others 0.",
     cases=lambda seed: [
         (torch.tensor([0.15, 0.5, 0.05, 0.3]), 0.7),
         *((_random(seed + n, (n,))[0].mul(1.5).softmax(0), mass) for n, mass in ((7, 0.9), (11, 0.55), (5, 0.8))),
         case(torch.tensor([0.15, 0.5, 0.05, 0.3]), 0.45, edge="a mass that the most likely token reaches alone"),
         case(torch.tensor([0.1875, 0.5, 0.0625, 0.25]), 0.75, edge="a sum that is exactly the mass"),
+        case(torch.tensor([0.1, 0.3, 0.3, 0.3]), 0.5, edge="equally likely tokens"),
     ],
     wrong={
         "the kept probabilities no longer sum to 1: divide them by their sum.": {"scale": lambda kept, mass: kept},
@@ -449,6 +468,9 @@ def _put_back(kept, places):
         ],
         "you keep one too many: once the sum has reached the mass, stop.": {
             "keep": lambda ranked, mass: torch.cat([torch.tensor([True]), _enough(ranked, mass)[:-1]])
+        },
+        "as few as reach the mass: of equally likely tokens, too, only so many stay.": {
+            "keep": lambda ranked, mass: ranked >= ranked[_enough(ranked, mass)].min()
         },
         "a sum that is exactly the mass has reached it: compare with <, not <=.": {"keep": lambda ranked, mass: ranked.cumsum(0) - ranked <= mass},
         "begin with the most likely token: sort first, then add up.": {"rank": lambda p: torch.arange(len(p))},

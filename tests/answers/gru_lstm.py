@@ -302,7 +302,6 @@ RIGHT = {
         by_loop,
         lambda p, mass: by_loop(p, mass).tolist(),
         by_library,
-        by_threshold,
         ranked(lambda p, mass: p.cumsum(0) - p < mass),
     ],
 }
@@ -490,6 +489,7 @@ WRONG = {
         ),
     ],
     "nucleus": [
+        (by_threshold, "only so many stay"),
         (unscaled, "no longer sum to 1"),
         (ranked(lambda p, mass: p.cumsum(0) < mass), "stop one early"),
         (ranked(lambda p, mass: p.cumsum(0) <= mass), "stop one early"),
