@@ -441,7 +441,10 @@ def _ties_settled(cut):
 
     @functools.wraps(cut)
     def settled(p, mass):
-        result = np.array(forms.plain(cut(p, mass)), dtype=float, ndmin=1)
+        result = forms.plain(cut(p, mass))
+        if result is None or result is ...:
+            return result
+        result = np.array(result, dtype=float, ndmin=1)
         for value in p.unique() if result.shape == p.shape else ():
             tied = np.asarray(p == value)
             result[tied] = np.sort(result[tied])[::-1]

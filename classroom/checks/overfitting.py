@@ -489,7 +489,9 @@ def _answers(seed, n_bins, n, low=0.5, fall=False):
         },
         "only bins that are too sure count in yours: take the absolute gap.": {"gap": lambda sure, right: (sure - right).clamp(min=0)},
         "you compare the confidence with the share of *wrong* answers: take the share that is right.": {"gap": lambda sure, right: (sure - (1 - right)).abs()},
-        "this compares the means of all answers: compare them bin by bin.": {"bins": lambda confidence, n_bins: torch.zeros_like(confidence).long()},
+        "gaps of different sign cancel here, as in the means of all answers: take each bin's absolute value, then add up.": {
+            "bins": lambda confidence, n_bins: torch.zeros_like(confidence).long()
+        },
         "this is the gap of each single answer: average within the bins first.": lambda c, r, n: (r.double() - c).abs().mean(),
         "take the mean confidence in a bin, not its middle.": {"sure": lambda inside, number, n_bins: (number + 0.5) / n_bins},
         "take the mean confidence in a bin, not its edge.": [
