@@ -1,0 +1,46 @@
+"""The order of the tests, their threads, and the times that are printed at the end."""
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import conftest
+import pytest
+
+
+def item(path, slow=False):
+    return SimpleNamespace(path=Path(path), get_closest_marker=lambda name: slow and name == "slow")
+
+
+def test_what_takes_longest_comes_first(tmp_path):
+    for name, about in {"a": {"run_minutes": 1}, "b": {"run_minutes": 3}, "c": {}}.items():
+        text = json.dumps({"metadata": {"course": about}})
+        (tmp_path / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    notebooks = [item(tmp_path / f"{name}.ipynb") for name in "aabbc"]
+    tests = [item("test_a.py"), item("test_b.py"), item("test_b.py", slow=True), item("test_c.py")]
+    items = [*tests, *notebooks]
+    conftest.pytest_collection_modifyitems(items)
+    assert [each.path.stem for each in items] == "b b a a test_b test_b test_a test_c c".split()
+
+
+@pytest.mark.parametrize(("processes", "threads"), [(2, "1"), (0, "7"), (None, "7")])
+def test_several_processes_have_one_thread_each(monkeypatch, processes, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    conftest.pytest_configure(SimpleNamespace(getoption=lambda name, default: {"numprocesses": processes}[name]))
+    assert os.environ["OMP_NUM_THREADS"] == threads
+
+
+@pytest.mark.parametrize("notebook", [True, False])
+def test_the_report_has_each_notebook_their_sum_and_the_ten_slowest_tests(notebook):
+    reports = [SimpleNamespace(nodeid=f"notebooks/0{n}.ipynb::Cell {n}", duration=2.0) for n in (1, 0, 1)] * notebook
+    reports += [
+        SimpleNamespace(nodeid=f"tests/test_a.py::test_{n}", duration=float(n)) for n in range(12) for _ in "ab"
+    ]
+    lines = []
+    stats = {"passed": reports, "deselected": [SimpleNamespace(nodeid="tests/test_a.py::test_0")]}
+    conftest.pytest_terminal_summary(SimpleNamespace(stats=stats, section=lines.append, line=lines.append))
+    times = {"notebooks/00.ipynb": 2.0, "notebooks/01.ipynb": 4.0, "all": 6.0}
+    slowest = [f"{2 * n:7.1f} s  tests/test_a.py::test_{n}" for n in range(11, 1, -1)]
+    whole = ["time of the notebooks", *(f"{name:44}{seconds:7.1f} s" for name, seconds in times.items())]
+    assert lines == ([*whole, "the ten slowest tests", *slowest] if notebook else [])
