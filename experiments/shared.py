@@ -60,9 +60,9 @@ def rounded(interval: Interval) -> list[float]:
     return [round(end, 4) for end in interval]
 
 
-def train_whole(*arguments: Any, **named: Any) -> History:
-    """`train` without its display. Where the stop button ended it, KeyboardInterrupt: half a run is not a result."""
-    history = train(*arguments, show=False, **named)
+def train_whole(*arguments: Any, show: bool = False, **named: Any) -> History:
+    """`train`, which raises KeyboardInterrupt where the stop button ended it: half a run is not a result."""
+    history = train(*arguments, show=show, **named)
     if history.stopped:
         raise KeyboardInterrupt
     return history

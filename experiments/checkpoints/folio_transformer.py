@@ -7,11 +7,11 @@ where it was when it is called again.
 from pathlib import Path
 
 from course_lib.model_files import save_model
-from course_lib.training import TrainingConfig, train
+from course_lib.training import TrainingConfig
 from course_lib.transformer import Transformer, TransformerConfig
 from course_lib.translation import CHECKPOINT, pair_batches, translation_loss
 from experiments.folio import held_out_loss, pairs, scores, tokenizer
-from experiments.shared import seeded
+from experiments.shared import seeded, train_whole
 
 __all__ = ["make"]
 
@@ -34,7 +34,7 @@ def make() -> Path:
     partial = CHECKPOINT.with_suffix(".run")
     model = seeded(RUN.seed, lambda: Transformer(MODEL))
     batches = pair_batches(pairs("train", MODEL.vocab_size), batch_tokens=1536)
-    train(model, translation_loss(), batches, RUN, evaluate=held_out_loss, checkpoint=partial)
+    train_whole(model, translation_loss(), batches, RUN, evaluate=held_out_loss, checkpoint=partial, show=True)
     save_model(CHECKPOINT, model, tokenizer(MODEL.vocab_size), TRAINED_ON, half=True)
     partial.unlink()
     for split in ("validation", "test"):

@@ -14,8 +14,8 @@ from course_lib.gpt import ModernGPTConfig, build
 from course_lib.losses import next_token_loss, token_losses
 from course_lib.model_files import save_model
 from course_lib.pretrained.shakespeare import SHAKESPEARE_GPT
-from course_lib.training import TrainingConfig, muon, random_windows, train, windows
-from experiments.shared import bits
+from course_lib.training import TrainingConfig, muon, random_windows, windows
+from experiments.shared import bits, train_whole
 from experiments.tables.gpt_shakespeare import TOKENS, ids, lengths, losses, tokenizer
 
 __all__ = ["make"]
@@ -44,7 +44,9 @@ def make() -> Path:
     torch.manual_seed(RUN.seed)
     model = build(MODEL)
     batches = random_windows(ids(TOKENS, "train"), batch_size=BATCH_SIZE, context_length=MODEL.context_length)
-    train(model, next_token_loss, batches, RUN, evaluate=held_out, make_optimiser=muon, checkpoint=partial)
+    train_whole(
+        model, next_token_loss, batches, RUN, evaluate=held_out, make_optimiser=muon, checkpoint=partial, show=True
+    )
     minutes = (time.process_time() - start) / 60
     about = {"trained on": TRAINED_ON, "steps": RUN.steps, "batch size": BATCH_SIZE, "minutes": round(minutes, 1)}
     save_model(SHAKESPEARE_GPT, model, tokenizer(), about, half=True)
