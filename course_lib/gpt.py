@@ -1,6 +1,6 @@
-"""Decoder-only Transformers: GPT as of 2019, and what became of it, ModernGPT: two small classes over shared parts.
+"""Decoder-only Transformers: GPT (2019) and its successor ModernGPT (2023), two small classes with shared parts.
 
-Both give the logits of every token at once (`forward`), or one token after another with a cache (`start`, `step`).
+Both compute the logits of all positions at once (`forward`) or one token at a time with a cache (`start`, `step`).
 
 Axes: B batch, T position, S position of a key, L blocks, G heads of keys and values, D per-head width, C d_model,
 V vocabulary.
@@ -37,14 +37,14 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class GPTConfig:
-    """The sizes of a GPT. Raises ValueError for one that will not do."""
+    """The sizes of a GPT. Raises ValueError for an invalid one."""
 
     vocab_size: int  # different tokens
-    context_length: int = 64  # most tokens of a text
-    d_model: int = 128  # width of the stream between the blocks; the feed-forward's hidden layer is 4 times as wide
+    context_length: int = 64  # maximum number of tokens of a text
+    d_model: int = 128  # width of the residual stream; the feed-forward's hidden layer is 4 times as wide
     n_layers: int = 4  # blocks
     n_heads: int = 4
-    dropout: float | int = 0.0  # share of numbers zeroed in training: of the embeddings and of each sublayer's output
+    dropout: float | int = 0.0  # in training, of the embeddings and of each sublayer's output
 
     def __post_init__(self) -> None:
         require_sizes(self, "vocab_size", "context_length", "d_model", "n_layers", "n_heads")
@@ -54,18 +54,18 @@ class GPTConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ModernGPTConfig:
-    """The sizes of a ModernGPT. Raises ValueError for one that will not do."""
+    """The sizes of a ModernGPT. Raises ValueError for an invalid one."""
 
     vocab_size: int  # different tokens
-    context_length: int = 64  # most tokens of a text
-    d_model: int = 128  # width of the stream between the blocks
+    context_length: int = 64  # maximum number of tokens of a text
+    d_model: int = 128  # width of the residual stream
     n_layers: int = 4  # blocks
-    n_heads: int = 4  # of queries
-    n_kv_heads: int = 2  # of keys and values; each serves n_heads / n_kv_heads heads of queries
-    d_ff: int = 352  # width of the feed-forward's hidden layer; 8/3 d_model has the weights of GPT's 4 d_model
-    rotary_base: float | int = 10_000  # the slowest pair turns once in about 2π x base positions
+    n_heads: int = 4  # query heads
+    n_kv_heads: int = 2  # key and value heads; each serves n_heads / n_kv_heads query heads
+    d_ff: int = 352  # width of the feed-forward's hidden layer; 8/3 d_model has as many parameters as GPT's 4 d_model
+    rotary_base: float | int = 10_000  # the slowest pair rotates once in about 2π x base positions
     norm_eps: float = 1e-5  # added to the mean square that RMSNorm divides by
-    tied: bool = True  # one matrix embeds and gives the logits
+    tied: bool = True  # the embedding matrix also computes the logits
 
     def __post_init__(self) -> None:
         require_sizes(self, "vocab_size", "context_length", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff")
@@ -89,7 +89,7 @@ class FeedForward(nn.Module):
 
 
 class SwiGLU(nn.Module):
-    """W_2 (silu(W_1 x) * W_3 x): Shazeer (2020), equation 6. W_1 and W_3 lie in one matrix, W_1 first."""
+    """W_2 (silu(W_1 x) * W_3 x): Shazeer (2020), equation 6. W_1 and W_3 are stacked in one matrix, W_1 first."""
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()
@@ -102,14 +102,14 @@ class SwiGLU(nn.Module):
 
 
 class RMSNorm(nn.RMSNorm):
-    """PyTorch's, with its weights in the precision of x: for two precisions it has no fused kernel."""
+    """PyTorch's, with its weights cast to the precision of x, because its fused kernel needs a single precision."""
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
         return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
 
 
 class Block(nn.Module):
-    """x + attention(norm1(x)), then x + feed_forward(norm2(x)); dropout on what is added."""
+    """x + attention(norm1(x)), then x + feed_forward(norm2(x)), with dropout on each sublayer's output."""
 
     def __init__(
         self,
@@ -136,19 +136,19 @@ class Block(nn.Module):
 
 
 class State(NamedTuple):
-    """The keys and values of what was read, in a cache with capacity for more. A shorter row stands at its right end.
+    """The keys and values of the tokens read so far, in a cache with spare capacity. Shorter rows are right-aligned.
 
-    `step` writes into the state that it is given, so a state is used once: go on from the one that comes back.
-    `reorder` gives a copy.
+    `step` writes into the cache of the state it receives, so use each state once and continue with the one returned.
+    `reorder` returns a copy.
     """
 
     cache: Float[Tensor, "L 2 B G capacity D"]
-    length: int  # positions of the cache that are taken
-    starts: Int[Tensor, " B"] | None  # where in the cache each row's first token stands; None: at 0 in all
+    length: int  # positions of the cache that are filled
+    starts: Int[Tensor, " B"] | None  # position of each row's first token in the cache; None: 0 in all rows
 
 
 class DecoderOnly(nn.Module):
-    """A language model that reads from left to right; a subclass has `read`, and more where it gives other logits."""
+    """A language model that reads from left to right. A subclass implements `read`."""
 
     def read(
         self,
@@ -157,15 +157,15 @@ class DecoderOnly(nn.Module):
         caches: list[KeysValues | None],
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the blocks make of tokens at these positions, normalised; `caches` as the blocks' attention has them."""
+        """The normalised output of the last block for tokens at these positions; one cache (or None) per block."""
         raise NotImplementedError
 
     def logits(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        """How well what was read fits each token's vector: one matrix embeds and gives the logits."""
+        """The product of each output with each token's embedding: one matrix embeds and computes the logits."""
         return linear(x, self.embedding.weight)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        """The logits of what follows each token, given it and those before it.
+        """The logits of the token after each position, given the tokens up to it.
 
         Raises ValueError for more than context_length tokens.
         """
@@ -175,7 +175,7 @@ class DecoderOnly(nn.Module):
 
     @torch.no_grad()
     def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> State:
-        """The state after each row's first `lengths` tokens; what follows them is padding. A row may be empty.
+        """The state after the first `lengths` tokens of each row; the rest is padding. A row may be empty.
 
         Raises ValueError for more than context_length tokens.
         """
@@ -187,13 +187,13 @@ class DecoderOnly(nn.Module):
             self.read(source[:, :length], positions, _of_blocks(cache, length))
         starts = length - lengths
         for row, start in enumerate(starts.tolist()):
-            if start:  # what stands for padding comes to the left, where the mask hides it
+            if start:  # right-align the row: the padding moves to the left, where the mask hides it
                 cache[:, :, row, :, :length] = cache[:, :, row, :, :length].roll(start, dims=-2)
         return State(cache, length, starts if starts.any() else None)
 
     @torch.no_grad()
     def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """The logits of what follows one more token a row, and the state after it; the one given is used up.
+        """Read one more token per row: the logits of the next one, and the new state, which replaces the one given.
 
         Raises ValueError where a row has context_length tokens already.
         """
@@ -211,7 +211,7 @@ class DecoderOnly(nn.Module):
 
     @torch.no_grad()
     def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
-        """A copy of the state of the rows given, in their order; a row may come more than once."""
+        """A copy of the state with these rows, in this order; a row may occur more than once."""
         return State(state.cache[:, :, rows], state.length, None if state.starts is None else state.starts[rows])
 
 
@@ -221,7 +221,7 @@ def _require_fits(length: int, config: "GPTConfig | ModernGPTConfig") -> None:
 
 
 def _empty_cache(model: "GPT | ModernGPT", batch: int, length: int) -> Float[Tensor, "L 2 B G capacity D"]:
-    """A cache for at least `length` tokens a row: capacities are powers of two, up to context_length."""
+    """A cache for at least `length` tokens per row; its capacity is a power of two, at most context_length."""
     capacity = min(model.config.context_length, max(16, 1 << (length - 1).bit_length()))
     attention = model.blocks[0].attention
     shape = (model.config.n_layers, 2, batch, attention.n_kv_heads, capacity, attention.d_head)
@@ -229,16 +229,16 @@ def _empty_cache(model: "GPT | ModernGPT", batch: int, length: int) -> Float[Ten
 
 
 def _of_blocks(cache: Tensor, length: int) -> list[KeysValues]:
-    """The first positions of the cache as keys and values, block by block; what is written there is in the cache."""
+    """Views of the first positions of the cache as keys and values, one pair per block."""
     return [keys_values.unbind() for keys_values in cache[..., :length, :].unbind()]
 
 
 class GPT(DecoderOnly):
-    """Radford et al. (2019, GPT-2): learned positions, LayerNorm before each sublayer, GELU, biases, one matrix to
-    embed and to give the logits.
+    """Radford et al. (2019, GPT-2): learned positions, LayerNorm before each sublayer, GELU, biases, and one matrix
+    that embeds and computes the logits.
 
-    Initialisation (section 2.3 and the code): weights normal with standard deviation 0.02, those that write to the
-    stream divided by √(2 n_layers), as so many add up there; biases 0.
+    Initialisation (section 2.3 and the code): weights are normal with standard deviation 0.02, divided by √(2 n_layers)
+    in the matrices that write to the residual stream, because that many outputs are added there; biases are 0.
 
     >>> GPT(GPTConfig(vocab_size=11))(torch.tensor([[1, 2, 3]])).shape
     torch.Size([1, 3, 11])
@@ -269,7 +269,7 @@ class GPT(DecoderOnly):
         caches: list[KeysValues | None],
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the blocks make of tokens at these positions, normalised."""
+        """The normalised output of the last block for tokens at these positions."""
         x = _as_computed(self.dropout(self.embedding(tokens) + self.positions(positions)))
         for block, cache in zip(self.blocks, caches, strict=True):
             x = block(x, None, cache, mask)
@@ -277,8 +277,8 @@ class GPT(DecoderOnly):
 
 
 class ModernGPT(DecoderOnly):
-    """What GPT had become by 2023, as in Llama (Touvron et al., 2023) and SmolLM2: RMSNorm (Zhang and Sennrich, 2019),
-    rotary positions, SwiGLU, grouped queries, no biases. Initialisation as GPT's.
+    """The design of 2023, as in Llama (Touvron et al., 2023) and SmolLM2: RMSNorm (Zhang and Sennrich, 2019), rotary
+    positions, SwiGLU, grouped queries, no biases. Initialised like GPT.
 
     >>> ModernGPT(ModernGPTConfig(vocab_size=11))(torch.tensor([[1, 2, 3]])).shape
     torch.Size([1, 3, 11])
@@ -308,7 +308,7 @@ class ModernGPT(DecoderOnly):
         caches: list[KeysValues | None],
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the blocks make of tokens at these positions, normalised."""
+        """The normalised output of the last block for tokens at these positions."""
         x = _as_computed(self.embedding(tokens))
         d_head = self.config.d_model // self.config.n_heads
         rotation = rotation_at(positions[:, None], d_head, self.config.rotary_base, x.dtype)  # the same for all heads
@@ -317,12 +317,12 @@ class ModernGPT(DecoderOnly):
         return self.norm(x)
 
     def logits(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        """How well what was read fits each token's vector, or its row of a matrix of its own."""
+        """The product with the embedding, or with the output matrix of an untied model."""
         return super().logits(x) if self.output is None else self.output(x)
 
 
 def build(config: GPTConfig | ModernGPTConfig) -> GPT | ModernGPT:
-    """The model that a config describes, with initial weights.
+    """A model with this config and initial weights.
 
     >>> type(build(preset("modern_tiny", vocab_size=97))).__name__
     'ModernGPT'
@@ -331,7 +331,7 @@ def build(config: GPTConfig | ModernGPTConfig) -> GPT | ModernGPT:
 
 
 def initialise(model: nn.Module) -> None:
-    """GPT's initial weights: see there. The model has `blocks` of attention and feed_forward, and a config."""
+    """Give a model GPT's initial weights. It needs a config and `blocks` with `attention` and `feed_forward`."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
@@ -343,7 +343,7 @@ def initialise(model: nn.Module) -> None:
 
 
 def _as_computed(x: Tensor) -> Tensor:
-    """x in the precision of autocast, where that is on: the stream is read and written by every sublayer."""
+    """x in the precision of autocast, if that is on, because every sublayer reads and writes the residual stream."""
     device = x.device.type
     return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
 
@@ -373,7 +373,7 @@ def preset(name: str, **changes: Any) -> GPTConfig | ModernGPTConfig:
     """The config of that name, with changes: "gpt2" is Radford et al. (2019), the smallest of their four, "smollm2"
     Allal et al. (2025), of 135 million parameters. The small ones have a vocabulary of bytes.
 
-    Raises ValueError for a name that there is not, and TypeError for a change of a field that there is not.
+    Raises ValueError for an unknown name, and TypeError for an unknown field.
 
     >>> preset("tiny", vocab_size=97)
     GPTConfig(vocab_size=97, context_length=64, d_model=128, n_layers=4, n_heads=4, dropout=0.0)

@@ -1,4 +1,4 @@
-"""The loss of a language model, in nats a token: of a batch to learn from, and of text that was held out.
+"""The loss of a language model in nats per token: of a training batch, and of held-out text.
 
 Axes: N windows or contexts, T position, V vocabulary, L tokens of a long text, P of them predicted (L - 1).
 """
@@ -15,9 +15,9 @@ __all__ = ["next_token_loss", "text_losses", "token_losses"]
 
 
 def next_token_loss(model: nn.Module, batch: tuple[Int[Tensor, "N T"], Int[Tensor, "..."]]) -> Float[Tensor, ""]:
-    """The mean of -ln p over a batch of inputs and targets, in nats a token: what training makes small.
+    """The mean of -ln p(target) over a batch of inputs and targets, in nats per token: what training minimises.
 
-    The model may predict a token after each of a window, (N, T, V), or one after each context, (N, V).
+    The model may predict a token after each position, (N, T, V), or one after each context, (N, V).
 
     >>> class CountUp(nn.Module):  # after 2 comes 3, with a probability of 3/4
     ...     def forward(self, tokens): return torch.eye(4)[(tokens + 1) % 4].mul(9.0).clamp(min=1).log()
@@ -31,7 +31,7 @@ def next_token_loss(model: nn.Module, batch: tuple[Int[Tensor, "N T"], Int[Tenso
 def token_losses(
     model: nn.Module, inputs: Int[Tensor, "N T"], targets: Int[Tensor, "..."], batch_size: int = 64
 ) -> Float[Tensor, "..."]:
-    """-ln p of each target, in nats, the model in evaluation mode; `batch_size` rows go through it at a time."""
+    """-ln p of each target, in nats, in evaluation mode and in batches of `batch_size` rows."""
     each = []
     with evaluating(model), torch.no_grad():
         for some, wanted in zip(inputs.split(batch_size), targets.split(batch_size), strict=True):
@@ -40,10 +40,10 @@ def token_losses(
 
 
 def text_losses(model: nn.Module, tokens: Int[Tensor, " L"], batch_size: int = 64) -> Float[Tensor, " P"]:
-    """-ln p of each token of a long text but the first, in nats, each given at least half a window that precedes it.
+    """-ln p of every token of a long text except the first, in nats, each given at least half a window of context.
 
-    A window of the model's context_length begins every half of its length, and what it says of its first half is left
-    to the one before. At the beginning of the text there is less to see. Raises ValueError for fewer than two tokens.
+    Windows of the model's context_length overlap by half: a window's first half serves only as context, except in the
+    first window, where less context exists. Raises ValueError for fewer than two tokens.
     """
     require(len(tokens) >= 2, "a text to predict must have at least 2 tokens", len(tokens))
     predicted = len(tokens) - 1

@@ -1,7 +1,7 @@
-"""A model, its config and its tokenizer in one safetensors file: the form in which the course keeps what it trained.
+"""A model, its config and its tokenizer in one safetensors file: the format of every model that the course trains.
 
-The file's metadata hold, as JSON: the format and its version, the model's kind and config, the tokenizer's kind and
-fields, and what there is to say about them.
+The file's metadata hold, as JSON, the format and its version, the kind and config of the model, the kind and fields of
+the tokenizer, and notes about the model.
 """
 
 import json
@@ -38,10 +38,10 @@ TOKENIZERS = {kind.__name__: kind for kind in (BPETokenizer, CharTokenizer, Word
 def save_model(
     path: Path | str, model: nn.Module, tokenizer: Tokenizer | None = None, about: Any = None, *, half: bool = False
 ) -> None:
-    """Write a model and its tokenizer, the file whole or not at all; `about` is anything that JSON can hold.
+    """Write a model and its tokenizer atomically, with notes (`about`: anything that JSON can hold).
 
-    With `half`, weights are stored in half precision. Raises ValueError for a model or tokenizer of a class that is
-    not in the tables above, and for a tokenizer with more tokens than the model knows.
+    With `half`, weights are stored in half precision. Raises ValueError for a model or tokenizer of an unknown class,
+    and for a tokenizer with more tokens than the model's vocabulary.
     """
     kind = type(model).__name__
     known = MODELS.get(kind, (None,))[0] is type(model)
@@ -57,9 +57,9 @@ def save_model(
 
 
 def load_model(path: Path | str) -> tuple[nn.Module, Tokenizer | None]:
-    """The model of a file that `save_model` wrote, in float32 and in evaluation mode, and its tokenizer.
+    """The model in a file that `save_model` wrote, in float32 and in evaluation mode, and its tokenizer or None.
 
-    Raises FileNotFoundError where there is none, and ValueError for a file that is damaged or holds something else.
+    Raises FileNotFoundError for a missing file, and ValueError for one that is damaged or holds something else.
     """
     description = _description(path)
     model_class, config_class = MODELS[description["kind"]]
@@ -74,12 +74,12 @@ def load_model(path: Path | str) -> tuple[nn.Module, Tokenizer | None]:
 
 
 def read_about(path: Path | str) -> Any:
-    """What a file of `save_model` says about its model; raises as `load_model`."""
+    """The notes that `save_model` stored with a model. Raises the errors of `load_model`."""
     return _description(path)["about"]
 
 
 def _description(path: Path | str) -> dict[str, Any]:
-    """The file's metadata; raises ValueError where they are not those of a model that is known here."""
+    """The file's metadata. Raises ValueError unless they describe a model of a known kind."""
     try:
         found = checkpoints.read_about(path)
     except json.JSONDecodeError:  # another's metadata

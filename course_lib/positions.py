@@ -60,7 +60,7 @@ def rotate(x: Float[Tensor, "*B T D"], start: int = 0, base: float | int = 10_00
 def rotation_at(
     positions: Int[Tensor, "*B T"], d_head: int, base: float | int = 10_000, dtype: torch.dtype | None = None
 ) -> Rotation:
-    """What `rotate_by` needs for heads at any positions, (*B, T, D) each: made once, it serves every layer."""
+    """The cosines and sines for `rotate_by` at any positions, (*B, T, D) each, computed once for all layers."""
     frequencies = base ** -(torch.arange(0, d_head, 2, device=positions.device) / d_head)
     cos, sin = _rotation(positions[..., None] * frequencies)
     return cos.to(dtype), sin.to(dtype)
@@ -73,7 +73,7 @@ def rotate_by(x: Float[Tensor, "*B T D"], rotation: Rotation) -> Float[Tensor, "
 
 
 def _rotation(angles: Float[Tensor, "..."]) -> Rotation:
-    """Cosines, and sines, those of the first half negative, for both halves of a head."""
+    """Cosines and sines for both halves of a head; the sines of the first half are negative."""
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 

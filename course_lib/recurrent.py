@@ -1,8 +1,8 @@
-"""Networks that remember: RNN, GRU and LSTM, cell, layers and language model.
+"""Networks with a memory, the RNN, the GRU and the LSTM: cells, layers, and a language model.
 
-A cell is one step, a function that reads as its equation. A layer projects all inputs in one product, then a cell steps
-through them, one position after another. Weights are named and laid out as in torch.nn, so that they go over in one
-line, in either direction: `torch.nn.GRU(3, 5, batch_first=True).load_state_dict(GRU(3, 5).state_dict())`.
+A cell is one step: a function that reads as its equation. A layer projects all inputs in one product, then applies its
+cell position by position. Weights have the names and layout of torch.nn, so one line copies them in either direction:
+`torch.nn.GRU(3, 5, batch_first=True).load_state_dict(GRU(3, 5).state_dict())`.
 
 Axes: B batch, T position (time), I d_in, C d_hidden, G rows of all gates (one, three or four times C), L layers,
 V vocabulary.
@@ -216,7 +216,7 @@ LAYERS = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentLMConfig:
-    """The sizes of a RecurrentLM, and what it is made of. Raises ValueError for what will not do."""
+    """The sizes of a RecurrentLM and its kind of layer. Raises ValueError for an invalid one."""
 
     vocab_size: int  # different tokens
     d_embed: int = 64  # numbers in a token's vector

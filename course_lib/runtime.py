@@ -1,4 +1,4 @@
-"""Where the code runs, how large it runs, and whether a claim holds."""
+"""Where the code runs, at what scale, in what mode, and whether a claim holds."""
 
 import math
 import os
@@ -45,7 +45,7 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def evaluating(model: object) -> Iterator[torch.device]:
-    """The model in evaluation mode, where it has modes, and afterwards as it was; gives its device.
+    """Put a model into evaluation mode, and back into its former mode at the end; yields its device.
 
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5))
     >>> with evaluating(model) as device:

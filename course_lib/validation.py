@@ -1,4 +1,4 @@
-"""Demands on arguments, each in one sentence: what was expected, and what came."""
+"""Checks of arguments, each with a message of one sentence: what was expected and what was passed."""
 
 from collections.abc import Iterable
 from numbers import Integral
@@ -7,7 +7,7 @@ __all__ = ["require", "require_divides", "require_dropout", "require_one_of", "r
 
 
 def require(holds: object, expected: str, came: object) -> None:
-    """Raise ValueError, with what was expected and what came, unless it holds.
+    """Raise a ValueError that says what was expected and what came instead, unless the condition holds.
 
     >>> require(0 <= 1.5 < 1, "dropout must be at least 0 and below 1", 1.5)
     Traceback (most recent call last):
@@ -38,12 +38,12 @@ def require_divides(**sizes: int) -> None:
 
 
 def require_dropout(dropout: float | int) -> None:
-    """Raise ValueError for a share of numbers to zero that would leave none."""
+    """Raise ValueError unless a dropout probability is at least 0 and below 1."""
     require(0 <= dropout < 1, "dropout must be at least 0 and below 1", dropout)
 
 
 def require_one_of(name: str, choices: Iterable[str], came: str) -> None:
-    """Raise ValueError for a word that is none of those there are.
+    """Raise ValueError unless a word is one of the choices.
 
     >>> require_one_of("norm", ("pre", "post"), "none")
     Traceback (most recent call last):

@@ -315,7 +315,7 @@ def test_steps_after_others_come_one_at_a_time():
     attention, cache = GroupedQueryAttention(20, 10, 2), (torch.zeros(B, 2, T, 2), torch.zeros(B, 2, T, 2))
     attention(torch.zeros(B, T, 20), None, cache)
     attention(torch.zeros(B, 1, 20), None, cache)
-    with pytest.raises(ValueError, match="with keys before them, steps must come one at a time, but it is 2"):
+    with pytest.raises(ValueError, match="after earlier positions, the number of new ones must be 1, but it is 2"):
         attention(torch.zeros(B, 2, 20), None, cache)
 
 

@@ -1,6 +1,6 @@
 """Attention as functions: masks, scores of queries and keys, and the mean of values that these weigh.
 
-A mask says which query may look at which key: True = may attend.
+A mask says which query may attend to which key (True = may attend).
 
 Axes: B any axes before the last two (batch, heads), T query position, S key position, D width of queries and keys, E
 width of values, A width of the additive score's hidden layer.

@@ -1,4 +1,4 @@
-"""Causal self-attention for decoder-only models: grouped heads, rotated queries and keys, and a cache to step with.
+"""Causal self-attention for decoder-only models: grouped heads, rotary positions, and a cache for decoding.
 
 Axes: B batch, T position, S position of a key, H heads, G heads of keys and values, D per-head width, C d_model = H D.
 """
@@ -19,11 +19,11 @@ KeysValues = tuple[Float[Tensor, "B G S D"], Float[Tensor, "B G S D"]]
 
 
 class GroupedQueryAttention(Recorded):
-    """Each position looks at itself and those before it; H / G heads of queries share a head of keys and values.
+    """Each position attends to itself and those before it; H / G query heads share a head of keys and values.
 
-    Ainslie et al. (2023), section 2.2. With n_kv_heads = n_heads it is multi-head attention. The three projections lie
-    in one matrix, queries first. Uses PyTorch's fused kernel, but for weights that are recorded. Raises ValueError
-    where n_heads does not divide d_model, or n_kv_heads not n_heads.
+    Ainslie et al. (2023), section 2.2. With n_kv_heads = n_heads it is multi-head attention. The three projections are
+    stacked in one matrix, queries first. Uses PyTorch's fused kernel unless the weights are recorded. Raises ValueError
+    if n_heads does not divide d_model, or n_kv_heads does not divide n_heads.
 
     >>> import torch
     >>> GroupedQueryAttention(12, 6, 2)(torch.zeros(1, 3, 12)).shape
@@ -45,10 +45,10 @@ class GroupedQueryAttention(Recorded):
         cache: KeysValues | None = None,
         mask: Bool[Tensor, "B 1 1 S"] | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """`rotation` is for queries and keys; the keys and values of x become the last ones of the `cache`.
+        """Rotate queries and keys by `rotation`; store the keys and values of x as the last ones of the `cache`.
 
-        With a cache that holds more than x, x is one step (T = 1), and `mask` says which keys each row may look at.
-        Raises ValueError for more steps at once.
+        If the cache holds earlier positions, x must be a single one (T = 1, else ValueError), and `mask` says which
+        keys each row may attend to.
         """
         projected = self.projection(x).unflatten(-1, (-1, self.d_head)).transpose(1, 2)  # (B, H + 2 G, T, D)
         q, k, v = projected.split([self.n_heads, self.n_kv_heads, self.n_kv_heads], dim=1)
@@ -56,7 +56,7 @@ class GroupedQueryAttention(Recorded):
             q, k = rotate_by(q, rotation), rotate_by(k, rotation)
         if cache is not None:
             steps = x.shape[1]
-            require(steps in (1, cache[0].shape[2]), "with keys before them, steps must come one at a time", steps)
+            require(steps in (1, cache[0].shape[2]), "after earlier positions, the number of new ones must be 1", steps)
             cache[0][:, :, -steps:], cache[1][:, :, -steps:] = k, v
             k, v = cache
         return self.output(self.attend(q, k, v, mask).transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, C)
@@ -68,7 +68,7 @@ class GroupedQueryAttention(Recorded):
         v: Float[Tensor, "B G S D"],
         mask: Bool[Tensor, "B 1 1 S"] | None,
     ) -> Float[Tensor, "B H T D"]:
-        """Each head's mean of the values that it may look at."""
+        """The weighted mean of the values that each query may attend to, for each head."""
         step = q.shape[2] == 1
         if self.record is not None:
             group = self.n_heads // self.n_kv_heads
@@ -77,7 +77,7 @@ class GroupedQueryAttention(Recorded):
             heads, weights = scaled_dot_product_attention(q, k, v, mask)
             self.record.append(weights.detach())
             return heads
-        if step:  # the queries of a group look at the same keys: they go as so many positions of one head
+        if step:  # the queries of a group share their keys, so they can be treated as positions of one head
             grouped = q.view(len(q), self.n_kv_heads, -1, self.d_head)
             return F.scaled_dot_product_attention(grouped, k, v, attn_mask=mask).view(q.shape)
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.n_kv_heads < self.n_heads)

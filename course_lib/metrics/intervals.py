@@ -59,10 +59,10 @@ def bootstrap_interval(
 
 
 def student_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
-    """The mean of a few independent values, seeds for one, with the ends of its interval by Student's t (1908).
+    """The mean of a few independent values, for example of several seeds, with Student's t interval (1908).
 
     mean ± t s / √n, with the values' standard deviation s (n - 1 in its denominator) and Student's quantile t for n - 1
-    degrees of freedom. It takes the values to be normally distributed. Raises ValueError for fewer than two.
+    degrees of freedom. It assumes normally distributed values. Raises ValueError for fewer than two.
 
     >>> print(student_interval([1.0, 2.0, 3.0]))
     2.00 [-0.48, 4.48]

@@ -1,4 +1,4 @@
-"""Our models and tokenizers as a folder that Transformers reads: GPT as its GPT-2, ModernGPT as its Llama."""
+"""Our models and tokenizers in the format of Transformers: GPT as its GPT-2, ModernGPT as its Llama."""
 
 import json
 import os
@@ -20,15 +20,16 @@ from course_lib.validation import require
 
 __all__ = ["to_transformers"]
 
-_PATTERNS = {GPT2_PATTERN: "GPT2_PATTERN", SMOLLM_PATTERN: "SMOLLM_PATTERN"}  # that mean the same to both engines
+_PATTERNS = {GPT2_PATTERN: "GPT2_PATTERN", SMOLLM_PATTERN: "SMOLLM_PATTERN"}  # which mean the same to both engines
 
 
 def to_transformers(model: GPT | ModernGPT, tokenizer: Tokenizer, folder: str | os.PathLike[str]) -> None:
-    """Write a folder from which AutoModelForCausalLM and AutoTokenizer make the same model and tokenizer.
+    """Write a folder from which AutoModelForCausalLM and AutoTokenizer load the same model and tokenizer.
 
-    The logits and ids are equal. Their `tokenizer(text)` recognises special tokens in the text, as our
-    `encode(text, special=True)`, and adds none; with `split_special_tokens=True` it is our `encode(text)`. Raises
-    ValueError for what has no counterpart there, by name, and for a folder that holds something: it is then as it was.
+    Logits and ids are equal. Their `tokenizer(text)` is our `encode(text, special=True)`: it recognises special tokens
+    in the text and adds none. With `split_special_tokens=True` it is our `encode(text)`. Raises ValueError, which names
+    the cause, for anything without a counterpart in Transformers, and for a folder that is not empty; then nothing is
+    written.
     """
     folder, kind = Path(folder).absolute(), type(tokenizer).__name__
     require(type(model) in _MODELS, "the model must be a GPT or a ModernGPT", type(model).__name__)
@@ -109,12 +110,12 @@ def _llama(config: ModernGPTConfig) -> dict[str, Any]:
 
 
 def _weights(model: GPT | ModernGPT, layout: Layout) -> dict[str, Tensor]:
-    """The weights under their names and in their form there: `assemble` the other way round."""
+    """The weights with the names and layout of Transformers: the inverse of `assemble`."""
     ours, theirs = model.state_dict(), {}
     for name, parts in layout.items():
         rows = [part.shape[0] if part.change is None else part.shape[1] for part in parts]
         for part, tensor in zip(parts, ours[name].detach().cpu().split(rows), strict=True):
-            assert part.change in (None, torch.t), "only a transposition is its own reverse"
+            assert part.change in (None, torch.t), "only a transposition is its own inverse"
             theirs[part.name] = (tensor if part.change is None else part.change(tensor)).contiguous()
     return theirs
 
@@ -126,8 +127,8 @@ def _bpe(tokenizer: BPETokenizer) -> Backend:
         require(token not in byte_alphabet(), "a special token must not be the token of a byte", token)
     ids = {token: id for id, token in enumerate(tokenizer.vocabulary)}
     unknown = None
-    if not ids.keys() >= set(byte_alphabet()):  # without this, a byte that has no token would vanish there
-        unknown = "no token" + "!" * max(map(len, ids))  # longer than any, and so an error as it is with us
+    if not ids.keys() >= set(byte_alphabet()):  # Transformers would silently drop a byte without a token
+        unknown = "no token" + "!" * max(map(len, ids))  # longer than any token, so it raises an error, as ours does
     backend = Backend(models.BPE(vocab=ids, merges=tokenizer.merges, unk_token=unknown))
     pieces = pre_tokenizers.Split(Regex(tokenizer.pattern), "isolated")
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -138,7 +139,7 @@ def _bpe(tokenizer: BPETokenizer) -> Backend:
 
 def _characters(tokenizer: CharTokenizer) -> Backend:
     ids = {token: id for id, token in enumerate(tokenizer.vocabulary)}
-    backend = Backend(models.WordLevel(vocab=ids, unk_token="<unk>"))  # an error where there is none, as it is with us
+    backend = Backend(models.WordLevel(vocab=ids, unk_token="<unk>"))  # without one it raises an error, as ours does
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     backend.decoder = decoders.Fuse()
     return backend

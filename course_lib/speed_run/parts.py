@@ -83,10 +83,10 @@ class NgramEmbedding(TokenEmbedding):
 
 
 class NormedAttention(GroupedQueryAttention):
-    """Queries and keys are brought to one length (QK norm), so that no score can run away.
+    """Attention whose queries and keys are normalised (QK norm), which bounds the scores.
 
-    RMSNorm without a gain, of each head: Henry et al. (2020), and Dehghani et al. (2023) at scale. A rotation leaves
-    lengths as they are, so the norm may follow it.
+    RMSNorm without a gain in each head: Henry et al. (2020), and Dehghani et al. (2023) at scale. A rotation does not
+    change norms, so the normalisation may follow it.
     """
 
     def attend(
@@ -96,7 +96,7 @@ class NormedAttention(GroupedQueryAttention):
         v: Float[Tensor, "B G S D"],
         mask: Bool[Tensor, "B 1 1 S"] | None,
     ) -> Float[Tensor, "B H T D"]:
-        """As the base class, for queries and keys of one length."""
+        """GroupedQueryAttention's, with normalised queries and keys."""
         return super().attend(F.rms_norm(q, q.shape[-1:]), F.rms_norm(k, k.shape[-1:]), v, mask)
 
 
@@ -112,11 +112,11 @@ class SquaredReLU(nn.Module):
 
 
 def no_rotation(length: int, d_head: int) -> None:
-    """Queries and keys stay as they are."""
+    """No rotary positions."""
 
 
 def rotary(length: int, d_head: int) -> Rotation:
-    """Rotary positions (Su et al., 2021): what rotates the queries and keys of so many positions."""
+    """Rotary positions (Su et al., 2021): the rotation of the first `length` positions."""
     return rotation_at(torch.arange(length), d_head)
 
 

@@ -1,6 +1,6 @@
-"""What the tokenizers share: a vocabulary, special tokens, the texts that they accept, and their file.
+"""What all tokenizers share: a vocabulary, special tokens, the texts that they accept, and their file.
 
-The file is JSON, written whole or not at all, and validated when it is read.
+The file is JSON, written atomically and validated when it is read.
 """
 
 import hashlib
@@ -74,11 +74,11 @@ class Tokenizer:
         return id
 
     def fields(self) -> dict[str, Any]:
-        """What the constructor takes to make this tokenizer again, of JSON's types (and tuples for lists)."""
+        """The constructor's arguments for an equal tokenizer, as JSON can hold them."""
         return {name: getattr(self, name) for name in self.FIELDS}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the tokenizer as JSON, the file whole or not at all."""
+        """Write the tokenizer as JSON, atomically."""
         content = self.fields()
         header = {"format": FORMAT, "version": VERSION, "kind": type(self).__name__, "sha256": _digest(content)}
         with written_whole(Path(path)) as file:

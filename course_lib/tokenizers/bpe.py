@@ -1,7 +1,7 @@
-"""Byte-pair encoding on bytes, the tokenizer of GPT-2 and most of its followers, from the text to the ids.
+"""Byte-pair encoding on bytes, the tokenizer of GPT-2 and most of its successors, from the text to the ids.
 
-A text is cut into pieces, whose bytes are written as characters; frequent pairs of neighbours are learned as merges;
-an encoder joins them again in the order in which they were learned.
+A text is split into pieces, whose bytes are written as characters. Training learns frequent pairs of neighbours as
+merges; encoding applies the merges in the order in which they were learned.
 """
 
 import heapq
