@@ -87,9 +87,9 @@ def steps(
 def padded(rows: list[list[int]], device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """The rows as a tensor, zeros at their ends, and their lengths."""
     lengths = [len(row) for row in rows]
-    longest = max(lengths)
-    tokens = [row + [0] * (longest - len(row)) for row in rows]
-    return torch.tensor(tokens, dtype=torch.long, device=device), torch.tensor(lengths, device=device)
+    longest = max(lengths, default=0)
+    padded = [row + [0] * (longest - len(row)) for row in rows]
+    return torch.tensor(padded, dtype=torch.long, device=device), torch.tensor(lengths, device=device)
 
 
 def _seen(written: list[list[int]], logits: Tensor) -> Tensor:
