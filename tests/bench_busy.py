@@ -19,7 +19,7 @@ BATCH_SIZE = 32
 WARM_UP = 10  # steps that do not count
 
 
-def busy_machine(steps: int = 60, rounds: int = 5) -> None:
+def busy_machine(steps: int = 30, rounds: int = 3) -> None:
     """Steps a second of the training command with its default model, quiet and beside one and two busy processes."""
     if not set(SET) & os.environ.keys():
         print("busy_machine: nothing is set here; `python3 course.py bench busy_machine` sets it")
