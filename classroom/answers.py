@@ -17,7 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, no_type_check
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def run(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | 
     given = copy.deepcopy(inputs)
     before = _fingerprint(given)
     paper, start = _Tally(), time.monotonic()
-    value, error, fatal, kind = None, "", False, ""
+    value, error, fatal, raised = None, "", False, ""
     with _restored(), contextlib.redirect_stdout(paper), contextlib.redirect_stderr(paper):
         try:
             with time_limit(seconds):
@@ -72,14 +72,14 @@ def run(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | 
             error, fatal = "it calls exit(), which would end the whole notebook: use `return`.", True
         except Mistake as mistake:
             error = str(mistake)
-        except BaseException as raised:
-            error, kind = _in_words(function, raised), type(raised).__name__
+        except BaseException as exception:
+            error, raised = _in_words(function, exception), type(exception).__name__
     if replaced := put_back():
         names = " and ".join(f"`{name}`" for name in replaced[:3])
         error, fatal = f"your code replaces {names} for everybody: give your function a name of its own.", True
     if not error and _fingerprint(given) != before:
         error = "your function changes its input in place: work on a copy, or use what makes a new one."
-    return Outcome(value, error, fatal, paper.text(), kind)
+    return Outcome(value, error, fatal, paper.text(), raised)
 
 
 def trusted(function: Callable[..., Any], inputs: tuple[Any, ...], seconds: float | int = SECONDS) -> Outcome:
@@ -107,14 +107,12 @@ def time_limit(seconds: float | int) -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _by_signal(seconds: float | int) -> Iterator[None]:
-    @no_type_check  # a tracer that is wrapped would stop its own wrapper
     def again(frame: Any, event: str, argument: Any) -> Any:
         """In the line of an `except:` that has just swallowed the first."""
         if event == "line":
             raise OutOfTime
         return again
 
-    @no_type_check
     def ring(number: int, frame: Any) -> None:
         while frame and frame.f_code.co_filename != __file__:
             frame.f_trace, frame = again, frame.f_back
