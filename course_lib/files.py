@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from course_lib import PROJECT
+from course_lib.validation import require
 
-__all__ = ["RESULTS", "load_results", "written_whole"]
+__all__ = ["RESULTS", "existing_file", "load_results", "path_in_environment", "written_whole"]
 
 RESULTS = PROJECT / "data" / "results"
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write beside the real one; at the end it is forced to the disk, then takes its place in one stroke.
 
-    Whatever fails on the way, a full disk for one, leaves the old file as it was and nothing beside it; an OSError then
-    says so.
+    Missing folders are made. Whatever fails on the way, a full disk for one, leaves the old file as it was and nothing
+    beside it; an OSError then says so. Raises ValueError for a path that is a folder.
     """
+    path = _path(path)
+    require(not path.is_dir(), "the path must name a file, not a folder", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -34,6 +37,36 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         raise OSError(f"{path} could not be written ({error}){kept}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def existing_file(path: str | os.PathLike[str], what: str) -> Path:
+    """The path of a file to read; `what` it should be ("token file") is named where there is none.
+
+    Raises FileNotFoundError for a missing file, and ValueError for a folder and for anything but a path.
+    """
+    path = _path(path)
+    require(not path.is_dir(), f"the path must name a {what}, not a folder", str(path))
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {what} {path}")
+    return path
+
+
+def path_in_environment(variable: str) -> Path | None:
+    """The absolute path that an environment variable holds, `~` being the home folder; None where it is not set.
+
+    Raises ValueError for a relative path: it would mean another folder in each notebook and command.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return None
+    path = Path(value).expanduser()
+    require(path.is_absolute(), f"the environment variable {variable} must hold an absolute path", value)
+    return path
+
+
+def _path(path: Any) -> Path:
+    require(isinstance(path, str | os.PathLike) and str(path), "a path must be a string or a pathlib.Path", path)
+    return Path(path)
 
 
 def load_results(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from course_lib.attention.grouped import GroupedQueryAttention, KeysValues
 from course_lib.linear import Linear, linear
 from course_lib.positions import Rotation, rotation_at
-from course_lib.validation import require, require_divides, require_dropout, require_one_of, require_sizes
+from course_lib.validation import require, require_divides, require_number, require_one_of, require_sizes
 
 __all__ = [
     "GPT",
@@ -49,7 +49,7 @@ class GPTConfig:
     def __post_init__(self) -> None:
         require_sizes(self, "vocab_size", "context_length", "d_model", "n_layers", "n_heads")
         require_divides(n_heads=self.n_heads, d_model=self.d_model)
-        require_dropout(self.dropout)
+        require_number("dropout", self.dropout, at_least=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.validation import require_dropout, require_one_of, require_sizes
+from course_lib.validation import require_number, require_one_of, require_sizes
 
 __all__ = ["GRU", "LSTM", "RNN", "RecurrentLM", "RecurrentLMConfig", "detached", "gru_cell", "lstm_cell", "rnn_cell"]
 
@@ -89,7 +89,7 @@ class _Recurrent(nn.Module):
         super().__init__()
         self.d_in, self.d_hidden, self.n_layers, self.dropout = d_in, d_hidden, n_layers, dropout
         require_sizes(self, "d_in", "d_hidden", "n_layers")
-        require_dropout(dropout)
+        require_number("dropout", dropout, at_least=0, below=1)
         rows, within = self.gates * d_hidden, 1 / math.sqrt(d_hidden)
         for layer in range(n_layers):
             sizes = {"weight_ih": (rows, d_in if layer == 0 else d_hidden), "weight_hh": (rows, d_hidden)}
@@ -227,7 +227,7 @@ class RecurrentLMConfig:
 
     def __post_init__(self) -> None:
         require_sizes(self, "vocab_size", "d_embed", "d_hidden", "n_layers")
-        require_dropout(self.dropout)
+        require_number("dropout", self.dropout, at_least=0, below=1)
         require_one_of("layer", LAYERS, self.layer)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import AdditiveAttention, MultiplicativeAttention, padding_mask
 from course_lib.recurrent import GRU
-from course_lib.validation import require, require_dropout, require_one_of, require_sizes
+from course_lib.validation import require, require_number, require_one_of, require_sizes
 
 __all__ = ["Encoder", "Seq2Seq", "Seq2SeqConfig"]
 
@@ -32,7 +32,7 @@ class Seq2SeqConfig:
     def __post_init__(self) -> None:
         require_sizes(self, "vocab_size", "d_embed", "d_hidden")
         require(self.d_hidden % 2 == 0, "d_hidden must be even: half of it for each direction", self.d_hidden)
-        require_dropout(self.dropout)
+        require_number("dropout", self.dropout, at_least=0, below=1)
         require_one_of("attention", ATTENTION, self.attention)
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from course_lib.attention import MultiHeadAttention, causal_mask, padding_mask
 from course_lib.attention.multi_head import KeysValues
 from course_lib.positions import LearnedPositions, SinusoidalPositions
-from course_lib.validation import require_dropout, require_one_of, require_sizes
+from course_lib.validation import require_number, require_one_of, require_sizes
 
 __all__ = ["DecoderBlock", "EncoderBlock", "FeedForward", "PostNorm", "PreNorm", "Transformer", "TransformerConfig"]
 
@@ -39,7 +39,7 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         require_sizes(self, "vocab_size", "context_length", "d_model", "n_heads", "d_ff")
         require_sizes(self, "n_encoder_layers", "n_decoder_layers")
-        require_dropout(self.dropout)
+        require_number("dropout", self.dropout, at_least=0, below=1)
         require_one_of("norm", RESIDUALS, self.norm)
         require_one_of("positions", POSITIONS, self.positions)
 
