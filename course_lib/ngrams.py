@@ -1,4 +1,6 @@
-"""N-gram models: the next token from the n - 1 tokens before it, by counting. Tokens are ids in NumPy arrays.
+"""N-gram models: the next token from the n - 1 tokens before it, by counting.
+
+Tokens are ids: what a tokenizer's `encode` gives, or an array or tensor of integers.
 
 The n-grams of each length form a sorted table; a row's key is the row of its first n - 1 tokens in the table of shorter
 ones, times the vocabulary's size, plus its last token. So a long n-gram is found by one binary search a length, for all
@@ -7,15 +9,17 @@ positions of a text at once, and keys stay small. Row -1 stands for an n-gram ne
 Axes: T tokens of running text, V vocabulary, G n-grams of one length.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from course_lib.validation import require
+from course_lib.validation import Ids, ids_of, require, require_integer, require_number
 
 __all__ = [
     "Grams",
@@ -41,18 +45,21 @@ class Grams(NamedTuple):
     suffixes: Int[np.ndarray, " G"]
 
 
-def count_ngrams(tokens: Int[np.ndarray, " T"], vocab_size: int, order: int) -> list[Grams]:
+def count_ngrams(tokens: Ids, vocab_size: int, order: int) -> list[Grams]:
     """The n-grams of every length from 1 to `order`; a slice, `count_ngrams(...)[:n]`, makes a model of a lower order.
 
     Join several texts with a token that ends each: what follows it is then learned as a beginning. Raises ValueError
     for an order below 1, a text shorter than that, or a token outside 0 ... vocab_size - 1.
 
-    >>> bigrams = count_ngrams(np.array([0, 1, 0, 1, 2]), vocab_size=3, order=2)[1]
+    >>> bigrams = count_ngrams([0, 1, 0, 1, 2], vocab_size=3, order=2)[1]
     >>> [(*divmod(int(key), 3), int(count)) for key, count in zip(bigrams.keys, bigrams.counts)]
     [(0, 1, 2), (1, 0, 1), (1, 2, 1)]
     """
+    require_integer("vocab_size", vocab_size, at_least=1)
+    tokens = ids_of("tokens", tokens, vocab_size)
+    require(len(tokens), "tokens must hold at least one id", tokens)
+    require_integer("order", order)
     require(1 <= order <= len(tokens), f"order must be from 1 to the {len(tokens)} tokens of the text", order)
-    _check_tokens(tokens, vocab_size)
     grams = []
     rows = np.zeros(len(tokens) + 1, dtype=np.int64)  # by the position where the gram starts; the empty gram is row 0
     for length in range(order):
@@ -92,12 +99,12 @@ class NgramModel:
     def __init__(self, vocab_size: int, levels: list[_Level]) -> None:
         self.vocab_size, self.order, self._levels = vocab_size, len(levels), levels
 
-    def log_probabilities(self, tokens: Int[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+    def log_probabilities(self, tokens: Ids) -> Float[np.ndarray, " T"]:
         """ln p(token | the tokens before it) for every token of a text, in nats; -inf where it is held impossible.
 
         Raises ValueError for a token outside 0 ... vocab_size - 1.
         """
-        _check_tokens(tokens, self.vocab_size)
+        tokens = ids_of("tokens", tokens, self.vocab_size)
         p = np.full(len(tokens), 1 / self.vocab_size)
         rows = np.zeros(len(tokens) + 1, dtype=np.int64)
         for length, level in enumerate(self._levels[: len(tokens)]):
@@ -107,9 +114,14 @@ class NgramModel:
         with np.errstate(divide="ignore"):
             return np.log(p)
 
-    def distribution(self, context: Int[np.ndarray, " T"]) -> Float[np.ndarray, " V"]:
-        """The probabilities of all tokens after a context, of which the last order - 1 tokens count."""
-        _check_tokens(context, self.vocab_size)
+    def distribution(self, context: Ids) -> Float[np.ndarray, " V"]:
+        """The probabilities of all tokens after a context, of which the last order - 1 tokens count.
+
+        Raises ValueError for a token outside 0 ... vocab_size - 1.
+        """
+        return self._distribution(ids_of("context", context, self.vocab_size))
+
+    def _distribution(self, context: Int[np.ndarray, " T"]) -> Float[np.ndarray, " V"]:
         context = context[max(0, len(context) - self.order + 1) :]
         p = np.full(self.vocab_size, 1 / self.vocab_size)
         rows = np.zeros(len(context) + 1, dtype=np.int64)
@@ -128,7 +140,8 @@ def add_k(grams: list[Grams], k: float | int) -> NgramModel:
     k = 1 is Laplace's rule, k = 0 the relative frequencies. As a mixture: the relative frequency with weight
     N / (N + k V), the uniform distribution with the rest. Raises ValueError for k below 0.
     """
-    require(k >= 0, "k must be at least 0", k)
+    _check_grams(grams)
+    require_number("k", k, at_least=0, below=math.inf)
     added, levels = k * grams[0].vocab_size, []
     for n, table in enumerate(grams, start=1):
         contexts, totals = _sums(grams, n, table.counts)
@@ -146,7 +159,8 @@ def jelinek_mercer(grams: list[Grams], weight: float | int) -> NgramModel:
     The same weight at every length, down to the uniform distribution: Jelinek and Mercer (1980), who fit the weights on
     held-out text. Raises ValueError for a weight outside 0 ... 1.
     """
-    require(0 <= weight <= 1, "weight must be from 0 to 1", weight)
+    _check_grams(grams)
+    require_number("weight", weight, at_least=0, at_most=1)
     levels = []
     for n, table in enumerate(grams, start=1):
         contexts, totals = _sums(grams, n, table.counts)
@@ -164,11 +178,13 @@ def kneser_ney(grams: list[Grams], discounts: Sequence[float | int] | None = Non
     one for each length from 1 on, D = n1 / (n1 + 2 n2), where n1 n-grams have c = 1 and n2 have c = 2 (Ney, Essen and
     Kneser, 1994), or 0.5 where n1 is 0. Raises ValueError for discounts of another number or outside 0 ... 1.
     """
+    _check_grams(grams)
     counts = _continuations(grams)
     if discounts is None:
         discounts = [_share(c) if (c == 1).any() else 0.5 for c in counts]
-    if len(discounts) != len(grams) or not all(0 <= d <= 1 for d in discounts):
-        raise ValueError(f"discounts must be {len(grams)} numbers from 0 to 1, but they are {discounts}")
+    fit = isinstance(discounts, Sequence | np.ndarray) and len(discounts) == len(grams)
+    fit = fit and all(isinstance(d, Real) and not isinstance(d, bool) and 0 <= d <= 1 for d in discounts)
+    require(fit, f"discounts must be {len(grams)} numbers from 0 to 1, one for each length", discounts)
     return _discounted(grams, counts, [[0, d, d, d] for d in discounts])
 
 
@@ -178,6 +194,7 @@ def modified_kneser_ney(grams: list[Grams]) -> NgramModel:
     D_c = c - (c + 1) Y n_(c+1) / n_c with Y = n1 / (n1 + 2 n2), kept from 0 to c, where n_c n-grams have count c; or
     c / 2 where one of n1 ... n4 is 0.
     """
+    _check_grams(grams)
     counts, discounts = _continuations(grams), []
     for c in counts:
         n, estimates = [np.count_nonzero(c == times) for times in range(5)], [0.5, 1.0, 1.5]
@@ -221,28 +238,37 @@ def _level(table: Grams, alpha: np.ndarray, gamma: np.ndarray, totals: np.ndarra
     return _Level(table.vocab_size, table.keys, np.append(alpha, 0.0), np.append(np.where(totals > 0, gamma, 1.0), 1.0))
 
 
-def _check_tokens(tokens: np.ndarray, vocab_size: int) -> None:
-    if len(tokens) and not 0 <= tokens.min() <= tokens.max() < vocab_size:
-        found = f"{tokens.min()} to {tokens.max()}"
-        raise ValueError(f"tokens must be from 0 to {vocab_size - 1}, but they run from {found}")
+def _check_grams(grams: Sequence[Grams]) -> None:
+    """Refuse what is not the beginning of a list of `count_ngrams`: with other tables, contexts would be wrong."""
+    tables = list(grams) if isinstance(grams, list | tuple) else []
+    fit = tables and all(isinstance(table, Grams) for table in tables)
+    require(fit, "grams must be a list of tables, what count_ngrams gives", grams)
+    totals = [int(table.counts.sum()) for table in tables]  # a text of T tokens has T - n + 1 n-grams
+    if tables[0].suffixes.any() or totals != [totals[0] - n for n in range(len(tables))]:
+        raise ValueError(
+            "grams must be count_ngrams(...) or its first tables, count_ngrams(...)[:n], but some are missing"
+        )
 
 
 def sample(
-    model: NgramModel, prompt: Int[np.ndarray, " T"], length: int, temperature: float | int = 1.0, seed: int = 0
+    model: NgramModel, prompt: Ids, length: int, temperature: float | int = 1.0, seed: int = 0
 ) -> Int[np.ndarray, " length"]:
     """`length` tokens after a prompt (which may be empty), each drawn from p^(1 / temperature), scaled to sum 1.
 
     At temperature 1 from the model's own distribution; below, the likelier tokens gain; above, the others. Raises
-    ValueError for a temperature that is not above 0.
+    ValueError for a temperature that is not above 0, a length or seed below 0, or a token outside 0 ... vocab_size - 1.
 
-    >>> always = add_k(count_ngrams(np.array([0, 1, 2, 0, 1, 2]), vocab_size=3, order=2), k=0)
-    >>> sample(always, np.array([1]), length=4).tolist()
+    >>> always = add_k(count_ngrams([0, 1, 2, 0, 1, 2], vocab_size=3, order=2), k=0)
+    >>> sample(always, [1], length=4).tolist()
     [2, 0, 1, 2]
     """
-    require(temperature > 0, "temperature must be above 0", temperature)
-    random, tokens = np.random.default_rng(seed), prompt.astype(np.int64)
+    tokens = ids_of("prompt", prompt, model.vocab_size)
+    require_integer("length", length, at_least=0)
+    require_number("temperature", temperature, above=0, below=math.inf)
+    require_integer("seed", seed, at_least=0)
+    random, start = np.random.default_rng(seed), len(tokens)
     for _ in range(length):
-        p = model.distribution(tokens)
+        p = model._distribution(tokens)
         scaled = (p / p.max()) ** (1 / temperature)
         tokens = np.append(tokens, random.choice(model.vocab_size, p=scaled / scaled.sum()))
-    return tokens[len(prompt) :]
+    return tokens[start:]

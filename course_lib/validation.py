@@ -131,18 +131,39 @@ def require_one_of(name: str, choices: Iterable[str], came: object) -> None:
     require(came in choices, f"{name} must be one of {', '.join(choices)}", came)
 
 
-def require_finite(name: str, numbers: Any) -> None:
-    """Raise ValueError where an array or tensor holds NaN or an infinite number, and say where the first one is.
+def require_finite(name: str, numbers: Any, *, or_infinite: bool = False) -> np.ndarray:
+    """Numbers of any shape (nested lists, an array or tensor) as an array.
+
+    Raises ValueError for anything else, NaN and infinite numbers included, and says where the first one is; with
+    `or_infinite`, infinite numbers pass.
 
     >>> require_finite("vectors", np.array([[0.0, 1.0], [math.nan, 2.0]]))
     Traceback (most recent call last):
     ValueError: vectors must be finite numbers, but at (1, 0) there is nan
     """
-    array = numbers.detach().cpu().float().numpy() if isinstance(numbers, Tensor) else np.asarray(numbers)
-    wrong = np.argwhere(~np.isfinite(array))
-    if len(wrong):
-        place = tuple(map(int, wrong[0]))
-        raise ValueError(f"{name} must be finite numbers, but at {place} there is {array[place]}")
+    array, expected = _numbers(name, numbers), "numbers" if or_infinite else "finite numbers"
+    wrong = np.isnan(array) if or_infinite else ~np.isfinite(array)
+    if wrong.any():
+        place = tuple(map(int, np.argwhere(wrong)[0]))
+        raise ValueError(f"{name} must be {expected}, but at {place} there is {array[place]}")
+    return array
+
+
+def _numbers(name: str, numbers: Any) -> np.ndarray:
+    if isinstance(numbers, Tensor):
+        numbers = numbers.detach().cpu()
+        return numbers.float().numpy() if numbers.dtype == torch.bfloat16 else numbers.numpy()
+    try:
+        array = np.asarray(numbers)
+    except ValueError:
+        raise ValueError(f"{name} must be numbers, in rows of equal length, but it is {_shown(numbers)}") from None
+    if array.dtype.kind == "O" and array.ndim:  # a None among them, for one
+        for place, one in np.ndenumerate(array):
+            if not isinstance(one, Real):
+                raise ValueError(f"{name} must be numbers, but at {place} there is {_shown(one)}")
+        return array.astype(np.float64)  # fractions, or integers of more than 64 bits
+    require(array.dtype.kind in "biuf", f"{name} must be numbers", numbers)
+    return array
 
 
 def text_of(name: str, text: Any) -> str:
@@ -207,7 +228,9 @@ def _array_of(name: str, ids: Any) -> np.ndarray:
         return ids
     sequence = isinstance(ids, Iterable) and not isinstance(ids, str | bytes | Mapping | Set)
     require(sequence, f"{name} must be a sequence of ids, a list for example", ids)
-    found = [id.item() if isinstance(id, Tensor) and id.ndim == 0 else id for id in ids]
+    found = list(ids)
+    if Tensor in set(map(type, found)):  # several tensors of one id each
+        found = [id.item() if isinstance(id, Tensor) and id.ndim == 0 else id for id in found]
     for kind in set(map(type, found)):
         if kind is bool or not issubclass(kind, Integral):
             place = next(index for index, id in enumerate(found) if type(id) is kind)

@@ -12,7 +12,8 @@ word2vec.
 Axes: N blocks, B words of a block, S words of the stretch it looks at and then its negatives, D width, V vocabulary.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,15 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from course_lib.validation import require, require_sizes
+from course_lib.validation import (
+    Ids,
+    require,
+    require_finite,
+    require_integer,
+    require_number,
+    require_sizes,
+    rows_of_ids,
+)
 
 __all__ = ["SkipGramConfig", "SkipGramProgress", "keep_probability", "noise_distribution", "train_skipgram"]
 
@@ -43,8 +52,10 @@ class SkipGramConfig:
 
     def __post_init__(self) -> None:
         require_sizes(self, "d_embed", "window", "negatives", "epochs")
-        require(self.subsample >= 0, "subsample must be at least 0", self.subsample)
-        require(self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
+        require_number("subsample", self.subsample, at_least=0, below=math.inf)
+        require_number("noise_power", self.noise_power, at_least=0, below=math.inf)
+        require_number("learning_rate", self.learning_rate, above=0, below=math.inf)
+        require_integer("seed", self.seed, at_least=0)
 
 
 @dataclass(frozen=True)
@@ -59,11 +70,14 @@ class SkipGramProgress:
 def keep_probability(counts: Int[Tensor, " V"], subsample: float | int) -> Float[Tensor, " V"]:
     """How likely an occurrence of each word is kept: min(1, √(s / f) + s / f), f being the word's share of the text.
 
-    The formula of the word2vec program; the paper (2013b, section 2.3) gives √(s / f). With s = 0 all are kept.
+    The formula of the word2vec program; the paper (2013b, section 2.3) gives √(s / f). With s = 0 all are kept. Raises
+    ValueError for counts below 0 or of nothing, and s below 0.
 
     >>> keep_probability(torch.tensor([990, 10]), 0.01)
     tensor([0.1106, 1.0000])
     """
+    counts = _counts(counts)
+    require_number("subsample", subsample, at_least=0, below=math.inf)
     ratio = subsample * counts.sum() / counts.double()
     return (ratio.sqrt() + ratio).clamp(max=1).float() if subsample else torch.ones(len(counts))
 
@@ -71,15 +85,26 @@ def keep_probability(counts: Int[Tensor, " V"], subsample: float | int) -> Float
 def noise_distribution(counts: Int[Tensor, " V"], power: float | int) -> Float[Tensor, " V"]:
     """How likely each word is drawn as a negative: in proportion to count ** power (2013b, section 2.2).
 
+    Raises ValueError for counts below 0 or of nothing, and a power below 0.
+
     >>> noise_distribution(torch.tensor([16, 1]), 0.75)
     tensor([0.8889, 0.1111])
     """
+    counts = _counts(counts)
+    require_number("power", power, at_least=0, below=math.inf)
     weights = counts.double() ** power
     return (weights / weights.sum()).float()
 
 
+def _counts(counts: Ids) -> Int[Tensor, " V"]:
+    array = require_finite("counts", counts)
+    fit = array.ndim == 1 and array.min(initial=0) >= 0 and array.any()
+    require(fit, "counts must be one number of at least 0 for each word, not all 0", counts)
+    return counts if isinstance(counts, Tensor) else torch.from_numpy(array)
+
+
 def train_skipgram(
-    documents: Iterable[Sequence[int]],
+    documents: Iterable[Ids],
     vocab_size: int,
     config: SkipGramConfig | None = None,
     *,
@@ -90,8 +115,10 @@ def train_skipgram(
 
     No pair crosses from one document to the next. `watch` is called about a hundred times. The stop button (Ctrl-C)
     ends the training and keeps what was learned. The same seed gives the same vectors on the same kind of device.
-    Raises ValueError where there are not two words in a row or an id is outside 0 ... vocab_size - 1.
+    Raises ValueError for a single document, where there are not two words in a row, or subsampling leaves no two, and
+    where an id is outside 0 ... vocab_size - 1.
     """
+    require_integer("vocab_size", vocab_size, at_least=1)
     config = config or SkipGramConfig()
     words, document = _flatten(documents, vocab_size)
     words, document = words.to(device), document.to(device)
@@ -101,7 +128,7 @@ def train_skipgram(
     vectors = (torch.rand(vocab_size, config.d_embed, generator=generator, device=device) - 0.5) / config.d_embed
     contexts = torch.zeros_like(vectors)
     total = config.epochs * float(keep[words].sum().clamp(min=1))
-    done, shown = 0, 0.0
+    done, shown, trained = 0, 0.0, torch.zeros((), device=device)
     try:
         for stretch, pairs in _batches(words, document, keep, config, generator):
             drawn = torch.multinomial(noise, SHARED * len(stretch), replacement=True, generator=generator)
@@ -109,26 +136,25 @@ def train_skipgram(
             rate = config.learning_rate * max(1 - done / total, 1e-4)
             scores = _step(vectors, contexts, stretch[:, config.window : -config.window], rows, weights, rate)
             done += BLOCK * len(stretch)
+            trained += pairs.sum()
             if watch and done / total >= shown:
                 shown = done / total + 0.01
                 watch(SkipGramProgress(min(done / total, 1.0), _loss(scores, weights), vectors))
     except KeyboardInterrupt:
-        pass
+        return vectors, contexts
+    if not trained:
+        left = f"subsample={config.subsample} left no two of its {len(words)} words beside each other"
+        raise ValueError(f"the text must have words to train on, but {left}: use a larger one, or 0 to keep all")
     return vectors, contexts
 
 
-def _flatten(documents: Iterable[Sequence[int]], vocab_size: int) -> tuple[Int[Tensor, " T"], Int[Tensor, " T"]]:
+def _flatten(documents: Iterable[Ids], vocab_size: int) -> tuple[Int[Tensor, " T"], Int[Tensor, " T"]]:
     """All documents after one another, and the number of the document that each word is of."""
-    parts = [torch.as_tensor(document, dtype=torch.long) for document in documents]
+    parts = [torch.tensor(document, dtype=torch.long) for document in rows_of_ids("documents", documents, vocab_size)]
     lengths = torch.tensor([len(part) for part in parts], dtype=torch.long)
     if not len(lengths) or lengths.max() < 2:
         raise ValueError("expected a document of at least two words, but there is none")
-    words = torch.cat(parts)
-    if not 0 <= int(words.min()) <= int(words.max()) < vocab_size:
-        raise ValueError(
-            f"words must be ids from 0 to {vocab_size - 1}, not from {int(words.min())} to {int(words.max())}"
-        )
-    return words, torch.repeat_interleave(torch.arange(len(parts)), lengths)
+    return torch.cat(parts), torch.repeat_interleave(torch.arange(len(parts)), lengths)
 
 
 def _batches(
@@ -144,6 +170,8 @@ def _batches(
     distance = (positions - window - torch.arange(BLOCK, device=device)[:, None]).abs()  # (B, S)
     for _ in range(config.epochs):
         kept = torch.rand(len(words), generator=generator, device=device) < keep[words]
+        if not kept.any():
+            continue
         ends = (window, window + -int(kept.sum()) % BLOCK)
         text = F.pad(words[kept], ends).unfold(0, len(positions), BLOCK)
         owner = F.pad(document[kept], ends, value=-1).unfold(0, len(positions), BLOCK)

@@ -6,15 +6,16 @@ The file is JSON, written atomically and validated when it is read.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import regex
 
-from course_lib.files import written_whole
+from course_lib.files import existing_file, written_whole
+from course_lib.validation import Ids, ids_of, require, text_of, texts_of
 
-__all__ = ["Tokenizer", "check_text", "texts_of"]
+__all__ = ["Tokenizer", "training_texts"]
 
 FORMAT, VERSION = "course_lib tokenizer", 1
 
@@ -23,20 +24,23 @@ class Tokenizer:
     """Tokens and their ids: a token's index in `vocabulary` is its id.
 
     A subclass encodes text without special tokens in `_encode`, and names in FIELDS what its constructor takes. Raises
-    ValueError for a token that stands twice, or a special token that is not in the vocabulary.
+    ValueError for no tokens, a token that stands twice, or a special token that is not in the vocabulary.
     """
 
     FIELDS: ClassVar[dict[str, Any]] = {"vocabulary": list[str], "special_tokens": list[str]}
 
     def __init__(self, vocabulary: Iterable[str], special_tokens: Iterable[str] = ()) -> None:
-        self.vocabulary, self.special_tokens = list(vocabulary), list(special_tokens)
-        check_text("".join(self.vocabulary))
+        self.vocabulary = texts_of("vocabulary", vocabulary)
+        self.special_tokens = texts_of("special_tokens", special_tokens)
+        require(self.vocabulary, "vocabulary must hold at least one token", self.vocabulary)
         self._ids: dict[str, int] = {}
         for id, token in enumerate(self.vocabulary):
             if not token or self._ids.setdefault(token, id) != id:
                 raise ValueError(f"each token must be some text and stand once in the vocabulary, but not so {token!r}")
         if missing := [token for token in self.special_tokens if token not in self._ids]:
             raise ValueError(f"special tokens must be in the vocabulary, but {missing[0]!r} is not")
+        different = len(set(self.special_tokens)) == len(self.special_tokens)
+        require(different, "special_tokens must be different from one another", self.special_tokens)
         longest_first = sorted(map(regex.escape, self.special_tokens), key=len, reverse=True)
         self._special = regex.compile(f"({'|'.join(longest_first)})") if longest_first else None
 
@@ -48,10 +52,10 @@ class Tokenizer:
     def encode(self, text: str, special: bool = False) -> list[int]:
         """The ids of a text. With `special`, special tokens that are written out in it are recognised.
 
-        Leave that off for text that strangers wrote: nobody can then forge an end of text. Raises ValueError for a lone
-        surrogate, and where the vocabulary has no token for a part of the text.
+        Leave that off for text that strangers wrote: nobody can then forge an end of text. Raises ValueError for
+        anything but a string, for a lone surrogate, and where the vocabulary has no token for a part of the text.
         """
-        check_text(text)
+        text = text_of("text", text)
         if not special or self._special is None:
             return self._encode(text)
         ids: list[int] = []
@@ -65,47 +69,32 @@ class Tokenizer:
     def _encode(self, text: str) -> list[int]:
         raise NotImplementedError
 
-    def _tokens(self, ids: Iterable[int]) -> list[str]:
-        return [self.vocabulary[self._known(id)] for id in ids]
-
-    def _known(self, id: int) -> int:
-        if not 0 <= id < len(self.vocabulary):
-            raise ValueError(f"ids must be from 0 to {len(self.vocabulary) - 1}, but there is {id}")
-        return id
+    def _tokens(self, ids: Ids) -> list[str]:
+        return [self.vocabulary[id] for id in ids_of("ids", ids, self.vocab_size).tolist()]
 
     def fields(self) -> dict[str, Any]:
         """The constructor's arguments for an equal tokenizer, as JSON can hold them."""
         return {name: getattr(self, name) for name in self.FIELDS}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the tokenizer as JSON, atomically."""
+        """Write the tokenizer as JSON, atomically; missing folders are made. Raises ValueError for a folder."""
         content = self.fields()
         header = {"format": FORMAT, "version": VERSION, "kind": type(self).__name__, "sha256": _digest(content)}
-        with written_whole(Path(path)) as file:
+        with written_whole(path) as file:
             file.write((json.dumps(header | content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Tokenizer":
-        """Read what `save` wrote. Raises ValueError, with what was expected, for a file that is anything else."""
-        return cls(**_read(Path(path), cls.__name__, cls.FIELDS))
+        """Read what `save` wrote.
+
+        Raises FileNotFoundError for a missing file, and ValueError, with what was expected, for anything else.
+        """
+        return cls(**_read(existing_file(path, "tokenizer file"), cls.__name__, cls.FIELDS))
 
 
-def check_text(text: str) -> None:
-    """Raise ValueError for a lone surrogate: half a character of UTF-16, which no encoding of text can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"text must consist of characters, but at position {error.start} stands {text[error.start]!a}, a lone "
-            "surrogate (half a character)"
-        ) from None
-
-
-def texts_of(text: str | Iterable[str]) -> Sequence[str]:
-    """One text or several as a sequence of texts to train on; raises ValueError where there is nothing in them."""
-    texts = [text] if isinstance(text, str) else list(text)
-    for one in texts:
-        check_text(one)
+def training_texts(text: str | Iterable[str]) -> list[str]:
+    """One text or several as a list of texts; raises ValueError for anything else, and where nothing is in them."""
+    texts = [text_of("text", text)] if isinstance(text, str | bytes) else texts_of("text", text)
     if not any(texts):
         raise ValueError("training needs text, but what came is empty")
     return texts

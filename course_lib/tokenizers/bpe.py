@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import regex
 
-from course_lib.tokenizers.base import Tokenizer, texts_of
+from course_lib.tokenizers.base import Tokenizer, training_texts
+from course_lib.validation import Ids, ids_of, require, require_integer, texts_of
 
 __all__ = ["GPT2_PATTERN", "BPETokenizer", "byte_alphabet", "compiled", "cut", "join", "learn_merges"]
 
@@ -43,6 +44,7 @@ _BYTE = {character: byte for byte, character in enumerate(byte_alphabet())}
 
 def compiled(pattern: str) -> regex.Pattern[str]:
     """The pattern, compiled; raises ValueError where it is no regular expression, or one with groups."""
+    require(isinstance(pattern, str), "pattern must be a regular expression, a string", pattern)
     try:
         found = regex.compile(pattern)
     except regex.error as error:
@@ -150,7 +152,7 @@ class BPETokenizer(Tokenizer):
         pattern: str = GPT2_PATTERN,
     ) -> None:
         super().__init__(vocabulary, special_tokens)
-        self.merges, self.pattern, self._pattern = [tuple(merge) for merge in merges], pattern, compiled(pattern)
+        self.merges, self.pattern, self._pattern = _pairs_of_tokens(merges), pattern, compiled(pattern)
         ordinary = {token: id for token, id in self._ids.items() if token not in self.special_tokens}
         self._bytes = [_as_bytes(token) if token in ordinary else token.encode() for token in self.vocabulary]
         self._of_byte = {_BYTE[token]: id for token, id in ordinary.items() if len(token) == 1}
@@ -165,10 +167,12 @@ class BPETokenizer(Tokenizer):
 
         Fewer come out where each piece has become one token. Raises ValueError for no text or too small a vocab_size.
         """
-        special_tokens = list(special_tokens)
-        if vocab_size < (least := len(special_tokens) + 256):
-            raise ValueError(f"vocab_size must be at least {least}, special tokens and bytes, but it is {vocab_size}")
-        pieces = Counter(piece for one in texts_of(text) for piece in cut(compiled(pattern), one))
+        special_tokens = texts_of("special_tokens", special_tokens)
+        require_integer("vocab_size", vocab_size)
+        least = len(special_tokens) + 256
+        require(vocab_size >= least, f"vocab_size must be at least {least}, special tokens and bytes", vocab_size)
+        cutter = compiled(pattern)
+        pieces = Counter(piece for one in training_texts(text) for piece in cut(cutter, one))
         tokens, merges = learn_merges(pieces, vocab_size - len(special_tokens))
         return cls([*special_tokens, *tokens], merges, special_tokens, pattern)
 
@@ -183,9 +187,10 @@ class BPETokenizer(Tokenizer):
             self._cache.clear()
         return self._cache.setdefault(piece, join(_of_bytes(piece.encode(), self._of_byte), self._ranks))
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Ids) -> str:
         """The text of the ids; bytes that are no UTF-8 become �. Raises ValueError for an unknown id."""
-        return b"".join(self._bytes[self._known(id)] for id in ids).decode("utf-8", "replace")
+        known = ids_of("ids", ids, self.vocab_size).tolist()
+        return b"".join([self._bytes[id] for id in known]).decode("utf-8", "replace")
 
 
 def join(ids: list[int], ranks: dict[tuple[int, int], tuple[int, int]]) -> list[int]:
@@ -228,10 +233,18 @@ def _as_bytes(token: str) -> bytes:
         raise ValueError(f"tokens must be written in byte_alphabet(), but {token!r} has {error.args[0]!r}") from None
 
 
-def _ranked(merges: list[tuple[str, ...]], ids: dict[str, int]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def _pairs_of_tokens(merges: Iterable[Iterable[str]]) -> list[tuple[str, str]]:
+    several = isinstance(merges, Iterable) and not isinstance(merges, str | bytes)
+    require(several, "merges must be pairs of tokens, a list for example", merges)
+    found = list(merges)
+    for merge in found:
+        pair = isinstance(merge, list | tuple) and len(merge) == 2 and all(isinstance(token, str) for token in merge)
+        require(pair, "a merge must be a pair of tokens", merge)
+    return [(first, second) for first, second in found]
+
+
+def _ranked(merges: list[tuple[str, str]], ids: dict[str, int]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     for rank, merge in enumerate(merges):
-        if len(merge) != 2:
-            raise ValueError(f"a merge must be a pair of tokens, but {merge!r} is not")
         if missing := [token for token in (*merge, "".join(merge)) if token not in ids]:
             raise ValueError(f"the merge {merge!r} needs the token {missing[0]!r}, which is not in the vocabulary")
         yield (ids[merge[0]], ids[merge[1]]), (rank, ids["".join(merge)])

@@ -6,7 +6,8 @@ from itertools import chain
 
 import regex
 
-from course_lib.tokenizers.base import Tokenizer, texts_of
+from course_lib.tokenizers.base import Tokenizer, training_texts
+from course_lib.validation import Ids, require, require_integer, text_of, texts_of
 
 __all__ = ["CharTokenizer", "WordTokenizer"]
 
@@ -30,14 +31,14 @@ class CharTokenizer(Tokenizer):
         Give "<unk>" as a special token to encode unknown characters as that; without it they raise ValueError. With
         `vocab_size`, only so many of the most frequent characters are kept.
         """
-        counts = Counter(chain.from_iterable(texts_of(text)))
-        special_tokens = list(special_tokens)
+        special_tokens = texts_of("special_tokens", special_tokens)
+        counts = Counter(chain.from_iterable(training_texts(text)))
         return cls([*special_tokens, *sorted(_most_frequent(counts, vocab_size, special_tokens))], special_tokens)
 
     def _encode(self, text: str) -> list[int]:
         return _look_up(self._ids, text)
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Ids) -> str:
         """The text of the ids; raises ValueError for an unknown id. An unknown character comes out as "<unk>"."""
         return "".join(self._tokens(ids))
 
@@ -63,8 +64,8 @@ class WordTokenizer(Tokenizer):
 
         Without "<unk>" among the special tokens, `encode` raises ValueError for an unknown word.
         """
-        counts = Counter(chain.from_iterable(map(cls.words, texts_of(text))))
-        special_tokens = list(special_tokens)
+        special_tokens = texts_of("special_tokens", special_tokens)
+        counts = Counter(chain.from_iterable(map(_WORD.findall, training_texts(text))))
         return cls([*special_tokens, *_most_frequent(counts, vocab_size, special_tokens)], special_tokens)
 
     @staticmethod
@@ -74,20 +75,22 @@ class WordTokenizer(Tokenizer):
         >>> WordTokenizer.words("Don't stop: it's 9.30!")
         ["Don't", 'stop', ':', "it's", '9', '.', '30', '!']
         """
-        return _WORD.findall(text)
+        return _WORD.findall(text_of("text", text))
 
     def _encode(self, text: str) -> list[int]:
-        return _look_up(self._ids, self.words(text))
+        return _look_up(self._ids, _WORD.findall(text))
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Ids) -> str:
         """The tokens with a blank between any two; raises ValueError for an unknown id."""
         return " ".join(self._tokens(ids))
 
 
 def _most_frequent(counts: Counter[str], vocab_size: int | None, special_tokens: list[str]) -> list[str]:
-    if vocab_size is not None and vocab_size <= len(special_tokens):
-        raise ValueError(f"vocab_size must be above the {len(special_tokens)} special tokens, but it is {vocab_size}")
-    most = None if vocab_size is None else vocab_size - len(special_tokens)
+    if vocab_size is None:
+        return [token for token, _ in counts.most_common()]
+    require_integer("vocab_size", vocab_size)
+    most = vocab_size - len(special_tokens)
+    require(most > 0, f"vocab_size must be above the {len(special_tokens)} special tokens", vocab_size)
     return [token for token, _ in counts.most_common(most)]
 
 
