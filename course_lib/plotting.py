@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from course_lib.metrics import Interval
+from course_lib.validation import require, require_finite, text_of
 
 __all__ = ["COLOURS", "arrows", "attention_map", "bars", "curves", "heatmap", "intervals", "visible", "words_on_map"]
 
@@ -28,14 +29,19 @@ STYLE = {
 
 
 def _styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
-    """Draw in the course's style, on `ax` where one is given, else on a new figure."""
+    """Draw in the course's style, on `ax` where one is given, else on a new figure, which goes again on an error."""
 
     @functools.wraps(plot)
     def draw(*args: Any, ax: Axes | None = None, **kwargs: Any) -> Axes:
         # Outside the context: the first figure chooses the backend, whose settings would go with the context.
         figure = plt.figure(figsize=(7, 3.8), layout="constrained") if ax is None else ax.figure
-        with plt.rc_context(STYLE):
-            return plot(*args, ax=figure.add_subplot() if ax is None else ax, **kwargs)
+        try:
+            with plt.rc_context(STYLE):
+                return plot(*args, ax=figure.add_subplot() if ax is None else ax, **kwargs)
+        except Exception:
+            if ax is None:
+                plt.close(figure)
+            raise
 
     return draw
 
@@ -43,10 +49,14 @@ def _styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
 @_styled
 def bars(labels: Sequence[str], values: ArrayLike, *, title: str, xlabel: str, ax: Axes) -> Axes:
     """Horizontal bars, the first on top, each with its value (to two decimals where they are no integers)."""
+    values = require_finite("values", values)
+    require(len(labels), "bars need at least one label", labels)
+    if values.shape != (len(labels),):
+        raise ValueError(f"the {len(labels)} labels must have one value each, but the values' shape is {values.shape}")
     drawn = ax.barh(range(len(labels)), values, color=COLOURS[0])
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
-    ax.bar_label(drawn, fmt="%d" if np.issubdtype(np.asarray(values).dtype, np.integer) else "%.2f", padding=3)
+    ax.bar_label(drawn, fmt="%d" if np.issubdtype(values.dtype, np.integer) else "%.2f", padding=3)
     ax.margins(x=0.12)
     ax.set(title=title, xlabel=xlabel)
     return ax
@@ -55,8 +65,12 @@ def bars(labels: Sequence[str], values: ArrayLike, *, title: str, xlabel: str, a
 @_styled
 def intervals(scores: dict[str, Interval], *, title: str, xlabel: str, ax: Axes) -> Axes:
     """One row a name: the value as a dot, its interval as a line, and a dotted line at zero."""
+    require(scores, "scores must hold at least one interval", scores)
     rows = range(len(scores))
-    value, low, high = np.array(list(scores.values())).T
+    ends = require_finite("scores", list(scores.values()))
+    require(ends.shape == (len(scores), 3), "scores must be intervals: a value, its low and its high end", scores)
+    value, low, high = ends.T
+    require((low <= value).all() and (value <= high).all(), "values must be within their intervals", scores)
     ax.errorbar(value, rows, xerr=[value - low, high - value], fmt="o", color=COLOURS[0], capsize=4)
     ax.axvline(0, color="0.5", linestyle=":")
     ax.set_yticks(rows, list(scores))
@@ -69,7 +83,9 @@ def intervals(scores: dict[str, Interval], *, title: str, xlabel: str, ax: Axes)
 @_styled
 def curves(lines: dict[str, tuple[ArrayLike, ArrayLike]], *, title: str, xlabel: str, ylabel: str, ax: Axes) -> Axes:
     """Lines of x and y, each with a colour and a dash of its own, and dots where the points are few."""
+    require(lines, "lines must hold at least one line", lines)
     for line, (name, (x, y)) in enumerate(lines.items()):
+        _check_line(name, x, y)
         marker = MARKERS[line % 6] if len(np.asarray(x)) <= 25 else None
         ax.plot(x, y, color=COLOURS[line % 6], linestyle=DASHES[line % 6], marker=marker, markersize=4, label=name)
     if len(lines) > 1:
@@ -78,9 +94,22 @@ def curves(lines: dict[str, tuple[ArrayLike, ArrayLike]], *, title: str, xlabel:
     return ax
 
 
+def _check_line(name: str, x: ArrayLike, y: ArrayLike) -> None:
+    """NaN in a line is a gap, but something must be left to draw."""
+    shapes = tuple(np.shape(x)), tuple(np.shape(y))
+    if shapes[0] != shapes[1] or len(shapes[0]) != 1:
+        raise ValueError(f"the line {name!r} must have as many y as x, in one row each, but their shapes are {shapes}")
+    drawn = np.isfinite(np.asarray(x, dtype=float)) & np.isfinite(np.asarray(y, dtype=float))
+    require(drawn.any(), f"the line {name!r} must have a finite number", list(y))
+
+
 @_styled
 def arrows(vectors: dict[str, Any], *, title: str, xlabel: str, ylabel: str, ax: Axes) -> Axes:
     """Vectors of the plane as arrows from the origin, at equal scales, so that angles look as they are."""
+    require(vectors, "vectors must hold at least one vector", vectors)
+    for name, vector in vectors.items():
+        shape = require_finite(f"vectors[{name!r}]", vector).shape
+        require(shape == (2,), f"vectors[{name!r}] must have two numbers, to be drawn on a plane", vector)
     for place, (name, (x, y)) in reversed(list(enumerate(vectors.items()))):  # the first on top
         ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "lw": 2, "color": COLOURS[place % 6]})
         ax.annotate(name, (x, y), xytext=(0, 8), textcoords="offset points", ha="center", color=COLOURS[place % 6])
@@ -97,9 +126,11 @@ def words_on_map(
     groups: dict[str, Sequence[str]], places: ArrayLike, *, title: str, xlabel: str, ylabel: str, ax: Axes
 ) -> Axes:
     """Words at their places (rows of `places`, group by group), each group with a colour and a marker of its own."""
-    start = 0
+    start, places, expected = 0, require_finite("places", places), (sum(map(len, groups.values())), 2)
+    if places.shape != expected or not len(places):
+        raise ValueError(f"the words need places of shape {expected}, but the shape is {places.shape}")
     for group, (name, words) in enumerate(groups.items()):
-        points = np.asarray(places)[start : start + len(words)]
+        points = places[start : start + len(words)]
         ax.scatter(*points.T, color=COLOURS[group % 6], marker=MARKERS[group % 6], label=name)
         for word, point in zip(words, points, strict=True):
             ax.annotate(word, point, xytext=(4, 3), textcoords="offset points", fontsize=9)
@@ -129,8 +160,10 @@ def heatmap(
     values stand in their cells too.
     """
     matrix = np.asarray(values, dtype=float)
-    both = low is None and high is None and matrix.min() < 0 < matrix.max()
-    reach = np.abs(matrix).max()
+    finite = matrix[np.isfinite(matrix)]
+    require(matrix.ndim == 2 and finite.size, "values must be a matrix with a finite number in it", values)
+    both = low is None and high is None and finite.min() < 0 < finite.max()
+    reach = np.abs(finite).max()
     low, high = (-reach, reach) if both else (low, high)
     drawn = ax.imshow(matrix, cmap="PuOr" if both else "Blues", vmin=low, vmax=high, interpolation="nearest")
     if max(matrix.shape) <= 8:
@@ -169,4 +202,4 @@ def attention_map(
 
 def visible(token: str) -> str:
     """A token with its blanks and line breaks shown: '·' and '↵'."""
-    return token.replace(" ", "·").replace("\n", "↵")
+    return text_of("token", token).replace(" ", "·").replace("\n", "↵")

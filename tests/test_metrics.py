@@ -175,7 +175,7 @@ def test_calibration_error_by_hand():
     "confidence, correct, n_bins, words",
     [
         ([0.5, 1.2], [1, 0], 10, "from 0 to 1"),
-        ([np.nan], [1], 10, "from 0 to 1"),
+        ([np.nan], [1], 10, r"confidence must be finite numbers, but at \(0,\) there is nan"),
         ([], [], 10, "at least one"),
         ([0.5], [1, 0], 10, "one shape"),
         ([0.5], [1], 0, "n_bins must be at least 1"),

@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         if not arguments:
-            fetch(packages())
+            fetch(list(packages()))
         print(table())
     except DataError as error:
         print(error, file=sys.stderr)

@@ -7,6 +7,7 @@ from textwrap import shorten
 
 from course_lib.data import folio, packages, pairs, reviews, texts, weights, words
 from course_lib.data.splits import SPLITS
+from course_lib.validation import require_one_of
 
 __all__ = ["SETS", "DataSet", "describe", "table"]
 
@@ -100,8 +101,7 @@ def describe(name: str) -> None:
     """Print a first look at a data set: counts, lengths in characters (of the first text of an item), three examples,
     and its licence. Raises ValueError for a name that is not a loader's.
     """
-    if name not in SETS:
-        raise ValueError(f"describe knows {', '.join(SETS)}, not {name!r}")
+    require_one_of("name", SETS, name)
     chosen = SETS[name]
     print(f"{name} · {chosen.holds} · from {chosen.package}")
     parts = chosen.parts()

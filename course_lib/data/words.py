@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_lib.data.files import data_files, installed_file, read_text
+from course_lib.validation import require_one_of
 
 __all__ = ["analogies", "glove", "word_similarity"]
 
@@ -29,8 +30,7 @@ def word_similarity(name: str) -> list[tuple[str, str, float]]:
     Raises ValueError for another name.
     """
     files = {"wordsim353": "wordsim353.tsv", "simlex999": "simlex999.txt"}
-    if name not in files:
-        raise ValueError(f"word_similarity knows {' and '.join(files)}, not {name!r}")
+    require_one_of("name", files, name)
     rows = _gensim_lines(files[name])
     split = [row.split("\t") for row in rows if not row.startswith("#")]
     return [(first, second, float(score)) for first, second, score in split]

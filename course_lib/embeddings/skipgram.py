@@ -13,7 +13,7 @@ Axes: N blocks, B words of a block, S words of the stretch it looks at and then 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,7 +67,7 @@ class SkipGramProgress:
     vectors: Tensor
 
 
-def keep_probability(counts: Int[Tensor, " V"], subsample: float | int) -> Float[Tensor, " V"]:
+def keep_probability(counts: Int[Tensor, " V"] | Sequence[int], subsample: float | int) -> Float[Tensor, " V"]:
     """How likely an occurrence of each word is kept: min(1, √(s / f) + s / f), f being the word's share of the text.
 
     The formula of the word2vec program; the paper (2013b, section 2.3) gives √(s / f). With s = 0 all are kept. Raises
@@ -82,7 +82,7 @@ def keep_probability(counts: Int[Tensor, " V"], subsample: float | int) -> Float
     return (ratio.sqrt() + ratio).clamp(max=1).float() if subsample else torch.ones(len(counts))
 
 
-def noise_distribution(counts: Int[Tensor, " V"], power: float | int) -> Float[Tensor, " V"]:
+def noise_distribution(counts: Int[Tensor, " V"] | Sequence[int], power: float | int) -> Float[Tensor, " V"]:
     """How likely each word is drawn as a negative: in proportion to count ** power (2013b, section 2.2).
 
     Raises ValueError for counts below 0 or of nothing, and a power below 0.
@@ -96,7 +96,7 @@ def noise_distribution(counts: Int[Tensor, " V"], power: float | int) -> Float[T
     return (weights / weights.sum()).float()
 
 
-def _counts(counts: Ids) -> Int[Tensor, " V"]:
+def _counts(counts: Int[Tensor, " V"] | Sequence[int]) -> Int[Tensor, " V"]:
     array = require_finite("counts", counts)
     fit = array.ndim == 1 and array.min(initial=0) >= 0 and array.any()
     require(fit, "counts must be one number of at least 0 for each word, not all 0", counts)

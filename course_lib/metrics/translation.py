@@ -9,12 +9,13 @@ in the reference), then one column for each length of n-gram.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from course_lib.metrics.intervals import Interval, bootstrap_interval
+from course_lib.validation import require, text_of, texts_of
 
 __all__ = ["bleu", "bleu_counts", "bleu_tokens", "chrf", "chrf_counts", "exact_match", "translation_scores"]
 
@@ -35,6 +36,10 @@ def bleu_tokens(text: str) -> list[str]:
     >>> bleu_tokens("Ay, 'tis 3.14; well-met.")
     ['Ay', ',', "'tis", '3.14', ';', 'well-met', '.']
     """
+    return _words(text_of("text", text))
+
+
+def _words(text: str) -> list[str]:
     text = text.rstrip().replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
     for entity, sign in _ENTITIES:
         text = text.replace(entity, sign)
@@ -54,7 +59,11 @@ def bleu_counts(hypothesis: str, reference: str) -> Int[np.ndarray, "3 4"]:
            [4, 3, 2, 1],
            [3, 2, 1, 0]])
     """
-    return _counts(bleu_tokens(hypothesis), bleu_tokens(reference), orders=4)
+    return _of_words(text_of("hypothesis", hypothesis), text_of("reference", reference))
+
+
+def _of_words(hypothesis: str, reference: str) -> Int[np.ndarray, "3 4"]:
+    return _counts(_words(hypothesis), _words(reference), orders=4)
 
 
 def bleu(counts: Int[np.ndarray, "*B N 3 4"]) -> Float[np.ndarray, "*B"] | np.floating:
@@ -69,7 +78,7 @@ def bleu(counts: Int[np.ndarray, "*B N 3 4"]) -> Float[np.ndarray, "*B"] | np.fl
     >>> round(float(bleu(np.array([bleu_counts(*pair) for pair in sentences]))), 2)
     55.84
     """
-    matches, ours, theirs = _summed(counts)
+    matches, ours, theirs = _summed(counts, orders=4)
     none = matches == 0
     smoothed = np.where(none, 0.5 ** none.cumsum(axis=-1), matches)
     log_p = np.log(smoothed / np.maximum(ours, 1)).mean(axis=-1)
@@ -88,6 +97,10 @@ def chrf_counts(hypothesis: str, reference: str) -> Int[np.ndarray, "3 6"]:
            [4, 3, 2, 1, 0, 0],
            [4, 3, 2, 1, 0, 0]])
     """
+    return _of_characters(text_of("hypothesis", hypothesis), text_of("reference", reference))
+
+
+def _of_characters(hypothesis: str, reference: str) -> Int[np.ndarray, "3 6"]:
     counts = _counts("".join(hypothesis.split()), "".join(reference.split()), orders=6)
     counts[1, counts[2] == 0] = 0
     return counts
@@ -102,7 +115,7 @@ def chrf(counts: Int[np.ndarray, "*B N 3 6"]) -> Float[np.ndarray, "*B"] | np.fl
     >>> round(float(chrf(np.array([chrf_counts("loue", "love"), chrf_counts("hath", "hath")]))), 2)
     63.54
     """
-    matches, ours, theirs = _summed(counts)
+    matches, ours, theirs = _summed(counts, orders=6)
     both = (ours > 0) & (theirs > 0)
     lengths = np.maximum(both.sum(axis=-1), 1)
     matches = np.where(both, matches, 0)
@@ -112,31 +125,32 @@ def chrf(counts: Int[np.ndarray, "*B N 3 6"]) -> Float[np.ndarray, "*B"] | np.fl
     return 100 * 5 * precision * recall / np.where(weighed > 0, weighed, 1)
 
 
-def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+def exact_match(hypotheses: Iterable[str], references: Iterable[str]) -> float:
     """The percentage of hypotheses that equal their reference in every character.
 
-    Raises ValueError for no sentences, or unequally many.
+    Raises ValueError for one text in place of several, for no sentences, or unequally many.
 
     >>> exact_match(["good night", "O loue"], ["good night", "O love"])
     50.0
     """
-    return float(100 * _equal(hypotheses, references).mean())
+    return float(100 * np.mean([ours == theirs for ours, theirs in _pairs(hypotheses, references)]))
 
 
-def translation_scores(hypotheses: Sequence[str], references: Sequence[str], seed: int = 0) -> dict[str, Interval]:
+def translation_scores(hypotheses: Iterable[str], references: Iterable[str], seed: int = 0) -> dict[str, Interval]:
     """BLEU, chrF and exact match, all from 0 to 100, each with its 95% bootstrap interval over the sentences.
 
     Koehn (2004): 1,000 times, as many sentences are drawn with replacement, and scored together. Raises
-    ValueError for fewer than two sentences, or unequally many.
+    ValueError for one text in place of several, fewer than two sentences, or unequally many.
 
     >>> pairs = [("good night", "good night"), ("O loue is blind to all", "O love is blind to all")]
     >>> {name: str(interval) for name, interval in translation_scores(*zip(*pairs)).items()}["exact match"]
     '50.00 [0.00, 100.00]'
     """
-    equal = _equal(hypotheses, references)
-    pairs = list(zip(hypotheses, references, strict=True))
-    of_words = np.array([bleu_counts(*pair) for pair in pairs])
-    of_characters = np.array([chrf_counts(*pair) for pair in pairs])
+    pairs = _pairs(hypotheses, references)
+    require(len(pairs) > 1, "an interval needs at least two sentences", len(pairs))
+    equal = np.array([ours == theirs for ours, theirs in pairs])
+    of_words = np.array([_of_words(*pair) for pair in pairs])
+    of_characters = np.array([_of_characters(*pair) for pair in pairs])
     scores: dict[str, Callable[[np.ndarray], np.ndarray | np.floating]] = {
         "BLEU": lambda drawn: bleu(of_words[drawn]),
         "chrF": lambda drawn: chrf(of_characters[drawn]),
@@ -162,18 +176,22 @@ def _ngrams(items: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
     return Counter(zip(*(items[start:] for start in range(n)), strict=False))
 
 
-def _summed(counts: Int[np.ndarray, "*B N 3 n"]) -> Int[np.ndarray, "3 *B n"]:
+def _summed(counts: Int[np.ndarray, "*B N 3 n"], orders: int) -> Int[np.ndarray, "3 *B n"]:
     """The counts of all sentences together, the three rows first. Raises ValueError where there are no sentences."""
+    fits = isinstance(counts, np.ndarray) and counts.ndim > 2 and counts.dtype.kind in "iu"
+    fits = fits and counts.shape[-2:] == (3, orders)
+    require(fits, f"counts must be an array of integers, (3, {orders}) for each sentence", counts)
     if not counts.shape[-3]:
         raise ValueError("a score needs at least one sentence, but there are none")
     return np.moveaxis(counts.sum(axis=-3), -2, 0)
 
 
-def _equal(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """Which hypotheses equal their reference."""
-    if len(hypotheses) != len(references) or not len(references):
+def _pairs(hypotheses: Iterable[str], references: Iterable[str]) -> list[tuple[str, str]]:
+    """Each hypothesis with its reference."""
+    hypotheses, references = texts_of("hypotheses", hypotheses), texts_of("references", references)
+    if len(hypotheses) != len(references) or not references:
         raise ValueError(
             "each hypothesis needs its reference, and there must be at least one, "
             f"but there are {len(hypotheses)} and {len(references)}"
         )
-    return np.array([ours == theirs for ours, theirs in zip(hypotheses, references, strict=True)])
+    return list(zip(hypotheses, references, strict=True))
