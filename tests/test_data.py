@@ -51,7 +51,7 @@ def test_shakespeare_splits_are_whole_works_and_share_hardly_a_line():
 
 
 def test_a_wrong_split_is_named():
-    with pytest.raises(ValueError, match="train, validation and test, not 'dev'"):
+    with pytest.raises(ValueError, match="one of train, validation, test, but it is 'dev'"):
         data.shakespeare("dev")
 
 
@@ -83,7 +83,7 @@ def test_word_similarity_is_pinned(name, pairs, digest):
 
 
 def test_a_wrong_list_of_judgements_is_named():
-    with pytest.raises(ValueError, match="wordsim353 and simlex999, not 'men'"):
+    with pytest.raises(ValueError, match="one of wordsim353, simlex999, but it is 'men'"):
         data.word_similarity("men")
 
 
@@ -124,7 +124,7 @@ def test_imdb_reviews_share_no_long_passage_across_splits():
 
 
 def test_a_wrong_source_of_reviews_is_named():
-    with pytest.raises(ValueError, match="imdb and rotten_tomatoes, not 'amazon'"):
+    with pytest.raises(ValueError, match="one of imdb, rotten_tomatoes, but it is 'amazon'"):
         data.movie_reviews("amazon")
 
 
@@ -144,7 +144,7 @@ def test_interface_strings_are_pinned_and_apart(language):
 
 
 def test_a_wrong_language_is_named():
-    with pytest.raises(ValueError, match="zh_CN and fr_FR, not 'de_DE'"):
+    with pytest.raises(ValueError, match="one of zh_CN, fr_FR, but it is 'de_DE'"):
         data.interface_strings("de_DE")
 
 
@@ -167,5 +167,28 @@ def test_pronunciations_are_pinned_and_apart():
 
 
 def test_a_wrong_split_of_pronunciations_is_named():
-    with pytest.raises(ValueError, match="train, validation and test, not 'dev'"):
+    with pytest.raises(ValueError, match="one of train, validation, test, but it is 'dev'"):
         data.pronunciations("dev")
+
+
+def test_arguments_are_checked_before_anything_is_looked_for(monkeypatch):
+    def look():
+        raise AssertionError("data was looked for")
+
+    for place in ("packages", "folders"):
+        monkeypatch.setattr(f"course_lib.data.packages.{place}", look)
+    loaders = (data.shakespeare, data.pronunciations, data.movie_reviews, data.interface_strings, data.word_similarity)
+    for load in (*loaders, data.describe):
+        with pytest.raises(ValueError, match=r"must be one of .*, but it is 'other'"):
+            load("other")
+
+
+def test_nothing_is_fetched_where_one_of_the_names_is_wrong(monkeypatch):
+    fetched = []
+    monkeypatch.setattr("course_lib.data.packages._install", lambda package, folder: fetched.append(package.name))
+    monkeypatch.setattr("course_lib.data.packages.Package.present", False)
+    with pytest.raises(ValueError, match=r"must be one of .*, but it is 'glov'"):
+        data.fetch(["cmudict", "glov"])
+    assert not fetched
+    data.fetch(name for name in ["cmudict"])
+    assert fetched == ["cmudict"]

@@ -34,7 +34,7 @@ def test_the_first_look_at_the_folio_pairs(capsys):
 
 
 def test_a_wrong_name_is_answered_with_the_right_ones():
-    with pytest.raises(ValueError, match=r"describe knows glove, word_similarity, .*, not 'folio'"):
+    with pytest.raises(ValueError, match=r"name must be one of glove, word_similarity, .*, but it is 'folio'"):
         data.describe("folio")
 
 

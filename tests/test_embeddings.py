@@ -126,7 +126,11 @@ def test_cooccurrence_equals_counting_by_hand(tokens, window):
 
 @pytest.mark.parametrize(
     "tokens, window, words",
-    [([0, 1], 0, "window must be at least 1"), ([0, 5], 2, "from -1 to 4 .* there is 5"), ([-2, 1], 2, "from -1 to 4 .* there is -2")],
+    [
+        ([0, 1], 0, "window must be at least 1"),
+        ([0, 5], 2, "from -1 to 4 .* there is 5"),
+        ([-2, 1], 2, "from -1 to 4 .* there is -2"),
+    ],
 )
 def test_cooccurrence_refuses(tokens, window, words):
     with pytest.raises(ValueError, match=words):
@@ -166,3 +170,43 @@ def test_svd_vectors_are_the_same_every_time():
 def test_svd_vectors_want_a_possible_width(width):
     with pytest.raises(ValueError, match=f"d_embed must be from 1 to 4 .* but it is {width}"):
         embeddings.svd_vectors(scipy.sparse.csr_array(np.eye(5)), width)
+
+
+@pytest.mark.parametrize("kind", [list, iter, np.array, lambda tokens: torch.tensor(tokens, dtype=torch.int16)])
+def test_cooccurrence_takes_any_sequence_of_ids(kind):
+    tokens = [0, 3, -1, 2, 0, 0, 4]
+    np.testing.assert_array_equal(embeddings.cooccurrence(kind(tokens), 5, 2).toarray(), brute_force(tokens, 5, 2))
+    assert embeddings.cooccurrence(kind(tokens[:1]), 5, 1_000_000).nnz == 0
+
+
+def test_matrices_may_be_dense_and_hold_zeros_that_are_stored():
+    counts = np.array([[2.0, 0, 1], [0, 3, 1], [1, 1, 0]])
+    stored = scipy.sparse.csr_array((counts.ravel(), (np.repeat(range(3), 3), np.tile(range(3), 3))), shape=(3, 3))
+    assert stored.nnz == 9
+    for matrix in (counts, counts.astype(int), stored, scipy.sparse.csc_matrix(counts)):
+        np.testing.assert_array_equal(
+            embeddings.ppmi(matrix).toarray(), embeddings.ppmi(scipy.sparse.csr_array(counts)).toarray()
+        )
+    assert stored.nnz == 9, "what is given stays as it was"
+    whole = embeddings.svd_vectors(counts.astype(int), 2)
+    assert torch.equal(whole, embeddings.svd_vectors(scipy.sparse.csr_array(counts), 2))
+
+
+def test_questions_come_as_lists_too():
+    vectors = random(13, 5)
+    questions = [[0, 1, 2], [3, 4, 5]]
+    for search in (questions, np.array(questions, dtype=np.int32)):
+        assert torch.equal(
+            embeddings.analogy(vectors, search)[1], embeddings.analogy(vectors, torch.tensor(questions))[1]
+        )
+
+
+def test_nan_anywhere_among_the_vectors_is_found():
+    vectors = random(41, 7)
+    vectors[29, 3] = torch.nan
+    lengths = vectors.nan_to_num().norm(dim=-1)
+    for known in (None, lengths):
+        with pytest.raises(ValueError, match=r"vectors must be finite numbers, but at \(29, 3\) there is nan"):
+            embeddings.nearest_neighbours(vectors[:3], vectors, 1, known)
+        with pytest.raises(ValueError, match=r"vectors must be finite numbers, but at \(29, 3\) there is nan"):
+            embeddings.analogy(vectors, torch.tensor([0, 1, 2]), lengths=known)

@@ -215,3 +215,41 @@ def test_bits_per_character_and_f1_have_intervals():
     truth, predicted = RNG.integers(0, 2, (2, 50))
     value, low, high = bootstrap_interval(lambda t, p: precision_recall_f1(t, p)[2], truth, predicted)
     assert low < value == peer.f1_score(truth, predicted) < high
+
+
+def test_lists_and_tensors_score_as_arrays():
+    truth, predicted, sure = [1, 0, 2, 1], [1, 1, 2, 1], [0.875, 0.625, 0.5, 0.75]
+    right = [True, False, True, True]
+    for kind in (list, torch.tensor):
+        assert accuracy(kind(truth), kind(predicted)) == 0.75
+        assert precision_recall_f1(kind(truth), kind(predicted)) == pytest.approx((2 / 3, 1, 0.8))
+        assert calibration_error(kind(sure), kind(right)) == calibration_error(np.array(sure), np.array(right))
+        assert spearman(kind(truth), kind(sure)) == spearman(np.array(truth), np.array(sure))
+        assert student_interval(kind(sure)) == student_interval(np.array(sure))
+        assert bootstrap_interval(accuracy, kind(truth), kind(predicted)).value == 0.75
+    assert accuracy(["a", "b"], np.array(["a", "c"], dtype=object)) == 0.5
+    assert accuracy([True, np.False_], [1, 0]) == 1
+
+
+def test_a_statistic_of_all_resamples_together_is_refused_however_often_it_is_called():
+    for batch in (None, 7):
+        with pytest.raises(ValueError, match=r"of samples of shape \(\d+, 31\) it gives the shape \(\)"):
+            bootstrap_interval(np.mean, np.arange(31), batch=batch)
+
+
+def test_targets_outside_the_vocabulary_are_named():
+    with pytest.raises(ValueError, match=r"targets must be ids from 0 to 6, or -1 to be ignored: Target 7 is out of"):
+        cross_entropy(torch.zeros(2, 7), torch.tensor([-1, 7]), ignore_index=-1)
+    assert cross_entropy(torch.zeros(2, 7), torch.tensor([3, 4], dtype=torch.int32)).item() == pytest.approx(
+        math.log(7)
+    )
+
+
+def test_a_perplexity_bears_rounding_and_no_forgotten_sign():
+    assert perplexity(-1e-9) == pytest.approx(1) and perplexity(torch.tensor([0.0])) == 1
+    with pytest.raises(ValueError, match="at least 0"):
+        perplexity(-0.01)
+
+
+def test_impossible_texts_cost_infinitely_many_bits():
+    assert bits_per_character([1.0, math.inf], [1, 1]) == math.inf

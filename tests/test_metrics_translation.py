@@ -134,3 +134,10 @@ def test_a_bootstrap_in_batches_is_the_same():
     sizes.clear()
     assert bootstrap_interval(mean, sample, n_resamples=50, batch=7) == whole
     assert max(shape[0] for shape in sizes if len(shape) == 2) == 7
+
+
+def test_generators_of_texts_are_texts():
+    pairs = [("good night", "good night"), ("O loue", "O love")]
+    hypotheses, references = zip(*pairs, strict=True)
+    assert exact_match((text for text in hypotheses), iter(references)) == 50
+    assert translation_scores(iter(hypotheses), iter(references)) == translation_scores(hypotheses, references)

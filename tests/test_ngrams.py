@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.lm import MLE, KneserNeyInterpolated, Laplace, Lidstone, Vocabulary
@@ -180,12 +181,41 @@ def test_samples_repeat_by_seed_and_leave_the_prompt_alone():
     assert len(set(sample(model, prompt[:0], 9, temperature=0.001).tolist())) <= 3  # nearly always the likeliest
 
 
+KINDS = {
+    "list": list,
+    "generator": iter,
+    "16 bits": lambda tokens: np.array(tokens, dtype=np.uint16),
+    "tensor": torch.tensor,
+    "tensor of 32 bits": lambda tokens: torch.tensor(tokens, dtype=torch.int32),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_tokens_come_in_any_sequence(kind):
+    tokens = _text()
+    model = kneser_ney(count_ngrams(tokens, V, 3))
+    of_kind = kneser_ney(count_ngrams(kind(tokens.tolist()), V, 3))
+    for work in (of_kind.log_probabilities, of_kind.distribution, lambda prompt: sample(of_kind, prompt, 9)):
+        np.testing.assert_array_equal(work(kind(tokens.tolist())), work(tokens))
+    np.testing.assert_array_equal(of_kind.log_probabilities(tokens), model.log_probabilities(tokens))
+
+
+def test_no_tokens_have_no_probabilities():
+    model = kneser_ney(count_ngrams([0, 1, 0], 2, 2))
+    assert (
+        model.log_probabilities([]).shape == (0,) and len(sample(model, [], 3)) == 3 and len(sample(model, [], 0)) == 0
+    )
+
+
 @pytest.mark.parametrize(
     "work, words",
     [
         (lambda g: count_ngrams(np.array([0, 1]), 2, 3), "order must be from 1 to the 2 tokens"),
         (lambda g: count_ngrams(np.array([0, 1]), 2, 0), "order must be from 1"),
-        (lambda g: count_ngrams(np.array([0, 2]), 2, 1), "tokens must be ids from 0 to 1 .*, but at position 1 there is 2"),
+        (
+            lambda g: count_ngrams(np.array([0, 2]), 2, 1),
+            "tokens must be ids from 0 to 1 .*, but at position 1 there is 2",
+        ),
         (lambda g: add_k(g, 1).log_probabilities(np.array([-1, 0])), "at position 0 there is -1"),
         (lambda g: add_k(g, 1).distribution(np.array([9])), "at position 0 there is 9"),
         (lambda g: add_k(g, -1), "k must be at least 0"),

@@ -92,3 +92,20 @@ def test_a_heatmap_has_zero_in_the_middle_where_values_have_both_signs():
 def test_a_large_heatmap_has_no_numbers():
     assert not plotting.heatmap(np.ones((2, 9)), **LABELS).texts
     assert len(plotting.heatmap(np.ones((2, 8)), **LABELS).texts) == 16
+
+
+def test_an_error_leaves_no_empty_picture_and_the_axes_that_were_given():
+    with pytest.raises(ValueError, match="one value each"):
+        plotting.bars(["a"], [1, 2], title="t", xlabel="x")
+    assert not plt.get_fignums()
+    ax = plt.figure().add_subplot()
+    with pytest.raises(ValueError, match="one value each"):
+        plotting.bars(["a"], [1, 2], title="t", xlabel="x", ax=ax)
+    assert ax.figure.number in plt.get_fignums()
+
+
+def test_nan_is_a_gap_where_something_is_left_to_draw():
+    (line,) = plotting.curves({"a": ([0, 1, 2], [1, np.nan, 3])}, **LABELS).get_lines()
+    assert np.isnan(line.get_ydata()[1])
+    (image,) = plotting.heatmap([[-1, np.nan, 3], [0, -np.inf, 1]], **LABELS).images
+    assert image.get_clim() == (-3, 3) and image.get_cmap().name == "PuOr"

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import chi2
@@ -200,3 +201,42 @@ def test_it_refuses_what_is_no_text(documents, words):
 def test_config_refuses(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         SkipGramConfig(**settings)
+
+
+def test_a_tiny_text_is_trained_on_or_refused_but_never_silently_left_out():
+    ended = {"trained": 0, "refused": 0}
+    for seed in range(40):
+        config = SkipGramConfig(subsample=0.02, epochs=2, d_embed=5, seed=seed)  # keeps about two words an epoch
+        try:
+            _, contexts = train_skipgram([[0, 1, 2, 0, 1, 2]], 3, config)
+        except ValueError as error:
+            assert "subsample=0.02 left no two of its 6 words beside each other" in str(error)
+            ended["refused"] += 1
+        else:
+            assert contexts.isfinite().all() and contexts.any()
+            ended["trained"] += 1
+    assert min(ended.values()) > 5, ended
+
+
+def test_documents_come_in_any_sequence():
+    documents, config = [[0, 1, 2, 1], [2, 0]], SkipGramConfig(subsample=0, d_embed=3)
+    expected, _ = train_skipgram(documents, 3, config)
+    for kind in (iter, torch.tensor, lambda ids: np.array(ids, dtype=np.uint16)):
+        vectors, _ = train_skipgram((kind(document) for document in documents), 3, config)
+        assert torch.equal(vectors, expected)
+    matrix, _ = train_skipgram(torch.tensor([[0, 1, 2], [1, 1, 0]]), 3, config)
+    assert torch.equal(matrix, train_skipgram([[0, 1, 2], [1, 1, 0]], 3, config)[0])
+
+
+def test_the_stop_button_before_the_first_pair_is_no_error():
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    vectors, contexts = train_skipgram([[0], [1, 2]], 3, SkipGramConfig(subsample=0.001, epochs=500), watch=stop)
+    assert vectors.isfinite().all() and contexts.isfinite().all()
+
+
+def test_counts_come_as_lists_too():
+    assert torch.equal(keep_probability([990, 10], 0.01), keep_probability(torch.tensor([990, 10]), 0.01))
+    assert torch.equal(noise_distribution([16, 0, 1], 0.75), noise_distribution(torch.tensor([16, 0, 1]), 0.75))
+    assert noise_distribution([16, 0, 1], 0.75)[1] == 0

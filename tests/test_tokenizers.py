@@ -5,9 +5,11 @@ import pickle
 import unicodedata
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import regex
 import tokenizers as peer
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -283,6 +285,40 @@ def test_a_save_that_fails_leaves_the_old_file(monkeypatch, tmp_path):
     with pytest.raises(OSError, match="no space"):
         TINY["characters"].save(file)
     assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
+
+
+@every_kind
+def test_ids_come_in_any_sequence(tokenizer):
+    ids = tokenizer.encode("to be")
+    same = [
+        tuple(ids),
+        iter(ids),
+        np.array(ids, dtype=np.uint16),
+        torch.tensor(ids),
+        torch.tensor(ids, dtype=torch.int16),
+    ]
+    assert [tokenizer.decode(one) for one in same] == [tokenizer.decode(ids)] * len(same)
+    assert tokenizer.decode(torch.tensor([])) == ""
+
+
+@every_kind
+def test_a_generator_of_texts_is_texts_and_a_text_is_one(tokenizer):
+    texts = ["to be", "or not"]
+    several = type(tokenizer).train(texts, 300, iter(["<unk>"]))
+    assert type(tokenizer).train((text for text in texts), 300, ["<unk>"]).vocabulary == several.vocabulary
+    assert type(tokenizer).train(np.array(texts), 300, ("<unk>",)).vocabulary == several.vocabulary
+    assert type(tokenizer).train("to be", 300).vocabulary == type(tokenizer).train(["to be"], 300).vocabulary
+
+
+def test_a_tokenizer_is_saved_into_a_new_folder_and_never_onto_one(tmp_path):
+    file = tmp_path / "models" / "mine" / "tokenizer.json"
+    TINY["pairs"].save(file)
+    assert BPETokenizer.load(file).encode("to be") == TINY["pairs"].encode("to be")
+    with pytest.raises(ValueError, match="not a folder"):
+        TINY["pairs"].save(tmp_path / "models")
+    with pytest.raises(ValueError, match=r"should have kind 'CharTokenizer', but has 'BPETokenizer'"):
+        CharTokenizer.load(file)
+    assert [path.name for path in tmp_path.rglob("*")] == ["models", "mine", "tokenizer.json"]
 
 
 DAMAGES = {

@@ -16,6 +16,8 @@ from course_lib.validation import Ids, ids_of, require, require_finite, require_
 
 __all__ = ["cooccurrence", "ppmi", "svd_vectors"]
 
+Matrix = np.ndarray | scipy.sparse.sparray | scipy.sparse.spmatrix
+
 
 def cooccurrence(tokens: Ids, vocab_size: int, window: int) -> scipy.sparse.csr_array:
     """How often each word stands at most `window` tokens from each other word: a symmetric V x V matrix of counts.
@@ -38,7 +40,7 @@ def cooccurrence(tokens: Ids, vocab_size: int, window: int) -> scipy.sparse.csr_
     return counts + counts.T
 
 
-def ppmi(counts: scipy.sparse.csr_array | np.ndarray, smoothing: float | int = 1.0) -> scipy.sparse.csr_array:
+def ppmi(counts: Matrix, smoothing: float | int = 1.0) -> scipy.sparse.csr_array:
     """Positive pointwise mutual information, max(0, ln p(w, c) / (p(w) p(c))), in nats; pairs never seen stay 0.
 
     Church and Hanks (1990); the positive part: Bullinaria and Levy (2007). With `smoothing` below 1, p(c) is in
@@ -60,7 +62,7 @@ def ppmi(counts: scipy.sparse.csr_array | np.ndarray, smoothing: float | int = 1
     return positive
 
 
-def _matrix(name: str, matrix: scipy.sparse.csr_array | np.ndarray) -> scipy.sparse.csr_array:
+def _matrix(name: str, matrix: Matrix) -> scipy.sparse.csr_array:
     """A matrix of finite numbers, sparse or not, without stored zeros."""
     fits = isinstance(matrix, np.ndarray) or scipy.sparse.issparse(matrix)
     require(fits and matrix.ndim == 2, f"{name} must be a matrix, SciPy's sparse one or NumPy's", matrix)
@@ -70,9 +72,7 @@ def _matrix(name: str, matrix: scipy.sparse.csr_array | np.ndarray) -> scipy.spa
     return found
 
 
-def svd_vectors(
-    matrix: scipy.sparse.csr_array | np.ndarray, d_embed: int, power: float | int = 0.5
-) -> Float[Tensor, "V D"]:
+def svd_vectors(matrix: Matrix, d_embed: int, power: float | int = 0.5) -> Float[Tensor, "V D"]:
     """Vectors of width d_embed from the best matrix of that rank: U Σ^power of a truncated SVD, widest direction first.
 
     The power of the singular values: Levy, Goldberg and Dagan (2015, section 3.3). SciPy's `svds` does the work, from a

@@ -3,6 +3,9 @@
 Axes: D width of a vector, V vocabulary, N queries, K neighbours.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -99,7 +102,7 @@ def _best(
 
 def analogy(
     vectors: Float[Tensor, "V D"],
-    questions: Int[Tensor, "*N 3"],
+    questions: Int[Tensor, "*N 3"] | Int[np.ndarray, "*N 3"] | Sequence,
     k: int = 1,
     lengths: Float[Tensor, " V"] | None = None,
 ) -> tuple[Float[Tensor, "*N K"], Int[Tensor, "*N K"]]:
