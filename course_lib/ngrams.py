@@ -262,6 +262,9 @@ def sample(
     >>> sample(always, [1], length=4).tolist()
     [2, 0, 1, 2]
     """
+    require(
+        isinstance(model, NgramModel), "model must be an NgramModel, what add_k gives for one", type(model).__name__
+    )
     tokens = ids_of("prompt", prompt, model.vocab_size)
     require_integer("length", length, at_least=0)
     require_number("temperature", temperature, above=0, below=math.inf)

@@ -1,7 +1,7 @@
 """Plots: functions that take data and return Matplotlib Axes. Colours survive colour blindness; shapes, greyscale."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -84,8 +84,8 @@ def intervals(scores: dict[str, Interval], *, title: str, xlabel: str, ax: Axes)
 def curves(lines: dict[str, tuple[ArrayLike, ArrayLike]], *, title: str, xlabel: str, ylabel: str, ax: Axes) -> Axes:
     """Lines of x and y, each with a colour and a dash of its own, and dots where the points are few."""
     require(lines, "lines must hold at least one line", lines)
-    for line, (name, (x, y)) in enumerate(lines.items()):
-        _check_line(name, x, y)
+    for line, (name, pair) in enumerate(lines.items()):
+        x, y = _checked(name, pair)
         marker = MARKERS[line % 6] if len(np.asarray(x)) <= 25 else None
         ax.plot(x, y, color=COLOURS[line % 6], linestyle=DASHES[line % 6], marker=marker, markersize=4, label=name)
     if len(lines) > 1:
@@ -94,13 +94,16 @@ def curves(lines: dict[str, tuple[ArrayLike, ArrayLike]], *, title: str, xlabel:
     return ax
 
 
-def _check_line(name: str, x: ArrayLike, y: ArrayLike) -> None:
-    """NaN in a line is a gap, but something must be left to draw."""
+def _checked(name: str, pair: tuple[ArrayLike, ArrayLike]) -> tuple[ArrayLike, ArrayLike]:
+    """A line's x and y; NaN among them is a gap, but something must be left to draw."""
+    require(isinstance(pair, Sized) and len(pair) == 2, f"the line {name!r} must be a pair, its x and its y", pair)
+    x, y = pair
     shapes = tuple(np.shape(x)), tuple(np.shape(y))
     if shapes[0] != shapes[1] or len(shapes[0]) != 1:
         raise ValueError(f"the line {name!r} must have as many y as x, in one row each, but their shapes are {shapes}")
     drawn = np.isfinite(np.asarray(x, dtype=float)) & np.isfinite(np.asarray(y, dtype=float))
     require(drawn.any(), f"the line {name!r} must have a finite number", list(y))
+    return x, y
 
 
 @_styled

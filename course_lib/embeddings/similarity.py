@@ -88,6 +88,7 @@ def _similarities(
     else:
         fit = isinstance(lengths, Tensor) and lengths.shape == vectors.shape[:1]
         require(fit, f"lengths must be a tensor with one number for each of the {len(vectors)} vectors", lengths)
+        require_finite("lengths", lengths)
     return (queries @ vectors.T).div_(lengths.where(lengths > 0, 1.0))
 
 

@@ -118,7 +118,6 @@ def train_skipgram(
     Raises ValueError for a single document, where there are not two words in a row, or subsampling leaves no two, and
     where an id is outside 0 ... vocab_size - 1.
     """
-    require_integer("vocab_size", vocab_size, at_least=1)
     config = config or SkipGramConfig()
     words, document = _flatten(documents, vocab_size)
     words, document = words.to(device), document.to(device)
@@ -142,14 +141,14 @@ def train_skipgram(
                 watch(SkipGramProgress(min(done / total, 1.0), _loss(scores, weights), vectors))
     except KeyboardInterrupt:
         return vectors, contexts
-    if not trained:
-        left = f"subsample={config.subsample} left no two of its {len(words)} words beside each other"
-        raise ValueError(f"the text must have words to train on, but {left}: use a larger one, or 0 to keep all")
+    expected = f"subsample must leave two of the {len(words)} words beside each other (a larger one leaves more, 0 all)"
+    require(trained, expected, config.subsample)
     return vectors, contexts
 
 
 def _flatten(documents: Iterable[Ids], vocab_size: int) -> tuple[Int[Tensor, " T"], Int[Tensor, " T"]]:
     """All documents after one another, and the number of the document that each word is of."""
+    require_integer("vocab_size", vocab_size, at_least=1)
     parts = [torch.tensor(document, dtype=torch.long) for document in rows_of_ids("documents", documents, vocab_size)]
     lengths = torch.tensor([len(part) for part in parts], dtype=torch.long)
     if not len(lengths) or lengths.max() < 2:

@@ -242,6 +242,7 @@ PLOTTING = [
         ("nothing", lambda: curves({}), "lines must hold at least one line"),
         ("unequal lengths", lambda: curves({"a": ([1, 2], [1])}), "the line 'a' must have as many y as x"),
         ("one number", lambda: curves({"a": (1, 2)}), "in one row each"),
+        ("y alone", lambda: curves({"loss": [3, 2, 1]}), "the line 'loss' must be a pair, its x and its y"),
         ("an empty line", lambda: curves({"a": ([], [])}), "the line 'a' must have a finite number"),
         ("NaN alone", lambda: curves({"a": ([1], [math.nan])}), "the line 'a' must have a finite number"),
     ),

@@ -229,6 +229,7 @@ NGRAMS = [
     ),
     *rows(
         "ngrams.sample",
+        ("counts", lambda: sample(GRAMS, [], 2), "model must be an NgramModel, what add_k gives for one, but it is 'list'"),
         ("a fraction for length", lambda: sample(MODEL, [], 2.5), "length must be an integer, but it is 2.5"),
         ("a length below 0", lambda: sample(MODEL, [], -1), "length must be at least 0, but it is -1"),
         ("temperature 0", lambda: sample(MODEL, [], 1, 0), "temperature must be above 0 and finite, but it is 0"),
@@ -277,6 +278,11 @@ EMBEDDINGS = [
             "too few lengths",
             lambda: nearest_neighbours(VECTORS, VECTORS, 1, torch.ones(4)),
             "lengths must be a tensor with one number for each of the 5 vectors",
+        ),
+        (
+            "NaN among lengths",
+            lambda: nearest_neighbours(VECTORS, VECTORS, 1, torch.full((5,), math.nan)),
+            "lengths must be finite numbers, but at (0,) there is nan",
         ),
     ),
     *rows(
@@ -337,7 +343,7 @@ EMBEDDINGS = [
         (
             "a text that subsampling leaves nothing of",
             lambda: train_skipgram([[0, 1]], 3, SkipGramConfig(subsample=1e-9)),
-            "the text must have words to train on, but subsample=1e-09 left no two of its 2 words beside each other",
+            "subsample must leave two of the 2 words beside each other (a larger one leaves more, 0 all), but it is 1e-09",
         ),
     ),
     *rows(
