@@ -115,8 +115,7 @@ def train_skipgram(
 
     No pair crosses from one document to the next. `watch` is called about a hundred times. The stop button (Ctrl-C)
     ends the training and keeps what was learned. The same seed gives the same vectors on the same kind of device.
-    Raises ValueError for a single document, where there are not two words in a row, or subsampling leaves no two, and
-    where an id is outside 0 ... vocab_size - 1.
+    Raises ValueError for one flat document, an id outside 0 ... vocab_size - 1, or no two words left beside each other.
     """
     config = config or SkipGramConfig()
     words, document = _flatten(documents, vocab_size)
