@@ -145,7 +145,8 @@ def require_finite(name: str, numbers: Any, *, or_infinite: bool = False) -> np.
     wrong = np.isnan(array) if or_infinite else ~np.isfinite(array)
     if wrong.any():
         place = tuple(map(int, np.argwhere(wrong)[0]))
-        raise ValueError(f"{name} must be {expected}, but at {place} there is {array[place]}")
+        where = f"at {place} there" if place else "it"
+        raise ValueError(f"{name} must be {expected}, but {where} is {array[place]}")
     return array
 
 

@@ -1,6 +1,7 @@
 """Demands on arguments: one sentence that says what was expected and what came."""
 
 import math
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -47,6 +48,15 @@ WRONG = [
         lambda: require_finite("x", torch.tensor([[math.nan]])),
         r"x must be finite numbers, but at \(0, 0\) there is nan",
     ),
+    (lambda: require_finite("x", math.nan), "x must be finite numbers, but it is nan"),
+    (lambda: require_finite("x", [1, math.nan], or_infinite=True), r"x must be numbers, but at \(1,\) there is nan"),
+    (lambda: require_finite("x", [[1], [None]]), r"x must be numbers, but at \(1, 0\) there is None"),
+    (
+        lambda: require_finite("x", [[1, 2], [3]]),
+        r"x must be numbers, in rows of equal length, but it is \[\[1, 2\], \[3\]\]",
+    ),
+    (lambda: require_finite("x", "12"), "x must be numbers, but it is '12'"),
+    (lambda: require_finite("x", ["1", 2]), r"x must be numbers, but it is \['1', 2\]"),
     (lambda: text_of("text", b"to be"), "text must be a string, but it is b'to be'"),
     (lambda: text_of("text", "to \ud800"), r"text must consist of characters, but at position 3 there is .*"),
     (lambda: texts_of("texts", "to be"), "texts must be several texts, but it is one, 'to be': put it in a list"),
@@ -89,7 +99,12 @@ def test_what_will_do():
     require_sizes(SimpleNamespace(a=1, b=np.int64(3)), "a", "b")
     require_divides(n_heads=3, d_model=12)
     require_one_of("norm", {"pre": 1, "post": 2}, "post")
-    require_finite("x", torch.zeros(2, 0))
+    assert require_finite("x", torch.zeros(2, 0)).shape == (2, 0)
+    assert require_finite("x", [[1, 2], [3, 4]]).dtype.kind == "i"
+    assert require_finite("x", torch.tensor([1e300], dtype=torch.float64)).item() == 1e300
+    assert require_finite("x", torch.ones(1, dtype=torch.bfloat16, requires_grad=True)).item() == 1
+    assert require_finite("x", [Fraction(1, 2), 10**30]).tolist() == [0.5, 1e30]
+    assert require_finite("x", [math.inf], or_infinite=True).item() == math.inf
 
 
 IDS = [[3, 0, 6], (3, 0, 6), np.array([3, 0, 6], dtype=np.uint16), torch.tensor([3, 0, 6], dtype=torch.int32)]

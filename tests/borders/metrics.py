@@ -170,7 +170,7 @@ METRICS = [
     *rows(
         "metrics.perplexity",
         ("the mean of ln p", lambda: perplexity(-2.3), "cross_entropy must be at least 0, the mean of -ln p, but it is -2.3"),
-        ("NaN", lambda: perplexity(math.nan), "cross_entropy must be numbers, but at () there is nan"),
+        ("NaN", lambda: perplexity(math.nan), "cross_entropy must be numbers, but it is nan"),
         ("several", lambda: perplexity([1.0, 2.0]), "cross_entropy must be one number, a mean over tokens"),
         ("text", lambda: perplexity("2"), "cross_entropy must be numbers, but it is '2'"),
         ("None", lambda: perplexity(None), "cross_entropy must be numbers, but it is None"),
