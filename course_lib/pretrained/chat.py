@@ -1,6 +1,5 @@
 """Conversations as SmolLM2 was taught to read them: ChatML, in which special tokens open and close each message."""
 
-import reprlib
 from collections.abc import Mapping, Sequence
 
 from course_lib.tokenizers import Tokenizer
@@ -57,9 +56,8 @@ def _bodies(messages: Sequence[Message]) -> list[str]:
     require(is_list, "a conversation must be a list of one or more messages", messages)
     for message in messages:
         fits = isinstance(message, Mapping) and message.get("role") in _ROLES
-        if not fits or not isinstance(message.get("content"), str):
-            kind = f"a message has a role ({', '.join(_ROLES)}) and a content, a text"
-            raise ValueError(f"{kind}, but not {reprlib.repr(message)}")
+        fits = fits and isinstance(message.get("content"), str)
+        require(fits, f"a message must have a role ({', '.join(_ROLES)}) and a content, a text", message)
     if messages[0]["role"] != "system":
         messages = [{"role": "system", "content": _SYSTEM}, *messages]
     return [f"{message['role']}\n{message['content']}" for message in messages]

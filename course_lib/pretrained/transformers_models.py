@@ -91,7 +91,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _from(config: Mapping[str, Any], tensors: Mapping[str, Callable[[], Tensor]]) -> GPT | ModernGPT:
     kind = config.get("model_type")
-    if kind not in _KINDS:
+    if kind not in list(_KINDS):  # a list has no hash
         raise ValueError(f"the architecture is {kind!r}, but here there are {' and '.join(map(repr, _KINDS))} only")
     sizes, layout, inner = _KINDS[kind]
     found = {name: read for name, read in tensors.items() if not name.endswith(_NO_WEIGHTS)}
