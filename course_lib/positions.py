@@ -97,8 +97,9 @@ def _angles(length: int, width: int, start: int, base: float | int) -> Tensor:
     require_integer("length", length, at_least=0)
     require_integer("start", start)
     _require_pairs(width, base)
-    frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
-    return torch.arange(start, start + length, dtype=torch.float64)[:, None] * frequencies
+    cpu = {"dtype": torch.float64, "device": "cpu"}  # whatever the default device is, as rotations are kept
+    frequencies = base ** -(torch.arange(0, width, 2, **cpu) / width)
+    return torch.arange(start, start + length, **cpu)[:, None] * frequencies
 
 
 def _require_pairs(width: int, base: float | int) -> None:

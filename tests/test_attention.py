@@ -4,6 +4,7 @@ import gc
 import math
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from helpers import numbers
@@ -216,6 +217,22 @@ def test_padding_mask():
     assert mask[:, 0, 0].tolist() == [[True, True, False], [False] * 3, [True] * 3]
     assert padding_mask(torch.tensor([2]), 5)[0, 0, 0].tolist() == [True, True, False, False, False]
     assert (padding_mask(torch.tensor([2, 3])) & causal_mask(3)).shape == (2, 1, 3, 3)
+
+
+def test_lengths_of_padding_come_in_any_container():
+    for lengths in ([2, 0, 3], (2, 0, 3), np.array([2, 0, 3]), iter([2, 0, 3])):
+        assert torch.equal(padding_mask(lengths), padding_mask(torch.tensor([2, 0, 3])))
+
+
+def test_a_mask_for_all_rows_and_heads_is_the_one_with_every_axis():
+    q, k, v = numbers(B, H, T, D), numbers(B, H, S, D), numbers(B, H, S, D)
+    mask = some_mask(T, S)
+    expected = scaled_dot_product_attention(q, k, v, mask.expand(B, H, T, S))
+    for same in (mask, mask[None, None], mask.expand(B, 1, T, S)):
+        torch.testing.assert_close(scaled_dot_product_attention(q, k, v, same), expected, rtol=0, atol=0)
+    single, keys = MultiplicativeAttention(D, D), numbers(B, S, D).float()
+    queries = numbers(B, T, D).float()
+    torch.testing.assert_close(single(queries, keys, mask), single(queries, keys, mask.expand(B, 1, T, S)))
 
 
 @pytest.mark.parametrize("rotary", [False, True])

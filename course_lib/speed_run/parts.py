@@ -93,7 +93,8 @@ class NgramEmbedding(TokenEmbedding):
     def rows(self, tokens: Int[Tensor, "B T"]) -> Int[Tensor, "N B T"]:
         """The rows of the table that belong to the n-grams ending at each token, one for each n."""
         require_tensor("tokens", tokens, "batch", "time", integers=True)
-        code, found = tokens, []
+        tokens, found = tokens.long(), []  # the product needs 64 bits
+        code = tokens
         for number, length in enumerate(self.LENGTHS):
             code = (code * 31_337 + F.pad(tokens, (length - 1, 0))[:, : tokens.shape[1]] + 1) % 2_147_483_647
             found.append(code % self.ROWS + number * self.ROWS)
