@@ -80,8 +80,8 @@ def lstm_cell(
 
 
 def _require_gates(gates: int, projected: Tensor, h: Tensor) -> None:
-    """That the sum of both will not broadcast; called at every step, so no more than that."""
-    if projected.shape != (*h.shape[:-1], gates * h.shape[-1]):
+    """That the sum of both does not broadcast; a comparison that is cheap, as it is made at every step."""
+    if projected.numel() != gates * h.numel():
         require_tensor("projected", projected, *h.shape[:-1], gates * h.shape[-1])
 
 

@@ -5,6 +5,7 @@ Looking at values would make a GPU wait, and break a compiled graph.
 
 import reprlib
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from course_lib.validation import ids_of, require
 
 __all__ = ["lengths_of", "require_tensor"]
 
-_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint16, torch.uint8)
+_INTEGERS = {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint16, torch.uint8}
 
 
 def require_tensor(name: str, tensor: Any, *axes: str | int, integers: bool = False) -> None:
@@ -27,15 +28,19 @@ def require_tensor(name: str, tensor: Any, *axes: str | int, integers: bool = Fa
     Traceback (most recent call last):
     ValueError: tokens must be a tensor of integers (batch, time), but it is a tensor of shape (2,) and dtype int64
     """
-    last = axes[1:] if axes[0] == "..." else axes
-    fits = isinstance(tensor, Tensor) and (tensor.ndim == len(axes) or (last is not axes and tensor.ndim >= len(last)))
-    fits = fits and (tensor.dtype in _INTEGERS if integers else tensor.is_floating_point())
-    if not fits or any(
-        not isinstance(axis, str) and axis != size
-        for axis, size in zip(reversed(last), reversed(tensor.shape), strict=False)
-    ):
+    fits = isinstance(tensor, Tensor) and (tensor.dtype in _INTEGERS if integers else tensor.dtype.is_floating_point)
+    if not fits or not _has(axes, tensor.shape):
         kind = "integers" if integers else "floats"
         require(False, f"{name} must be a tensor of {kind} ({', '.join(map(str, axes))})", tensor)
+
+
+def _has(axes: Sequence[str | int], shape: Sequence[int]) -> bool:
+    if axes[0] == "...":
+        axes = axes[1:]
+        shape = shape[max(len(shape) - len(axes), 0) :]
+    return len(shape) == len(axes) and all(
+        isinstance(axis, str) or axis == size for axis, size in zip(axes, shape, strict=True)
+    )
 
 
 def lengths_of(lengths: Any, rows: int | str, longest: int | None, device: Any = None) -> Int[Tensor, " B"]:
