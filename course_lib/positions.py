@@ -137,8 +137,6 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, context_length: int, d_model: int) -> None:
         super().__init__()
-        require_integer("context_length", context_length, at_least=1)
-        require_integer("d_model", d_model, at_least=1)
         self.vectors = nn.Parameter(torch.randn(context_length, d_model) * 0.02)
 
     def forward(self, x: Float[Tensor, "B T C"], start: int = 0) -> Float[Tensor, "B T C"]:

@@ -83,10 +83,6 @@ class FeedForward(nn.Sequential):
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Linear(d_ff, d_model))
 
-    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
-        require_tensor("x", x, "...", self[0].in_features)
-        return super().forward(x)
-
 
 class EncoderBlock(nn.Module):
     """Self-attention, then feed-forward, each in a residual."""

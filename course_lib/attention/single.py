@@ -10,18 +10,13 @@ from torch import Tensor, nn
 from course_lib.attention.functions import additive_scores, attend
 from course_lib.attention.recording import Recorded
 from course_lib.shapes import require_tensor
-from course_lib.validation import require, require_integer, require_sizes
+from course_lib.validation import require
 
 __all__ = ["AdditiveAttention", "MultiplicativeAttention"]
 
 
 class _Single(Recorded):
     """One head over keys that are the values too; a subclass gives the scores."""
-
-    def __init__(self, d_query: int, d_key: int) -> None:
-        super().__init__()
-        self.d_query, self.d_key = d_query, d_key
-        require_sizes(self, "d_query", "d_key")
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         raise NotImplementedError
@@ -33,8 +28,8 @@ class _Single(Recorded):
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "B T K"]:
         """For each query the mean of the keys, weighted by softmax(scores); the mask has an axis of 1 for the head."""
-        require_tensor("queries", queries, "batch", "time", self.d_query)
-        require_tensor("keys", keys, len(queries), "source", self.d_key)
+        require_tensor("queries", queries, "batch", "time", "width")
+        require_tensor("keys", keys, len(queries), "source", "width")
         if isinstance(mask, Tensor) and mask.ndim == 4:
             require(mask.shape[1] == 1, "a mask's axis of heads must be 1, as there is one head", mask)
             mask = mask[:, 0]
@@ -52,8 +47,7 @@ class AdditiveAttention(_Single):
     """
 
     def __init__(self, d_query: int, d_key: int, d_hidden: int) -> None:
-        super().__init__(d_query, d_key)
-        require_integer("d_hidden", d_hidden, at_least=1)
+        super().__init__()
         self.query = nn.Linear(d_query, d_hidden, bias=False)
         self.key = nn.Linear(d_key, d_hidden, bias=False)
         self.score = nn.Parameter(torch.empty(d_hidden).uniform_(-1, 1) / d_hidden**0.5)
@@ -70,7 +64,7 @@ class MultiplicativeAttention(_Single):
     """
 
     def __init__(self, d_query: int, d_key: int) -> None:
-        super().__init__(d_query, d_key)
+        super().__init__()
         self.key = nn.Linear(d_key, d_query, bias=False)
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:

@@ -162,8 +162,7 @@ def _read(part: Part, tensors: Mapping[str, Callable[[], Tensor]]) -> Tensor:
     require(isinstance(tensor, Tensor), f"the tensor {part.name!r} must be a torch.Tensor", type(tensor))
     if tuple(tensor.shape) != part.shape:
         raise ValueError(f"the tensor {part.name!r} should have the shape {part.shape}, but has {tuple(tensor.shape)}")
-    tensor = tensor.detach()
-    return tensor if part.change is None else part.change(tensor)
+    return tensor.detach() if part.change is None else part.change(tensor.detach())
 
 
 class _NoFirstWeights(TorchFunctionMode):

@@ -33,11 +33,6 @@ __all__ = [
 ]
 
 
-def _require_sizes(vocab_size: int, context_length: int, d_model: int) -> None:
-    for name, size in {"vocab_size": vocab_size, "context_length": context_length, "d_model": d_model}.items():
-        require_integer(name, size, at_least=1)
-
-
 def _require_tokens(tokens: Tensor, context_length: int) -> None:
     require_tensor("tokens", tokens, "batch", "time", integers=True)
     length = tokens.shape[1]
@@ -49,7 +44,6 @@ class PositionEmbedding(nn.Module):
 
     def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
         super().__init__()
-        _require_sizes(vocab_size, context_length, d_model)
         self.token, self.position = Embedding(vocab_size, d_model), nn.Embedding(context_length, d_model)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
@@ -62,7 +56,6 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
         super().__init__()
-        _require_sizes(vocab_size, context_length, d_model)
         self.token = Embedding(vocab_size, d_model)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
@@ -127,7 +120,6 @@ class SquaredReLU(nn.Module):
         self.hidden, self.output = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
 
     def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
-        require_tensor("x", x, "batch", "time", self.hidden.in_features)
         return self.output(F.relu(self.hidden(x)).square())
 
 

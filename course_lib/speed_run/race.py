@@ -91,22 +91,20 @@ def _config(entry: Entry, steps: int, seed: int) -> TrainingConfig:
 
 def race(entry: Entry, steps: int, seed: int = 0, **options: Any) -> tuple[GPTOfParts, History]:
     """A model after so many steps on the training plays, and what happened; `options` are for `training.train`."""
-    _require_entry(entry)
+    require(isinstance(entry, Entry), "what races must be an Entry", entry)
     require_integer("steps", steps, at_least=1)
-    require_integer("seed", seed, at_least=0)
+    config = _config(entry, steps, seed)  # first, as the text takes a second to read
     if entry.execution.compile:
         torch.compiler.reset()  # it would give up translating after eight models
     model = _first_weights(entry, seed)
     how = {"make_optimiser": entry.optimiser, "execution": entry.execution}
-    history = train(model, next_token_loss, _draw(entry), _config(entry, steps, seed), **how, **options)
+    history = train(model, next_token_loss, _draw(entry), config, **how, **options)
     return model, history
 
 
 def held_out_losses(model: nn.Module, split: str = "validation") -> np.ndarray:
     """-ln p of the first characters of a split, in nats, in windows that do not overlap: each begins afresh."""
-    require_one_of("the split", ("train", "validation", "test"), split)
-    length = getattr(getattr(model, "config", None), "context_length", None)
-    require(length is not None, "the model must have a config with a context_length", type(model).__name__)
+    length = model.config.context_length
     inputs, targets = windows(_text(split)[:HELD_OUT], length)
     return token_losses(model, inputs, targets, max(1, 4096 // length)).flatten().double().numpy()
 
@@ -117,17 +115,12 @@ def steps_within(entry: Entry, recipe_steps: int, rounds: int = 5) -> int:
     The two are timed by turns, a dozen steps at a time and in processor time, so that what else the machine does
     matters little. The first steps, in which torch.compile translates, are left out.
     """
-    _require_entry(entry)
     require_integer("recipe_steps", recipe_steps, at_least=1)
     require_integer("rounds", rounds, at_least=1)
     if entry == RECIPE:
         return recipe_steps
     ratios = [_seconds_a_step(RECIPE) / _seconds_a_step(entry) for _ in range(rounds)]
     return max(1, round(recipe_steps * statistics.median(ratios)))
-
-
-def _require_entry(entry: Entry) -> None:
-    require(isinstance(entry, Entry), "what races must be an Entry", entry)
 
 
 def _seconds_a_step(entry: Entry) -> float:
