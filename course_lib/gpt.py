@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.attention.grouped import GroupedQueryAttention, KeysValues
-from course_lib.linear import Linear, linear
+from course_lib.linear import Embedding, Linear, linear
 from course_lib.positions import Rotation, rotation_at
 from course_lib.validation import require, require_divides, require_number, require_one_of, require_sizes
 
@@ -247,7 +247,7 @@ class GPT(DecoderOnly):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config, c = config, config.d_model
-        self.embedding, self.positions = nn.Embedding(config.vocab_size, c), nn.Embedding(config.context_length, c)
+        self.embedding, self.positions = Embedding(config.vocab_size, c), nn.Embedding(config.context_length, c)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(
             Block(
@@ -287,7 +287,7 @@ class ModernGPT(DecoderOnly):
     def __init__(self, config: ModernGPTConfig) -> None:
         super().__init__()
         self.config, c, eps = config, config.d_model, config.norm_eps
-        self.embedding = nn.Embedding(config.vocab_size, c)
+        self.embedding = Embedding(config.vocab_size, c)
         self.blocks = nn.ModuleList(
             Block(
                 RMSNorm(c, eps),

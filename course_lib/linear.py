@@ -1,14 +1,18 @@
-"""A linear layer for models that decode, which multiply few rows with every weight: as fast as the memory allows.
+"""Two layers of PyTorch's, adapted: a linear one as fast as the memory allows, an embedding that names a wrong id.
 
-Axes: B any axes before the last, I width that comes in, O width that goes out.
+Models that decode multiply few rows by every weight, so fetching the weights takes the time.
+
+Axes: B any axes before the last, I width that comes in, O width that goes out, C width of a vector.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Linear", "linear"]
+from course_lib.shapes import require_tensor
+
+__all__ = ["Embedding", "Linear", "linear"]
 
 FEW = 8  # rows up to which fetching the weights takes longer than computing with them
 PARTS = 16
@@ -20,6 +24,29 @@ class Linear(nn.Linear):
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
         return linear(x, self.weight, self.bias)
+
+
+class Embedding(nn.Embedding):
+    """PyTorch's, with a ValueError of one sentence for an id that has no vector.
+
+    On a CPU the lookup notices such an id by itself. A GPU would have to wait, so there it is not looked for.
+
+    >>> Embedding(5, 2)(torch.tensor([[3, 7]]))
+    Traceback (most recent call last):
+    ValueError: ids must be from 0 to 4 (vocab_size - 1), but there is 7
+    """
+
+    def forward(self, ids: Int[Tensor, "*B"]) -> Float[Tensor, "*B C"]:
+        require_tensor("ids", ids, "...", integers=True)
+        ids = ids if ids.dtype in (torch.int64, torch.int32) else ids.long()
+        if torch.compiler.is_compiling():
+            return super().forward(ids)
+        try:
+            return super().forward(ids)
+        except IndexError:
+            most = self.num_embeddings - 1
+            wrong = ids[(ids < 0) | (ids > most)][0].item()
+            raise ValueError(f"ids must be from 0 to {most} (vocab_size - 1), but there is {wrong}") from None
 
 
 def linear(
@@ -35,6 +62,8 @@ def linear(
     ...     linear(torch.tensor([1.0, 2.0]), torch.ones(16, 2))[:3]
     tensor([3., 3., 3.])
     """
+    if x.shape[-1:] != weight.shape[1:]:
+        require_tensor("x", x, "...", weight.shape[1])
     rows = x.shape[:-1].numel()
     if x.device.type != "cpu" or torch.is_grad_enabled():
         return F.linear(x, weight, bias)

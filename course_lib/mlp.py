@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_lib.linear import Embedding
+from course_lib.shapes import require_tensor
 from course_lib.validation import require, require_sizes
 
 __all__ = ["MLPConfig", "MLPLanguageModel"]
@@ -16,7 +18,7 @@ __all__ = ["MLPConfig", "MLPLanguageModel"]
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig:
-    """The sizes of an MLPLanguageModel. Raises ValueError for one below 1."""
+    """The sizes of an MLPLanguageModel. Raises ValueError for anything but integers of at least 1."""
 
     vocab_size: int  # different tokens
     context_length: int = 8  # tokens that the model sees
@@ -41,14 +43,14 @@ class MLPLanguageModel(nn.Module):
 
     def __init__(self, config: MLPConfig) -> None:
         super().__init__()
+        require(isinstance(config, MLPConfig), "config must be an MLPConfig", config)
         self.config = config
-        self.embed = nn.Embedding(config.vocab_size, config.d_embed)
+        self.embed = Embedding(config.vocab_size, config.d_embed)
         self.hidden = nn.Linear(config.context_length * config.d_embed, config.d_hidden)
         self.output = nn.Linear(config.d_hidden, config.vocab_size)
 
     def forward(self, context: Int[Tensor, "*B T"]) -> Float[Tensor, "*B V"]:
         """The logits of what follows each context. Raises ValueError for contexts of another length."""
-        length = self.config.context_length
-        require(context.shape[-1] == length, f"a context must be {length} tokens long", context.shape[-1])
+        require_tensor("contexts", context, "...", self.config.context_length, integers=True)
         x = self.embed(context).flatten(-2)  # (B, T * d_embed)
         return self.output(torch.tanh(self.hidden(x)))

@@ -3,13 +3,15 @@
 Axes: B any axes before the last two, T position, C d_model, D per-head width (both even), P pairs.
 """
 
+import math
 from functools import lru_cache
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.validation import require
+from course_lib.shapes import require_tensor
+from course_lib.validation import require, require_integer, require_number
 
 __all__ = [
     "LearnedPositions",
@@ -54,6 +56,8 @@ def rotate(x: Float[Tensor, "*B T D"], start: int = 0, base: float | int = 10_00
     tensor([[1.0000, 0.0000],
             [0.5403, 0.8415]])
     """
+    require_tensor("x", x, "...", "time", "width")
+    require_integer("start", start)  # before the cache, for which 1.0 is 1
     return rotate_by(x, _rotation_from(x.shape[-2], x.shape[-1], start, base))
 
 
@@ -61,6 +65,8 @@ def rotation_at(
     positions: Int[Tensor, "*B T"], d_head: int, base: float | int = 10_000, dtype: torch.dtype | None = None
 ) -> Rotation:
     """The cosines and sines for `rotate_by` at any positions, (*B, T, D) each, computed once for all layers."""
+    require_tensor("positions", positions, "...", "time", integers=True)
+    _require_pairs(d_head, base)
     frequencies = base ** -(torch.arange(0, d_head, 2, device=positions.device) / d_head)
     cos, sin = _rotation(positions[..., None] * frequencies)
     return cos.to(dtype), sin.to(dtype)
@@ -69,6 +75,8 @@ def rotation_at(
 def rotate_by(x: Float[Tensor, "*B T D"], rotation: Rotation) -> Float[Tensor, "*B T D"]:
     """(x1 cos - x2 sin, x2 cos + x1 sin) for the two halves x1 and x2 of each head."""
     cos, signed_sin = rotation
+    if x.shape[-2:] != cos.shape[-2:]:
+        require_tensor("x", x, "...", *cos.shape[-2:])
     return x * cos.to(x) + x.roll(x.shape[-1] // 2, dims=-1) * signed_sin.to(x)
 
 
@@ -86,9 +94,18 @@ def _rotation_from(length: int, d_head: int, start: int, base: float | int) -> R
 
 def _angles(length: int, width: int, start: int, base: float | int) -> Tensor:
     """Position over wavelength for each pair of components, (length, width / 2), in double precision."""
+    require_integer("length", length, at_least=0)
+    require_integer("start", start)
+    _require_pairs(width, base)
+    cpu = {"dtype": torch.float64, "device": "cpu"}  # whatever the default device is, as rotations are kept
+    frequencies = base ** -(torch.arange(0, width, 2, **cpu) / width)
+    return torch.arange(start, start + length, **cpu)[:, None] * frequencies
+
+
+def _require_pairs(width: int, base: float | int) -> None:
+    require_integer("the width", width, at_least=1)
     require(width % 2 == 0, "positions go by pairs of components: the width must be even", width)
-    frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
-    return torch.arange(start, start + length, dtype=torch.float64)[:, None] * frequencies
+    require_number("base", base, above=0, below=math.inf)
 
 
 class SinusoidalPositions(nn.Module):
@@ -100,9 +117,11 @@ class SinusoidalPositions(nn.Module):
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
+        _require_pairs(d_model, 1)
         self.d_model = d_model
 
     def forward(self, x: Float[Tensor, "B T C"], start: int = 0) -> Float[Tensor, "B T C"]:
+        require_tensor("x", x, "batch", "time", self.d_model)
         return x + sinusoidal(x.shape[1], self.d_model, start).to(x)
 
 
@@ -121,6 +140,8 @@ class LearnedPositions(nn.Module):
         self.vectors = nn.Parameter(torch.randn(context_length, d_model) * 0.02)
 
     def forward(self, x: Float[Tensor, "B T C"], start: int = 0) -> Float[Tensor, "B T C"]:
+        require_tensor("x", x, "batch", "time", self.vectors.shape[1])
+        require_integer("start", start, at_least=0)
         end = start + x.shape[1]
         if end > len(self.vectors):
             raise ValueError(f"there are {len(self.vectors)} learned positions, but the text goes on to position {end}")

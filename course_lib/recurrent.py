@@ -18,7 +18,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.validation import require_number, require_one_of, require_sizes
+from course_lib.linear import Embedding
+from course_lib.shapes import lengths_of, require_tensor
+from course_lib.validation import require, require_number, require_one_of, require_sizes
 
 __all__ = ["GRU", "LSTM", "RNN", "RecurrentLM", "RecurrentLMConfig", "detached", "gru_cell", "lstm_cell", "rnn_cell"]
 
@@ -30,6 +32,7 @@ def rnn_cell(
     projected: Float[Tensor, "B C"], h: Float[Tensor, "B C"], weight: Float[Tensor, "C C"], bias: Float[Tensor, " C"]
 ) -> Float[Tensor, "B C"]:
     """One step of Elman's network (1990): h' = tanh(W x + b + U h + c); `projected` is W x + b."""
+    _require_gates(1, projected, h)
     return torch.tanh(projected + F.linear(h, weight, bias))
 
 
@@ -46,6 +49,7 @@ def gru_cell(
     Cho et al. (2014), section 2.3, reset h before the product, U_n (r h); as PyTorch we do it after, which takes one
     product a step instead of two. Chung et al. (2014) call 1 - z what is z here.
     """
+    _require_gates(3, projected, h)
     r_x, z_x, n_x = projected.chunk(3, dim=-1)
     r_h, z_h, n_h = F.linear(h, weight, bias).chunk(3, dim=-1)
     r = torch.sigmoid(r_x + r_h)
@@ -69,9 +73,16 @@ def lstm_cell(
     Hochreiter and Schmidhuber (1997) had no forget gate (f = 1): it is by Gers, Schmidhuber and Cummins (2000). As in
     PyTorch, no gate sees c (no peepholes).
     """
+    _require_gates(4, projected, h)
     i, f, g, o = (projected + F.linear(h, weight, bias)).chunk(4, dim=-1)
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def _require_gates(gates: int, projected: Tensor, h: Tensor) -> None:
+    """That the sum of both does not broadcast; a comparison that is cheap, as it is made at every step."""
+    if projected.numel() != gates * h.numel():
+        require_tensor("projected", projected, *h.shape[:-1], gates * h.shape[-1])
 
 
 class _Recurrent(nn.Module):
@@ -110,8 +121,7 @@ class _Recurrent(nn.Module):
         (B, T) says which (True = real). A padded step leaves the state as it was, and its output is zeros. Raises
         ValueError where shapes do not fit together.
         """
-        if x.ndim != 3 or x.shape[2] != self.d_in:
-            raise ValueError(f"inputs must be (batch, time, {self.d_in}), but they are {tuple(x.shape)}")
+        require_tensor("inputs", x, "batch", "time", self.d_in)
         real = _real_steps(x, lengths, mask)
         x = x.transpose(0, 1)  # (T, B, I)
         before = _parts(state, (self.n_layers, x.shape[1], self.d_hidden), self.parts, x)
@@ -184,8 +194,10 @@ def _parts(state: State | None, shape: tuple[int, ...], parts: int, like: Tensor
     if state is None:
         return (like.new_zeros(shape),) * parts
     given = _tuple(state)
-    if [tuple(part.shape) for part in given] != [shape] * parts:
-        came = ", ".join(str(tuple(part.shape)) for part in given)
+    if [tuple(part.shape) for part in given if isinstance(part, Tensor)] != [shape] * parts:
+        came = ", ".join(
+            str(tuple(part.shape)) if isinstance(part, Tensor) else repr(type(part).__name__) for part in given
+        )
         raise ValueError(f"the state must be {parts} x (layers, batch, d_hidden) = {shape}, but it is {came}")
     return given
 
@@ -199,15 +211,12 @@ def _real_steps(x: Tensor, lengths: Tensor | Sequence[int] | None, mask: Tensor 
     if lengths is not None:
         if mask is not None:
             raise ValueError("lengths and mask say the same thing: one of them must be None, but both are given")
-        lengths = torch.as_tensor(lengths, device=x.device)
-        if lengths.shape != x.shape[:1] or not ((lengths >= 0) & (lengths <= x.shape[1])).all():
-            expected = f"lengths must be {x.shape[0]} numbers from 0 to {x.shape[1]}"
-            raise ValueError(f"{expected}, but they are {lengths.tolist()}")
+        lengths = lengths_of(lengths, x.shape[0], x.shape[1], x.device)
         mask = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
     if mask is None:
         return None
-    if mask.shape != x.shape[:2]:
-        raise ValueError(f"the mask must be {tuple(x.shape[:2])}, but it is {tuple(mask.shape)}")
+    fits = isinstance(mask, Tensor) and mask.dtype == torch.bool and mask.shape == x.shape[:2]
+    require(fits, f"a mask must be boolean and of shape {tuple(x.shape[:2])}", mask)
     return mask.T[:, :, None]
 
 
@@ -244,8 +253,9 @@ class RecurrentLM(nn.Module):
 
     def __init__(self, config: RecurrentLMConfig) -> None:
         super().__init__()
+        require(isinstance(config, RecurrentLMConfig), "config must be a RecurrentLMConfig", config)
         self.config = config
-        self.embed = nn.Embedding(config.vocab_size, config.d_embed)
+        self.embed = Embedding(config.vocab_size, config.d_embed)
         self.recurrent = LAYERS[config.layer](config.d_embed, config.d_hidden, config.n_layers, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.d_hidden, config.vocab_size)
@@ -256,15 +266,18 @@ class RecurrentLM(nn.Module):
 
     def run(self, tokens: Int[Tensor, "B T"], state: State | None = None) -> tuple[Float[Tensor, "B T V"], State]:
         """The logits, and the state to read on from; `detached` first, where gradients need not flow back."""
+        require_tensor("tokens", tokens, "batch", "time", integers=True)
         outputs, state = self.recurrent(self.dropout(self.embed(tokens)), state)
         return self.output(self.dropout(outputs)), state
 
     def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None) -> State:
         """The state after each row's first `lengths` tokens; without it, after all. A row may be empty."""
+        require_tensor("source", source, "batch", "time", integers=True)
         return self.recurrent(self.dropout(self.embed(source)), lengths=lengths)[1]
 
     def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         """The logits of what follows one more token a row, and the state after it."""
+        require_tensor("tokens", tokens, "batch", integers=True)
         logits, state = self.run(tokens[:, None], state)
         return logits[:, 0], state
 
@@ -274,4 +287,7 @@ def detached(state: State) -> State:
 
     Williams and Peng (1990). A text too long for one batch is read window by window, each from the last one's state.
     """
+    require(
+        all(isinstance(part, Tensor) for part in _tuple(state)), "a state must be a tensor, or a pair of them", state
+    )
     return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()

@@ -11,8 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention import AdditiveAttention, MultiplicativeAttention, padding_mask
+from course_lib.linear import Embedding
 from course_lib.recurrent import GRU
-from course_lib.validation import require, require_number, require_one_of, require_sizes
+from course_lib.shapes import lengths_of, require_tensor
+from course_lib.validation import require, require_integer, require_number, require_one_of, require_sizes
 
 __all__ = ["Encoder", "Seq2Seq", "Seq2SeqConfig"]
 
@@ -41,15 +43,20 @@ class Encoder(nn.Module):
 
     def __init__(self, d_in: int, d_hidden: int) -> None:
         super().__init__()
+        require_integer("d_hidden", d_hidden, at_least=2)
+        require(d_hidden % 2 == 0, "d_hidden must be even: half of it for each direction", d_hidden)
         self.forwards, self.backwards = GRU(d_in, d_hidden // 2), GRU(d_in, d_hidden // 2)
 
     def forward(
         self, x: Float[Tensor, "B S I"], lengths: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B S C"], Float[Tensor, "B C"]]:
         """What stands at each token, and the two last states: one has read the last token last, the other the first."""
+        require_tensor("x", x, "batch", "time", self.forwards.d_in)
+        lengths = lengths_of(lengths, len(x), x.shape[1], x.device)
+        real = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         reversed_positions = _reversed_positions(lengths, x.shape[1])[..., None]
-        there, last = self.forwards(x, lengths=lengths)
-        back, first = self.backwards(x.gather(1, reversed_positions.expand_as(x)), lengths=lengths)
+        there, last = self.forwards(x, mask=real)
+        back, first = self.backwards(x.gather(1, reversed_positions.expand_as(x)), mask=real)
         back = back.gather(1, reversed_positions.expand_as(back))
         return torch.cat([there, back], dim=-1), torch.cat([last[0], first[0]], dim=-1)
 
@@ -79,8 +86,9 @@ class Seq2Seq(nn.Module):
 
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
+        require(isinstance(config, Seq2SeqConfig), "config must be a Seq2SeqConfig", config)
         self.config, width = config, config.d_hidden
-        self.embedding = nn.Embedding(config.vocab_size, config.d_embed)
+        self.embedding = Embedding(config.vocab_size, config.d_embed)
         self.dropout = nn.Dropout(config.dropout)
         self.encoder = Encoder(config.d_embed, width)
         self.bridge = nn.Linear(width, width)
@@ -90,11 +98,12 @@ class Seq2Seq(nn.Module):
         self.output = nn.Linear(config.d_embed, config.vocab_size)
 
     def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        state = self.start(source, (source != 0).sum(dim=1))
-        return self.write(target, state)[0]
+        require_tensor("source", source, "batch", "time", integers=True)
+        return self.write(target, self.start(source, (source != 0).sum(dim=1)))[0]
 
     def write(self, target: Int[Tensor, "B T"], state: State) -> tuple[Float[Tensor, "B T V"], State]:
         """The logits of what follows each target token from a state on, and the state after them."""
+        require_tensor("target", target, len(state.mask), "time", integers=True)
         outputs, hidden = self.decoder(self.dropout(self.embedding(target)), state.hidden)
         if self.attention is None:
             context = state.summary[:, None].expand_as(outputs)
@@ -105,11 +114,14 @@ class Seq2Seq(nn.Module):
 
     def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
         """The state before the first step: the source, read once. What follows `lengths` tokens is padding."""
+        require_tensor("source", source, "batch", "time", integers=True)
+        lengths = lengths_of(lengths, len(source), source.shape[1], source.device)
         memory, summary = self.encoder(self.dropout(self.embedding(source)), lengths)
         return State(memory, padding_mask(lengths, source.shape[1]), summary, torch.tanh(self.bridge(summary))[None])
 
     def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         """The logits of what follows one more token a row, and the state after it."""
+        require_tensor("tokens", tokens, len(state.mask), integers=True)
         logits, state = self.write(tokens[:, None], state)
         return logits[:, 0], state
 

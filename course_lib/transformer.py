@@ -15,8 +15,10 @@ from torch.nn import functional as F
 
 from course_lib.attention import MultiHeadAttention, causal_mask, padding_mask
 from course_lib.attention.multi_head import KeysValues
+from course_lib.linear import Embedding
 from course_lib.positions import LearnedPositions, SinusoidalPositions
-from course_lib.validation import require_number, require_one_of, require_sizes
+from course_lib.shapes import lengths_of, require_tensor
+from course_lib.validation import require, require_divides, require_number, require_one_of, require_sizes
 
 __all__ = ["DecoderBlock", "EncoderBlock", "FeedForward", "PostNorm", "PreNorm", "Transformer", "TransformerConfig"]
 
@@ -42,6 +44,9 @@ class TransformerConfig:
         require_number("dropout", self.dropout, at_least=0, below=1)
         require_one_of("norm", RESIDUALS, self.norm)
         require_one_of("positions", POSITIONS, self.positions)
+        require_divides(n_heads=self.n_heads, d_model=self.d_model)
+        pairs = {"sinusoidal": self.d_model, "rotary": self.d_model // self.n_heads}.get(self.positions, 2)
+        require(pairs % 2 == 0, f"{self.positions} positions go by pairs: the width must be even", pairs)
 
 
 Sublayer = Callable[[Tensor], Tensor]
@@ -53,9 +58,10 @@ class PreNorm(nn.Module):
 
     def __init__(self, d_model: int, dropout: float | int) -> None:
         super().__init__()
-        self.norm, self.dropout = nn.LayerNorm(d_model), nn.Dropout(dropout)
+        self.d_model, self.norm, self.dropout = d_model, nn.LayerNorm(d_model), nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "B T C"], sublayer: Sublayer) -> Float[Tensor, "B T C"]:
+        require_tensor("x", x, "batch", "time", self.d_model)
         return x + self.dropout(sublayer(self.norm(x)))
 
 
@@ -63,6 +69,7 @@ class PostNorm(PreNorm):
     """norm(x + dropout(sublayer(x))): Vaswani et al. (2017), sections 3.1 and 5.4."""
 
     def forward(self, x: Float[Tensor, "B T C"], sublayer: Sublayer) -> Float[Tensor, "B T C"]:
+        require_tensor("x", x, "batch", "time", self.d_model)
         return self.norm(x + self.dropout(sublayer(x)))
 
 
@@ -165,16 +172,19 @@ class Transformer(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
+        require(isinstance(config, TransformerConfig), "config must be a TransformerConfig", config)
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.embedding = Embedding(config.vocab_size, config.d_model)
         nn.init.normal_(self.embedding.weight, std=config.d_model**-0.5)
-        self.positions = _positions(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.positions, self.dropout = _positions(config), nn.Dropout(config.dropout)
+        self.limit = config.context_length if config.positions == "learned" else None  # most tokens of a text, if any
         self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.n_encoder_layers))
         self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_decoder_layers))
         self.encoder_norm, self.decoder_norm = _last_norm(config), _last_norm(config)
 
     def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        require_tensor("source", source, "batch", "time", integers=True)
+        require_tensor("target", target, len(source), "time", integers=True)
         mask = (source != 0)[:, None, None]  # (B, 1, 1, S)
         memory, x = self.encode(source, mask), self.embed(target)
         causal = causal_mask(target.shape[1], target.device)
@@ -191,6 +201,7 @@ class Transformer(nn.Module):
 
     def embed(self, tokens: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T C"]:
         """A token's vector times √d_model, and its position's."""
+        require_tensor("tokens", tokens, "batch", "time", integers=True)
         return self.dropout(self.positions(self.embedding(tokens) * math.sqrt(self.config.d_model), start))
 
     def logits(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
@@ -199,13 +210,15 @@ class Transformer(nn.Module):
 
     def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
         """The state before the first step: the source, encoded once. What follows `lengths` tokens is padding."""
-        mask = padding_mask(lengths, source.shape[1])
+        require_tensor("source", source, "batch", "time", integers=True)
+        mask = padding_mask(lengths_of(lengths, len(source), source.shape[1], source.device), source.shape[1])
         memory = self.encode(source, mask)
         kept = tuple(block.cross_attention.keys_values(memory) for block in self.decoder)
         return State(mask, kept, (None,) * len(self.decoder))
 
     def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         """The logits of what follows one more token a row, and the state after it."""
+        require_tensor("tokens", tokens, len(state.mask), integers=True)
         x, past = self.embed(tokens[:, None], state.written()), []
         for block, before, memory in zip(self.decoder, state.past, state.memory, strict=True):
             x, now = block.step(x, before, memory, state.mask)

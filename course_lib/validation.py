@@ -56,7 +56,8 @@ def _shown(came: object) -> str:
         return f"{kind} of shape {tuple(came.shape)} and dtype {str(came.dtype).removeprefix('torch.')}"
     if isinstance(came, torch.Size):
         return str(tuple(came))
-    return " ".join(_SHORT.repr(came).split())
+    words = " ".join(_SHORT.repr(came).split())
+    return words if len(words) <= 200 else f"{words[:197]}..."  # a container of containers is long, however short each
 
 
 def require_integer(name: str, value: Any, *, at_least: int | None = None, at_most: int | None = None) -> None:

@@ -4,6 +4,7 @@ import gc
 import math
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from helpers import numbers
@@ -218,6 +219,22 @@ def test_padding_mask():
     assert (padding_mask(torch.tensor([2, 3])) & causal_mask(3)).shape == (2, 1, 3, 3)
 
 
+def test_lengths_of_padding_come_in_any_container():
+    for lengths in ([2, 0, 3], (2, 0, 3), np.array([2, 0, 3]), iter([2, 0, 3])):
+        assert torch.equal(padding_mask(lengths), padding_mask(torch.tensor([2, 0, 3])))
+
+
+def test_a_mask_for_all_rows_and_heads_is_the_one_with_every_axis():
+    q, k, v = numbers(B, H, T, D), numbers(B, H, S, D), numbers(B, H, S, D)
+    mask = some_mask(T, S)
+    expected = scaled_dot_product_attention(q, k, v, mask.expand(B, H, T, S))
+    for same in (mask, mask[None, None], mask.expand(B, 1, T, S)):
+        torch.testing.assert_close(scaled_dot_product_attention(q, k, v, same), expected, rtol=0, atol=0)
+    single, keys = MultiplicativeAttention(D, D), numbers(B, S, D).float()
+    queries = numbers(B, T, D).float()
+    torch.testing.assert_close(single(queries, keys, mask), single(queries, keys, mask.expand(B, 1, T, S)))
+
+
 @pytest.mark.parametrize("rotary", [False, True])
 def test_a_later_token_changes_nothing_earlier(rotary):
     layer, x = MultiHeadAttention(H * 10, H, rotary=rotary).double(), numbers(B, T, H * 10)
@@ -324,7 +341,7 @@ def test_nothing_is_kept_after_the_block():
 
 def test_an_error_ends_the_recording():
     model = Two()
-    with pytest.raises(RuntimeError), recorded(model):
+    with pytest.raises(ValueError, match="x must be a tensor"), recorded(model):
         model(torch.randn(1, 3, 7), torch.randn(1, 5, 6))
     assert model.cross.record is None and model.layers[0].record is None
 
@@ -356,7 +373,7 @@ def asked(mask):
         (lambda: MultiHeadAttention(C, 0), "n_heads must divide d_model, but they are 0 and 33"),
         (lambda: MultiHeadAttention(C, H, rotary=True), "must be even, as rotary positions go by pairs, but it is 11"),
         (lambda: recorded(nn.Linear(2, 3)).__enter__(), "nothing in this Linear is attention of course_lib"),
-        (lambda: padding_mask(torch.tensor([3, -1])), r"lengths must be from 0 to 3, but they are \[3, -1\]"),
+        (lambda: padding_mask(torch.tensor([3, -1])), r"lengths must be at least 0, but they are \[3, -1\]"),
         (lambda: padding_mask(torch.tensor([3, 5]), 4), r"lengths must be from 0 to 4, but they are \[3, 5\]"),
         *(
             (way(mask), words)

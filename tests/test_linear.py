@@ -1,12 +1,12 @@
-"""The linear layer of models that decode: PyTorch's but for rounding, and in parts only where that pays."""
+"""The linear layer of models that decode: PyTorch's but for rounding, in parts only where that pays. The embedding."""
 
 import pytest
 import torch
-from torch import Generator
+from torch import Generator, nn
 from torch.nn import functional as F
 
 from course_lib import linear as module
-from course_lib.linear import Linear, linear
+from course_lib.linear import Embedding, Linear, linear
 
 
 def _layer(d_out=48, bias=True):
@@ -71,3 +71,12 @@ def test_gradients_flow():
     weight = torch.randn(16, 3, dtype=torch.float64, requires_grad=True, generator=Generator().manual_seed(0))
     x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True, generator=Generator().manual_seed(1))
     assert torch.autograd.gradcheck(linear, (x, weight))
+
+
+def test_an_embedding_is_pytorchs():
+    ours, theirs, ids = Embedding(7, 3), nn.Embedding(7, 3), torch.tensor([[1, 6, 0], [6, 6, 2]])
+    theirs.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(ids), theirs(ids), rtol=0, atol=0)
+    for layer in (ours, theirs):
+        layer(ids).square().sum().backward()
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad, rtol=0, atol=0)

@@ -80,5 +80,7 @@ def test_sizes_must_be_positive(size):
 
 @pytest.mark.parametrize("length", [2, 4])
 def test_a_context_of_another_length_is_refused(model, length):
-    with pytest.raises(ValueError, match=f"a context must be 3 tokens long, but it is {length}"):
+    with pytest.raises(
+        ValueError, match=rf"contexts must be .* \(\.\.\., 3\), but it is a tensor of shape \(2, {length}\)"
+    ):
         model(torch.zeros(2, length, dtype=torch.long))

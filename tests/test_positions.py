@@ -102,6 +102,12 @@ def test_what_generation_has_kept_can_be_trained_through():
     torch.testing.assert_close(gradient, 2 * x.detach())
 
 
+def test_what_is_kept_does_not_depend_on_the_default_device():
+    with torch.device("meta"):
+        rotate(torch.zeros(3, 22), 17)
+    assert rotate(torch.ones(3, 22), 17).isfinite().all()
+
+
 def test_sinusoidal_positions_add_the_table_and_learn_nothing():
     layer, x = SinusoidalPositions(C), numbers(B, T, C).float()
     torch.testing.assert_close(layer(x), x + sinusoidal(T, C))

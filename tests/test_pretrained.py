@@ -107,6 +107,19 @@ def test_a_folder_that_transformers_wrote(build, largest, files, tmp_path):
     _same_logits(load_safetensors(tmp_path), theirs)
 
 
+def test_the_files_that_the_index_names_and_no_others(tmp_path):
+    """As Transformers: model.safetensors where it is there, else the index's; what else lies there is not read."""
+    theirs, other = _llama(), _llama()
+    nn.init.zeros_(other.model.norm.weight)
+    theirs.save_pretrained(tmp_path, max_shard_size="5KB")
+    save_file({"model.norm.weight": torch.zeros(24)}, tmp_path / "zz_old.safetensors")
+    _same_logits(load_safetensors(tmp_path), theirs)
+    other.save_pretrained(tmp_path / "other")
+    (tmp_path / "other" / "model.safetensors").rename(tmp_path / "model.safetensors")
+    _same_logits(load_safetensors(tmp_path), transformers.AutoModelForCausalLM.from_pretrained(tmp_path))
+    assert not load_safetensors(tmp_path).norm.weight.any()
+
+
 CASES = [(_llama, "model.layers.1.mlp.up_proj.weight", 3, (11, 24)), (_gpt2, "transformer.h.1.mlp.c_fc.bias", 2, (60,))]
 
 

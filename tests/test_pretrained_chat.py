@@ -72,5 +72,7 @@ def test_what_is_no_conversation(messages, tokenizer, monkeypatch):
 )
 def test_what_is_no_message(message, monkeypatch):
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
-    with pytest.raises(ValueError, match=r"a message has a role \(system, user, assistant\) and a content, a text"):
+    with pytest.raises(
+        ValueError, match=r"a message must have a role \(system, user, assistant\) and a content, a text"
+    ):
         chat_prompt([{"role": "user", "content": "Hello"}, message])

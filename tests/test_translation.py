@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from course_lib.generation import BeamConfig, GenerationConfig, beam_search, generate
 from course_lib.seq2seq import Seq2Seq, Seq2SeqConfig
-from course_lib.transformer import Transformer
+from course_lib.transformer import Transformer, TransformerConfig
 from course_lib.translation import (
     BEGIN,
     END,
@@ -202,6 +202,36 @@ def test_an_answer_without_end_is_cut_where_it_is_twice_as_long_as_its_source():
 
     [written] = translate(Endless(), TOKENIZER, ["as I liue"])
     assert len(TOKENIZER.encode(written)) <= len(written) == 2 * len(TOKENIZER.encode("as I liue")) + 10
+
+
+def test_an_answer_without_end_is_cut_where_learned_positions_end():
+    torch.manual_seed(0)
+    sizes = {"d_model": 8, "n_heads": 2, "d_ff": 5, "n_encoder_layers": 1, "n_decoder_layers": 1, "context_length": 9}
+    model = Transformer(TransformerConfig(vocab_size=V, positions="learned", dropout=0, **sizes))
+    with torch.no_grad():
+        model.embedding.weight[END] = -10 * model.decoder_norm.weight
+    texts = ["as I", "liue"]
+    sources = [TOKENIZER.encode(text) for text in texts]
+    config = GenerationConfig(temperature=0, max_new_tokens=9, begin_token=BEGIN, end_token=END)
+    expected = generate(model, sources, config)
+    assert max(map(len, expected)) == 9 < 2 * max(map(len, sources)) + 10
+    assert translate(model, TOKENIZER, texts) == [TOKENIZER.decode(answer) for answer in expected]
+
+
+def test_texts_and_pairs_may_come_from_generators():
+    texts = [source for source, _ in LINES]
+    assert translate(Copier(), TOKENIZER, iter(texts)) == texts
+    assert train_tokenizer(iter(LINES), 270).vocabulary == TOKENIZER.vocabulary
+    for ours, theirs in zip(tokenized(TOKENIZER, iter(LINES)), tokenized(TOKENIZER, LINES), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_nothing_is_written_where_one_text_will_not_do():
+    """The longest text comes last, after hours perhaps: it is refused before the first is translated."""
+    model, texts = Copier(), ["a", "b", "a long text"]
+    model.limit, model.start = 3, lambda source, lengths: pytest.fail("a text was read")
+    with pytest.raises(ValueError, match=r"texts\[2\] must have at least one token and at most 3"):
+        translate(model, TOKENIZER, texts, batch_size=1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from course_lib.attention.functions import fused, scaled_dot_product_attention
 from course_lib.attention.recording import Recorded
 from course_lib.positions import rotate
-from course_lib.validation import require, require_divides
+from course_lib.shapes import require_tensor
+from course_lib.validation import require, require_divides, require_integer
 
 __all__ = ["KeysValues", "MultiHeadAttention"]
 
@@ -30,6 +31,7 @@ class MultiHeadAttention(Recorded):
 
     def __init__(self, d_model: int, n_heads: int, *, rotary: bool = False) -> None:
         super().__init__()
+        require_integer("d_model", d_model, at_least=1)
         require_divides(n_heads=n_heads, d_model=d_model)
         d_head = d_model // n_heads
         require(
@@ -49,12 +51,14 @@ class MultiHeadAttention(Recorded):
     ) -> Float[Tensor, "B T C"]:
         """Each position of x looks at those of the source that the mask lets it see; without source, at x itself."""
         if source is None:
+            require_tensor("x", x, "batch", "time", self.d_model)
             q, k, v = self._heads(x, 0, 3)
             return self._attend(self._rotated(q), self._rotated(k), v, mask)
         return self.lookup(x, self.keys_values(source), mask)
 
     def keys_values(self, source: Float[Tensor, "B S C"], start: int = 0) -> KeysValues:
         """What `lookup` looks at, to be kept; `start` is the position of the first (it matters to rotary)."""
+        require_tensor("the source", source, "batch", "time", self.d_model)
         k, v = self._heads(source, 1, 2)
         return self._rotated(k, start), v
 
@@ -62,6 +66,7 @@ class MultiHeadAttention(Recorded):
         self, x: Float[Tensor, "B T C"], kept: KeysValues, mask: Bool[Tensor, "..."] | None = None, start: int = 0
     ) -> Float[Tensor, "B T C"]:
         """As forward, over keys and values that were computed before; `start` is the first query's position."""
+        require_tensor("x", x, len(kept[0]), "time", self.d_model)
         (q,) = self._heads(x, 0, 1)
         return self._attend(self._rotated(q, start), *kept, mask)
 

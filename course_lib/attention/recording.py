@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from course_lib.validation import require
+
 __all__ = ["Recorded", "recorded"]
 
 
@@ -29,6 +31,7 @@ def recorded(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
     >>> {name: [tuple(weights.shape) for weights in each] for name, each in maps.items()}
     {'': [(1, 2, 3, 3)]}
     """
+    require(isinstance(model, nn.Module), "the model must be a torch.nn.Module", model)
     watched = {name: module for name, module in model.named_modules() if isinstance(module, Recorded)}
     if not watched:
         raise ValueError(f"nothing in this {type(model).__name__} is attention of course_lib")

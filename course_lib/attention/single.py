@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from course_lib.attention.functions import additive_scores, attend
 from course_lib.attention.recording import Recorded
+from course_lib.shapes import require_tensor
+from course_lib.validation import require
 
 __all__ = ["AdditiveAttention", "MultiplicativeAttention"]
 
@@ -23,10 +25,15 @@ class _Single(Recorded):
         self,
         queries: Float[Tensor, "B T Q"],
         keys: Float[Tensor, "B S K"],
-        mask: Bool[Tensor, "B 1 #T S"] | None = None,
+        mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "B T K"]:
-        """For each query the mean of the keys, weighed by softmax(scores)."""
-        mean, weights = attend(self.scores(queries, keys), keys, None if mask is None else mask[:, 0])
+        """For each query the mean of the keys, weighted by softmax(scores); the mask has an axis of 1 for the head."""
+        require_tensor("queries", queries, "batch", "time", "width")
+        require_tensor("keys", keys, len(queries), "source", "width")
+        if isinstance(mask, Tensor) and mask.ndim == 4:
+            require(mask.shape[1] == 1, "a mask's axis of heads must be 1, as there is one head", mask)
+            mask = mask[:, 0]
+        mean, weights = attend(self.scores(queries, keys), keys, mask)
         if self.record is not None:
             self.record.append(weights[:, None].detach())
         return mean

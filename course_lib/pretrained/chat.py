@@ -8,6 +8,7 @@ from course_lib.validation import require
 __all__ = ["chat_prompt", "chat_tokens"]
 
 _SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+_MARKS = ("<|im_start|>", "<|im_end|>")
 _ROLES = ("system", "user", "assistant")
 
 Message = Mapping[str, str]
@@ -36,7 +37,13 @@ def chat_tokens(tokenizer: Tokenizer, messages: Sequence[Message], answer: bool 
 
     So nobody can end a message, or write one in another's name, with the markup's own words.
     """
-    (start,), (end,) = (tokenizer.encode(mark, special=True) for mark in ("<|im_start|>", "<|im_end|>"))
+    for mark in _MARKS:
+        require(
+            mark in tokenizer.special_tokens,
+            f"the tokenizer must have the special token {mark}",
+            tokenizer.special_tokens,
+        )
+    [start], [end] = (tokenizer.encode(mark, special=True) for mark in _MARKS)
     newline, tokens = tokenizer.encode("\n"), []
     for body in _bodies(messages):
         tokens += [start, *tokenizer.encode(body), end, *newline]
@@ -45,12 +52,12 @@ def chat_tokens(tokenizer: Tokenizer, messages: Sequence[Message], answer: bool 
 
 def _bodies(messages: Sequence[Message]) -> list[str]:
     """What stands between the marks of each message: its role, a new line, what it says."""
-    is_list = bool(messages) and not isinstance(messages, str | Mapping)
+    is_list = isinstance(messages, Sequence) and not isinstance(messages, str) and len(messages)
     require(is_list, "a conversation must be a list of one or more messages", messages)
     for message in messages:
         fits = isinstance(message, Mapping) and message.get("role") in _ROLES
-        if not fits or not isinstance(message.get("content"), str):
-            raise ValueError(f"a message has a role ({', '.join(_ROLES)}) and a content, a text, but not {message!r}")
+        fits = fits and isinstance(message.get("content"), str)
+        require(fits, f"a message must have a role ({', '.join(_ROLES)}) and a content, a text", message)
     if messages[0]["role"] != "system":
         messages = [{"role": "system", "content": _SYSTEM}, *messages]
     return [f"{message['role']}\n{message['content']}" for message in messages]

@@ -31,6 +31,7 @@ def to_transformers(model: GPT | ModernGPT, tokenizer: Tokenizer, folder: str | 
     the cause, for anything without a counterpart in Transformers, and for a folder that is not empty; then nothing is
     written.
     """
+    require(isinstance(folder, str | os.PathLike), "the folder must be a string or a pathlib.Path", folder)
     folder, kind = Path(folder).absolute(), type(tokenizer).__name__
     require(type(model) in _MODELS, "the model must be a GPT or a ModernGPT", type(model).__name__)
     require(type(tokenizer) in _TOKENIZERS, "the tokenizer must be a BPETokenizer or a CharTokenizer", kind)

@@ -13,6 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.files import existing_file
+from course_lib.validation import require, require_integer
+
 __all__ = ["GGUFFile", "dequantised", "read_gguf"]
 
 
@@ -29,6 +32,17 @@ class GGUFFile:
         if name not in self.fields:
             raise ValueError(f"{self.path} should say {name}, but does not")
         return self.fields[name]
+
+    def size(self, name: str) -> int:
+        """The field of that name; raises ValueError unless it is an integer of at least 1."""
+        require_integer(f"{name} in {self.path}", self[name], at_least=1)
+        return self[name]
+
+    def texts(self, name: str) -> list[str]:
+        """The field of that name; raises ValueError unless it is a list of texts."""
+        fits = isinstance(self[name], list) and all(isinstance(text, str) for text in self[name])
+        require(fits, f"{name} in {self.path} must be a list of texts", self[name])
+        return self[name]
 
     def __repr__(self) -> str:
         return f"GGUFFile({self.path.name}, {len(self.fields)} fields, {len(self.tensors)} tensors)"
@@ -51,9 +65,10 @@ def _ordered(dtype: Any, order: str) -> np.dtype:
 def read_gguf(path: str | os.PathLike[str], sha256: str | None = None) -> GGUFFile:
     """The fields and tensors of a GGUF file; with `sha256`, only of the one file that has it.
 
-    Raises ValueError for a file that is no GGUF, one that breaks off, and one with another SHA-256.
+    Raises FileNotFoundError for a missing file, and ValueError for one that is no GGUF, that breaks off, or that has
+    another SHA-256.
     """
-    path = Path(path)
+    path = existing_file(path, "GGUF file")
     with open(path, "rb") as stream:
         if stream.read(4) != b"GGUF":
             raise ValueError(f"{path} is no GGUF file: it does not begin with the four letters GGUF")
@@ -74,6 +89,8 @@ def dequantised(tensor: gguf.gguf_reader.ReaderTensor) -> Float[Tensor, "..."]:
     Q4_1, for one, has blocks of 32 numbers in 20 bytes: a scale d, a least value m (half precision each), and 4 bits q
     a number, which is then d q + m. Raises ValueError for a kind of blocks that the package cannot read.
     """
+    known = isinstance(tensor, gguf.gguf_reader.ReaderTensor)
+    require(known, "the tensor must be one of GGUFFile.tensors", type(tensor).__name__)
     try:
         numbers = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
     except NotImplementedError as error:

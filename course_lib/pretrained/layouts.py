@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig, build
+from course_lib.validation import require
 
 __all__ = ["Layout", "Part", "assemble", "gguf_layout", "gpt2_layout", "llama_layout"]
 
@@ -37,6 +38,7 @@ def llama_layout(config: ModernGPTConfig) -> Layout:
     ('model.layers.3.mlp.gate_proj.weight', (352, 128))
     ('model.layers.3.mlp.up_proj.weight', (352, 128))
     """
+    require(isinstance(config, ModernGPTConfig), "config must be a ModernGPTConfig", config)
     v, c, ff = config.vocab_size, config.d_model, config.d_ff
     kv = c // config.n_heads * config.n_kv_heads
     layout = {
@@ -87,9 +89,10 @@ def gguf_layout(config: ModernGPTConfig) -> Layout:
 
     The rows of queries and keys stand there in another order: rotary positions rotate neighbours, not halves of a head.
     """
+    llama = llama_layout(config)
     heads = {"attn_q": config.n_heads, "attn_k": config.n_kv_heads}
     layout: Layout = {}
-    for ours, parts in llama_layout(config).items():
+    for ours, parts in llama.items():
         layout[ours] = []
         for part in parts:
             name = part.name
@@ -107,6 +110,7 @@ def _halves(weight: Float[Tensor, "HD C"], n_heads: int) -> Float[Tensor, "HD C"
 
 def gpt2_layout(config: GPTConfig) -> Layout:
     """Of Transformers' GPT2LMHeadModel, and of the safetensors files that it writes: its matrices are transposed."""
+    require(isinstance(config, GPTConfig), "config must be a GPTConfig", config)
     v, c = config.vocab_size, config.d_model
     layout = {
         "embedding.weight": [Part("transformer.wte.weight", (v, c))],
@@ -154,10 +158,11 @@ def assemble(
 
 
 def _read(part: Part, tensors: Mapping[str, Callable[[], Tensor]]) -> Tensor:
-    tensor = tensors[part.name]().detach()
+    tensor = tensors[part.name]()
+    require(isinstance(tensor, Tensor), f"the tensor {part.name!r} must be a torch.Tensor", type(tensor))
     if tuple(tensor.shape) != part.shape:
         raise ValueError(f"the tensor {part.name!r} should have the shape {part.shape}, but has {tuple(tensor.shape)}")
-    return tensor if part.change is None else part.change(tensor)
+    return tensor.detach() if part.change is None else part.change(tensor.detach())
 
 
 class _NoFirstWeights(TorchFunctionMode):

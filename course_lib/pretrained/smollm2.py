@@ -8,6 +8,7 @@ from course_lib.gpt import ModernGPT, ModernGPTConfig
 from course_lib.pretrained.gguf_files import GGUFFile, dequantised, read_gguf
 from course_lib.pretrained.layouts import assemble, gguf_layout
 from course_lib.tokenizers import GPT2_PATTERN, BPETokenizer
+from course_lib.validation import require, require_number
 
 __all__ = ["SMOLLM_PATTERN", "gguf_config", "gguf_model", "gguf_tokenizer", "load_gguf", "load_smollm2"]
 
@@ -45,9 +46,12 @@ def gguf_model(file: GGUFFile) -> ModernGPT:
 
 def gguf_config(file: GGUFFile) -> ModernGPTConfig:
     """The sizes that the file names. Raises ValueError for an architecture that there is not here."""
+    _require_file(file)
     if (architecture := file["general.architecture"]) != "llama":
         raise ValueError(f"{file.path} has the architecture {architecture!r}, but a ModernGPT can be 'llama' only")
-    d_model, n_heads = file["llama.embedding_length"], file["llama.attention.head_count"]
+    d_model, n_heads = file.size("llama.embedding_length"), file.size("llama.attention.head_count")
+    epsilon = "llama.attention.layer_norm_rms_epsilon"
+    require_number(f"{epsilon} in {file.path}", file[epsilon], above=0)
     for name, expected in {
         "llama.rope.scaling.type": "none",
         "llama.expert_count": 0,
@@ -59,28 +63,37 @@ def gguf_config(file: GGUFFile) -> ModernGPTConfig:
                 f"{file.path} has {name} {found!r}, but a ModernGPT of its size can have {expected!r} only"
             )
     return ModernGPTConfig(
-        vocab_size=len(file["tokenizer.ggml.tokens"]),
-        context_length=file["llama.context_length"],
+        vocab_size=len(file.texts("tokenizer.ggml.tokens")),
+        context_length=file.size("llama.context_length"),
         d_model=d_model,
-        n_layers=file["llama.block_count"],
+        n_layers=file.size("llama.block_count"),
         n_heads=n_heads,
         n_kv_heads=file.fields.get("llama.attention.head_count_kv", n_heads),
-        d_ff=file["llama.feed_forward_length"],
+        d_ff=file.size("llama.feed_forward_length"),
         rotary_base=file.fields.get("llama.rope.freq_base", 10_000.0),
-        norm_eps=round(file["llama.attention.layer_norm_rms_epsilon"], 12),  # 1e-5, which is kept in 32 bits
+        norm_eps=round(file[epsilon], 12),  # 1e-5, which is kept in 32 bits
         tied="output.weight" not in file.tensors,
     )
 
 
 def gguf_tokenizer(file: GGUFFile) -> BPETokenizer:
     """The tokenizer of the file's tokens and merges. Raises ValueError for a kind that there is not here."""
+    _require_file(file)
     kind, cut = file["tokenizer.ggml.model"], file["tokenizer.ggml.pre"]
     if kind != "gpt2" or cut not in _PATTERNS:
         ours = f"'gpt2' with one of {', '.join(map(repr, _PATTERNS))}"
         raise ValueError(
             f"{file.path} has a tokenizer of the kind {kind!r} with {cut!r}, but here there is {ours} only"
         )
-    tokens, kinds = file["tokenizer.ggml.tokens"], file["tokenizer.ggml.token_type"]
+    tokens, kinds = file.texts("tokenizer.ggml.tokens"), file["tokenizer.ggml.token_type"]
+    fits = isinstance(kinds, list) and len(kinds) == len(tokens)
+    require(
+        fits, f"tokenizer.ggml.token_type in {file.path} must have one kind for each of {len(tokens)} tokens", kinds
+    )
     special = [token for token, kind in zip(tokens, kinds, strict=True) if kind in _SPECIAL]
-    merges = [merge.split(" ") for merge in file["tokenizer.ggml.merges"]]
+    merges = [merge.split(" ") for merge in file.texts("tokenizer.ggml.merges")]
     return BPETokenizer(tokens, merges, special, _PATTERNS[cut])
+
+
+def _require_file(file: GGUFFile) -> None:
+    require(isinstance(file, GGUFFile), "the file must be a GGUFFile, as read_gguf gives it", file)

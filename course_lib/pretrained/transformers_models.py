@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.pretrained.layouts import assemble, gpt2_layout, llama_layout
+from course_lib.validation import require, require_integer
 
 __all__ = ["from_transformers", "load_safetensors"]
 
@@ -23,40 +25,73 @@ _NO_WEIGHTS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")  # tab
 def from_transformers(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> GPT | ModernGPT:
     """A copy in float32 of a model of Transformers: `from_transformers(theirs.config.to_dict(), theirs.state_dict())`.
 
-    Raises ValueError for an architecture, or a setting of one, that ours has not, and for a tensor that is missing, has
-    no place, or another shape; the sentence names it.
+    Raises ValueError for an architecture, or a setting of one, that ours has not, for a size or a tensor that is
+    missing, and for a tensor that has no place, or another shape; the sentence names it.
     """
+    require(isinstance(config, Mapping), "config must be a mapping, as config.to_dict() gives it", config)
+    require(isinstance(state, Mapping), "state must be a mapping of tensors, as state_dict() gives it", type(state))
     return _from(config, {name: partial(state.__getitem__, name) for name in state})
 
 
 def load_safetensors(folder: str | os.PathLike[str]) -> GPT | ModernGPT:
     """The model in a folder that Transformers' `save_pretrained` wrote: config.json and *.safetensors, one or several.
 
-    Raises ValueError as from_transformers, and for files that are missing or damaged. Pickled weights (*.bin) are never
-    read: whoever wrote them could run any program.
+    As Transformers does, it takes model.safetensors, or else the files that model.safetensors.index.json names; without
+    either, all that there are. Raises ValueError as from_transformers, and for files that are missing or damaged.
+    Pickled weights (*.bin) are never read: whoever wrote them could run any program.
     """
+    require(isinstance(folder, str | os.PathLike), "the folder must be a string or a pathlib.Path", folder)
     folder = Path(folder)
-    paths = sorted(folder.glob("*.safetensors"))
-    if not paths:
-        raise ValueError(f"{folder} should hold a file *.safetensors, but there is none")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} should hold a config.json, but it cannot be read: {error}") from error
+    require(folder.is_dir(), "the path must name a folder with config.json and *.safetensors", str(folder))
+    files = _files(folder)
+    config = _json(folder / "config.json")
     with ExitStack() as stack:
         tensors: dict[str, Callable[[], Tensor]] = {}
-        for path in paths:
+        for path, names in files.items():
             try:
                 file = stack.enter_context(safe_open(path, "pt"))
             except SafetensorError as error:
                 raise ValueError(f"{path} is no whole safetensors file: {error}") from error
-            tensors |= {name: partial(file.get_tensor, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            held = set(file.keys())
+            names = held if names is None else names
+            if wrong := (names - held) | (names & tensors.keys()):
+                trouble = "is held by two files" if min(wrong) in tensors else "is not in it, as the index says"
+                raise ValueError(f"{path} should hold each of its tensors once, but {min(wrong)!r} {trouble}")
+            tensors |= {name: partial(file.get_tensor, name) for name in names}
         return _from(config, tensors)
+
+
+def _files(folder: Path) -> dict[Path, set[str] | None]:
+    """The files of the weights, each with the names of the tensors to be read from it; None: all."""
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if whole.is_file() or not index.is_file():
+        paths = [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
+        if not paths:
+            raise ValueError(f"{folder} should hold a file *.safetensors, but there is none")
+        return dict.fromkeys(paths)
+    named = _json(index).get("weight_map")
+    fits = isinstance(named, dict) and all(isinstance(file, str) and Path(file).name == file for file in named.values())
+    require(fits and named, f"{index} must have a weight_map from tensors to files beside it", named)
+    files = defaultdict(set)
+    for name, file in named.items():
+        if not (folder / file).is_file():
+            raise ValueError(f"{index} names the file {file}, but there is none")
+        files[folder / file].add(name)
+    return files
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        require(isinstance(found, dict), "JSON must be an object", found)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path.parent} should hold a {path.name}, but it cannot be read: {error}") from error
+    return found
 
 
 def _from(config: Mapping[str, Any], tensors: Mapping[str, Callable[[], Tensor]]) -> GPT | ModernGPT:
     kind = config.get("model_type")
-    if kind not in _KINDS:
+    if kind not in list(_KINDS):  # a list has no hash
         raise ValueError(f"the architecture is {kind!r}, but here there are {' and '.join(map(repr, _KINDS))} only")
     sizes, layout, inner = _KINDS[kind]
     found = {name: read for name, read in tensors.items() if not name.endswith(_NO_WEIGHTS)}
@@ -78,22 +113,24 @@ def _drop_tied_output(tensors: dict[str, Callable[[], Tensor]], embedding: str) 
 
 
 def _llama(config: Mapping[str, Any]) -> ModernGPTConfig:
-    d_model, n_heads = config["hidden_size"], config["num_attention_heads"]
+    d_model, n_heads = _size(config, "hidden_size"), _size(config, "num_attention_heads")
     rotary = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10_000.0)}
     scaling = config.get("rope_scaling") or rotary  # under this name until version 5
+    fits = isinstance(rotary, Mapping) and isinstance(scaling, Mapping) and "rope_theta" in rotary
+    require(fits, "the config's rope_parameters must have a rope_theta", rotary)
     _require_settings(config, {"attention_bias": [False], "mlp_bias": [False], "hidden_act": ["silu"]})
     _require_settings({"head_dim": config.get("head_dim") or d_model // n_heads}, {"head_dim": [d_model // n_heads]})
     _require_settings(
         {"rope_type": scaling.get("rope_type", scaling.get("type", "default"))}, {"rope_type": ["default"]}
     )
     return ModernGPTConfig(
-        vocab_size=config["vocab_size"],
-        context_length=config["max_position_embeddings"],
+        vocab_size=_size(config, "vocab_size"),
+        context_length=_size(config, "max_position_embeddings"),
         d_model=d_model,
-        n_layers=config["num_hidden_layers"],
+        n_layers=_size(config, "num_hidden_layers"),
         n_heads=n_heads,
         n_kv_heads=config.get("num_key_value_heads") or n_heads,
-        d_ff=config["intermediate_size"],
+        d_ff=_size(config, "intermediate_size"),
         rotary_base=rotary["rope_theta"],
         norm_eps=config.get("rms_norm_eps", 1e-6),
         tied=config.get("tie_word_embeddings", False),
@@ -102,17 +139,24 @@ def _llama(config: Mapping[str, Any]) -> ModernGPTConfig:
 
 def _gpt2(config: Mapping[str, Any]) -> GPTConfig:
     same = {"activation_function": ["gelu_new", "gelu_pytorch_tanh"], "layer_norm_epsilon": [1e-5]}
-    same |= {"n_inner": [None, 4 * config["n_embd"]], "scale_attn_weights": [True]}
+    same |= {"n_inner": [None, 4 * _size(config, "n_embd")], "scale_attn_weights": [True]}
     same |= {"scale_attn_by_inverse_layer_idx": [False], "add_cross_attention": [False], "tie_word_embeddings": [True]}
     _require_settings(config, same)
     return GPTConfig(
-        vocab_size=config["vocab_size"],
-        context_length=config["n_positions"],
-        d_model=config["n_embd"],
-        n_layers=config["n_layer"],
-        n_heads=config["n_head"],
+        vocab_size=_size(config, "vocab_size"),
+        context_length=_size(config, "n_positions"),
+        d_model=_size(config, "n_embd"),
+        n_layers=_size(config, "n_layer"),
+        n_heads=_size(config, "n_head"),
         dropout=config.get("resid_pdrop", 0.1),
     )
+
+
+def _size(config: Mapping[str, Any], name: str) -> int:
+    if name not in config:
+        raise ValueError(f"the config must say {name}, but does not")
+    require_integer(f"the config's {name}", config[name], at_least=1)
+    return config[name]
 
 
 def _require_settings(config: Mapping[str, Any], possible: Mapping[str, list]) -> None:

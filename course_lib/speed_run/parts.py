@@ -14,7 +14,10 @@ from torch.nn import functional as F
 
 from course_lib.attention import GroupedQueryAttention
 from course_lib.gpt import Block, FeedForward, initialise
+from course_lib.linear import Embedding
 from course_lib.positions import Rotation, rotation_at
+from course_lib.shapes import require_tensor
+from course_lib.validation import require, require_integer, require_sizes
 
 __all__ = [
     "GPTOfParts",
@@ -30,14 +33,21 @@ __all__ = [
 ]
 
 
+def _require_tokens(tokens: Tensor, context_length: int) -> None:
+    require_tensor("tokens", tokens, "batch", "time", integers=True)
+    length = tokens.shape[1]
+    require(length <= context_length, f"a text may have {context_length} tokens (context_length)", length)
+
+
 class PositionEmbedding(nn.Module):
     """A vector for the token and one for its position, added: GPT's."""
 
     def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
         super().__init__()
-        self.token, self.position = nn.Embedding(vocab_size, d_model), nn.Embedding(context_length, d_model)
+        self.token, self.position = Embedding(vocab_size, d_model), nn.Embedding(context_length, d_model)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+        _require_tokens(tokens, len(self.position.weight))
         return self.token(tokens) + self.position.weight[: tokens.shape[1]]
 
 
@@ -46,7 +56,7 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, vocab_size: int, context_length: int, d_model: int) -> None:
         super().__init__()
-        self.token = nn.Embedding(vocab_size, d_model)
+        self.token = Embedding(vocab_size, d_model)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
         return self.token(tokens)
@@ -75,7 +85,9 @@ class NgramEmbedding(TokenEmbedding):
 
     def rows(self, tokens: Int[Tensor, "B T"]) -> Int[Tensor, "N B T"]:
         """The rows of the table that belong to the n-grams ending at each token, one for each n."""
-        code, found = tokens, []
+        require_tensor("tokens", tokens, "batch", "time", integers=True)
+        tokens, found = tokens.long(), []  # the product needs 64 bits
+        code = tokens
         for number, length in enumerate(self.LENGTHS):
             code = (code * 31_337 + F.pad(tokens, (length - 1, 0))[:, : tokens.shape[1]] + 1) % 2_147_483_647
             found.append(code % self.ROWS + number * self.ROWS)
@@ -117,6 +129,7 @@ def no_rotation(length: int, d_head: int) -> None:
 
 def rotary(length: int, d_head: int) -> Rotation:
     """Rotary positions (Su et al., 2021): the rotation of the first `length` positions."""
+    require_integer("length", length, at_least=1)
     return rotation_at(torch.arange(length), d_head)
 
 
@@ -125,6 +138,7 @@ def silent_outputs(model: nn.Module) -> None:
 
     Zhang, Dauphin and Ma (2019, Fixup), section 3, have it for residual networks.
     """
+    require(hasattr(model, "blocks"), "the model must have blocks", type(model).__name__)
     initialise(model)
     for block in model.blocks:
         for sublayer in (block.attention, block.feed_forward):
@@ -138,7 +152,10 @@ def attention(d_model: int) -> GroupedQueryAttention:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a model is put together from: sizes, and functions that make its parts. As it stands, a small GPT."""
+    """What a model is put together from: sizes, and functions that make its parts. As it stands, a small GPT.
+
+    Raises ValueError for a size below 1, and for a part that is no function.
+    """
 
     n_layers: int = 4
     d_model: int = 128
@@ -151,6 +168,14 @@ class Parts:
     tied: bool = True  # one matrix embeds and gives the logits
     first_weights: Callable[[nn.Module], None] = initialise
 
+    def __post_init__(self) -> None:
+        require_sizes(self, "n_layers", "d_model", "context_length")
+        for name in ("embedding", "rotation", "norm", "attention", "feed_forward", "first_weights"):
+            part = getattr(self, name)
+            makes = callable(part) and not isinstance(part, nn.Module)
+            require(makes, f"{name} must be a function that makes the part, or a class", type(part).__name__)
+        require(isinstance(self.tied, bool), "tied must be True or False", self.tied)
+
 
 class GPTOfParts(nn.Module):
     """A decoder-only model of the parts given.
@@ -161,6 +186,8 @@ class GPTOfParts(nn.Module):
 
     def __init__(self, parts: Parts, vocab_size: int) -> None:
         super().__init__()
+        require(isinstance(parts, Parts), "parts must be Parts", parts)
+        require_integer("vocab_size", vocab_size, at_least=1)
         d_model = parts.d_model
         self.config = parts
         self.embedding = parts.embedding(vocab_size, parts.context_length, d_model)
@@ -177,6 +204,7 @@ class GPTOfParts(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """The logits of what follows each token, given it and those before it."""
+        _require_tokens(tokens, self.config.context_length)
         x, rotation = self.embedding(tokens), self.rotation
         if rotation is not None:
             cos, sin = rotation

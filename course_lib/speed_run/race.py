@@ -3,6 +3,7 @@
 Axes: B batch, T position, V vocabulary.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from course_lib.losses import next_token_loss, token_losses
 from course_lib.speed_run.parts import GPTOfParts, Parts
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import Execution, History, TrainingConfig, adamw, random_windows, train, windows
+from course_lib.validation import require, require_integer, require_number, require_one_of
 
 __all__ = ["RECIPE", "Entry", "held_out_losses", "race", "steps_within"]
 
@@ -29,7 +31,8 @@ HELD_OUT = 100_000  # characters of the validation plays, or of the test plays, 
 class Entry:
     """What races: a model's parts, and how it is trained. As it stands, the recipe that all others change.
 
-    That is nanoGPT's published recipe for a CPU, except that the learning rate falls towards 0, not to a tenth.
+    That is nanoGPT's published recipe for a CPU, except that the learning rate falls towards 0, not to a tenth. Raises
+    ValueError for a value of the wrong type or out of range.
     """
 
     parts: Parts = field(default_factory=Parts)
@@ -38,6 +41,14 @@ class Entry:
     schedule: str = "cosine"  # or "trapezoid": from the end of the warmup a straight way down to 0
     optimiser: Callable[[nn.Module, TrainingConfig], torch.optim.Optimizer] = adamw
     execution: Execution = field(default_factory=Execution)
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.parts, Parts), "parts must be Parts", self.parts)
+        require_integer("batch_size", self.batch_size, at_least=1)
+        require_number("learning_rate", self.learning_rate, above=0, below=math.inf)
+        require_one_of("schedule", ("cosine", "constant", "trapezoid"), self.schedule)
+        require(callable(self.optimiser), "optimiser must be a function of model and config", self.optimiser)
+        require(isinstance(self.execution, Execution), "execution must be an Execution", self.execution)
 
 
 RECIPE = Entry()
@@ -80,11 +91,14 @@ def _config(entry: Entry, steps: int, seed: int) -> TrainingConfig:
 
 def race(entry: Entry, steps: int, seed: int = 0, **options: Any) -> tuple[GPTOfParts, History]:
     """A model after so many steps on the training plays, and what happened; `options` are for `training.train`."""
+    require(isinstance(entry, Entry), "what races must be an Entry", entry)
+    require_integer("steps", steps, at_least=1)
+    config = _config(entry, steps, seed)  # first, as the text takes a second to read
     if entry.execution.compile:
         torch.compiler.reset()  # it would give up translating after eight models
     model = _first_weights(entry, seed)
     how = {"make_optimiser": entry.optimiser, "execution": entry.execution}
-    history = train(model, next_token_loss, _draw(entry), _config(entry, steps, seed), **how, **options)
+    history = train(model, next_token_loss, _draw(entry), config, **how, **options)
     return model, history
 
 
@@ -101,6 +115,8 @@ def steps_within(entry: Entry, recipe_steps: int, rounds: int = 5) -> int:
     The two are timed by turns, a dozen steps at a time and in processor time, so that what else the machine does
     matters little. The first steps, in which torch.compile translates, are left out.
     """
+    require_integer("recipe_steps", recipe_steps, at_least=1)
+    require_integer("rounds", rounds, at_least=1)
     if entry == RECIPE:
         return recipe_steps
     ratios = [_seconds_a_step(RECIPE) / _seconds_a_step(entry) for _ in range(rounds)]
