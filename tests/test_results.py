@@ -259,6 +259,7 @@ def tiny(tmp_path):
     return Tiny(tmp_path)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_rows_and_the_same_command_goes_on_to_the_same_table(tiny):
     code, errors = tiny.stop_in(2, signal.SIGINT)
     assert code == 130 and "Traceback" not in errors and "the same command goes on" in errors
@@ -270,6 +271,7 @@ def test_ctrl_c_keeps_the_rows_and_the_same_command_goes_on_to_the_same_table(ti
     assert {**stopped, "seconds": 0} == {**json.loads(tiny.file.read_text(encoding="utf-8")), "seconds": 0}
 
 
+@pytest.mark.slow
 def test_a_kill_keeps_the_rows_and_a_line_that_was_cut_off_is_computed_again(tiny):
     assert tiny.stop_in(3, signal.SIGKILL)[0] == -signal.SIGKILL
     assert tiny.file.read_text(encoding="utf-8") == OLD
@@ -278,6 +280,7 @@ def test_a_kill_keeps_the_rows_and_a_line_that_was_cut_off_is_computed_again(tin
     assert whole(tiny.file)
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_rows_that_fit(tiny):
     tiny.stop_in(1, signal.SIGINT)
     full = tiny.partial.stat().st_size + 100
@@ -289,6 +292,7 @@ def test_a_full_disk_keeps_the_rows_that_fit(tiny):
     assert whole(tiny.file)
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_the_end_keeps_all_rows_and_the_old_file(tiny):
     """The result is longer than its parts here: the disk is full when the last file is written."""
     source = TINY.replace("range(4)]\n", "range(4)] + [row(0)] * 20\n")
@@ -299,6 +303,7 @@ def test_a_full_disk_at_the_end_keeps_all_rows_and_the_old_file(tiny):
     assert tiny.finish()[::2] == (0, [])
 
 
+@pytest.mark.slow
 def test_rows_of_another_version_are_kept_apart_and_not_used(tiny):
     tiny.stop_in(2, signal.SIGINT)
     rows = tiny.partial.read_bytes()
@@ -348,7 +353,8 @@ def test_what_ends_itself_at_the_stop_button_is_no_result(monkeypatch):
     monkeypatch.setattr(word2vec, "corpus", lambda: (["a", "b", "c"], documents))
 
     def press(rows, *arguments):
-        seen.append(signal.raise_signal(signal.SIGINT))
+        seen.append(rows)
+        signal.raise_signal(signal.SIGINT)
         return keep(rows, *arguments)
 
     skipgram = importlib.import_module("course_lib.embeddings.skipgram")
