@@ -26,7 +26,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from classroom.kernels import Died, Kernel, OverTime, kernel
 from course_lib import PROJECT
 
-__all__ = ["Cell", "Report", "Unreadable", "grade", "read_cells"]
+__all__ = ["Cell", "Edition", "Report", "Unreadable", "edition_of", "grade", "read_cells"]
 
 BEGIN = f"""
 import sys
@@ -36,6 +36,7 @@ sys.path.pop(0)
 verdicts.begin(%r)
 del sys, verdicts
 """
+CHECK_SECONDS = 600  # a check limits its answer itself; this is for whatever else may go wrong
 VERDICTS = "__import__('classroom.verdicts').verdicts"
 WORDS = {
     "StdinNotImplementedError": "asks for input, which nobody can give here",
@@ -205,14 +206,20 @@ def grade(path: Path, editions: Sequence[Path], seconds: float) -> Report:
     Raises Unreadable for a file that is no notebook, or none of these.
     """
     cells = read_cells(path)
-    edition = max(map(Edition, editions), key=lambda one: one.evidence(cells, path))
-    if not edition.evidence(cells, path):
-        raise Unreadable(f"{path} is none of the course's notebooks: it has neither a title nor an exercise of theirs")
+    edition = edition_of(cells, path, editions)
     run = _Run(edition, cells, seconds, Report(path, edition.path))
     start = time.monotonic()
     run.all(path.parent)
     run.report.seconds = time.monotonic() - start
     return run.report
+
+
+def edition_of(cells: Sequence[Cell], path: Path, editions: Sequence[Path]) -> Edition:
+    """The official edition of which a notebook is a copy, by what is in it. Raises Unreadable where it is none."""
+    edition = max(map(Edition, editions), key=lambda one: one.evidence(cells, path))
+    if not edition.evidence(cells, path):
+        raise Unreadable(f"{path} is none of the course's notebooks: it has neither a title nor an exercise of theirs")
+    return edition
 
 
 class _Run:
@@ -232,7 +239,7 @@ class _Run:
         label = "its start"
         try:
             with kernel(folder) as opened:
-                begun = opened.execute(BEGIN % self.edition.slug, self.seconds)
+                begun = opened.execute(BEGIN % self.edition.slug, CHECK_SECONDS)
                 if begun["status"] != "ok":
                     raise Died(f"the course's checks cannot be imported there ({_error(begun)})")
                 for number, index in enumerate(code, 1):
@@ -253,24 +260,24 @@ class _Run:
             reply = opened.execute(cell.source, self.seconds)
         except OverTime:
             self.stopped.add(index)
-            self._too_long(label)
+            self._too_long(label, self.seconds)
             return
         if reply["status"] == "error":
             self.failed.add(index)
             if "raises-exception" not in cell.tags and source not in self.edition.raising:
                 self.report.troubles.append(f"error        {label} {_error(reply)}")
 
-    def _too_long(self, label: str) -> None:
+    def _too_long(self, label: str, seconds: float) -> None:
         self.report.broken = True
-        self.report.troubles.append(f"stopped      {label} ran for more than {self.seconds:g} seconds")
+        self.report.troubles.append(f"stopped      {label} ran for more than {seconds:g} seconds: does it ever end?")
 
     def _judge(self, opened: Kernel, identity: str, label: str) -> tuple[str, str]:
         place = self.places[identity]
         failed = bool(self.failed & set(place.answers[-1:]))
         try:
-            reply = opened.execute(f"{VERDICTS}.judge({identity!r}, {failed})", self.seconds, f"{VERDICTS}.said")
+            reply = opened.execute(f"{VERDICTS}.judge({identity!r}, {failed})", CHECK_SECONDS, f"{VERDICTS}.said")
         except OverTime:
-            self._too_long(label)
+            self._too_long(label, CHECK_SECONDS)
             return "not reached", ""
         if reply["status"] != "ok":
             return "failed", f"its check could not be asked ({_error(reply)})."

@@ -108,7 +108,7 @@ class Kernel:
     def _how_it_ended(self) -> str:
         code = getattr(getattr(self.manager.provisioner, "process", None), "returncode", None)
         if code is None or code >= 0:
-            return "something ended it" if code is None else f"something ended it with exit code {code}"
+            return f"its process ended with exit code {code}"
         return f"signal {-code} ended it" + (": was there too little memory?" if code == -9 else "")
 
 

@@ -136,9 +136,10 @@ def _small_notebook(folder, source):
 @pytest.mark.parametrize(
     "source, code, words",
     [
-        ("import statistics\ndef median(x): return statistics.median(x)", 0, "passed  start_here.median"),
-        ("def median(x): return x[0]", 0, "open    start_here.median"),
-        ("raise KeyError('oh')", 1, "failed  cell [1] KeyError: 'oh'"),
+        ("import statistics\ndef median(x): return statistics.median(x)", 0, "solved       start_here.median"),
+        ("def median(x): return x[0]", 0, "failed       start_here.median"),
+        ("def median(x): ...", 0, "open         start_here.median"),
+        ("raise KeyError('oh')", 1, "error        cell [1] KeyError: 'oh'"),
     ],
 )
 def test_run_reports_which_exercises_pass_and_changes_nothing(tmp_path, capfd, monkeypatch, source, code, words):
