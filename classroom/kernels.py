@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from traitlets import default
 
-__all__ = ["QUIET", "Died", "Kernel", "OverTime", "ThisPythonAsync", "apart", "kernel"]
+__all__ = ["QUIET", "Died", "Kernel", "OverTime", "ThisPythonAsync", "apart", "kernel", "kill"]
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # a kernel's own words; cells print elsewhere
 STARTING_SECONDS = 120
@@ -110,6 +111,17 @@ class Kernel:
         if code is None or code >= 0:
             return f"its process ended with exit code {code}"
         return f"signal {-code} ended it" + (": was there too little memory?" if code == -9 else "")
+
+
+def kill(manager: KernelManager | None) -> None:
+    """End a manager's kernel at once, and the processes that it started."""
+    process = getattr(getattr(manager, "provisioner", None), "process", None)
+    if process is not None:
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import asyncio
 import copy
 import os
 import re
@@ -11,7 +12,9 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.warnings import MissingIDFieldWarning
 
 from classroom import grading, kernels
 from classroom.progress import passed
@@ -71,8 +75,11 @@ def find(word: str) -> Path:
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook as nbformat 4 has it."""
-    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    """A notebook as nbformat 4 has it. Raises `grading.Unreadable`, a ValueError, for a file that is none."""
+    grading.read_cells(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingIDFieldWarning)  # `normalise` gives ids
+        return nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
 
 
 def exercises(notebook: NotebookNode) -> list[Exercise]:
@@ -108,8 +115,17 @@ def execute(path: Path) -> NotebookNode:
     folder = {"metadata": {"path": str(path.parent)}}
     options = {"timeout": CELL_TIMEOUT_SECONDS, "kernel_name": "python3", "record_timing": False}
     options["kernel_manager_class"] = kernels.ThisPythonAsync
-    NotebookClient(notebook, resources=folder, **options).execute(**kernels.QUIET)
-    return notebook
+    client = NotebookClient(notebook, resources=folder, **options)
+    with ThreadPoolExecutor(1) as pool:  # in the main thread nbclient would take Ctrl-C for the kernel's death
+        done = pool.submit(asyncio.run, client.async_execute(**kernels.QUIET))
+        try:
+            return done.result()
+        except DeadKernelError:
+            raise DeadKernelError(f"the kernel died while {path.name} ran") from None
+        finally:
+            while not done.done():  # interrupted: the kernel's end ends the client
+                kernels.kill(client.km)
+                wait([done], timeout=0.2)
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
