@@ -114,9 +114,11 @@ def _cell(found: Mapping[str, Any]) -> Cell:
     metadata = metadata if isinstance(metadata, dict) else {}
     tags, course = (metadata.get(key) for key in ("tags", "course"))
     source = "".join(map(str, source)) if isinstance(source, list) else str(source or "")
+    source = source.encode(errors="replace").decode()  # a kernel takes no half characters
     identity = course.get("id") if isinstance(course, dict) else ""
     kept = frozenset(map(str, tags)) if isinstance(tags, list) else frozenset()
-    return Cell(str(found.get("cell_type")), source, kept, str(identity or ""))
+    kind = found.get("cell_type") or ("code" if identity or "outputs" in found else "markdown")
+    return Cell(str(kind), source, kept, str(identity or ""))
 
 
 class Edition:

@@ -243,5 +243,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # an answer's words on a console that lacks their characters
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminal that is closed ends the kernel
     sys.exit(main(sys.argv[1:]))

@@ -186,6 +186,22 @@ def test_a_copy_is_known_by_what_is_in_it(path, tmp_path):
             assert cells[place.judged].source == f"{identity}({identity.partition('.')[2]})"
 
 
+@pytest.mark.parametrize(
+    "found, cell",
+    [
+        ({}, grading.Cell("markdown", "")),
+        ({"source": None, "metadata": None, "outputs": []}, grading.Cell("code", "")),
+        ({"metadata": {"course": {"id": "a.b"}}, "source": ["x\n", "y"]}, grading.Cell("code", "x\ny", exercise="a.b")),
+        ({"metadata": {"course": "a.b", "tags": "check"}, "cell_type": "raw"}, grading.Cell("raw", "")),
+        ({"metadata": {"course": {"id": 3}, "tags": [1, "check"]}}, grading.Cell("code", "", {"1", "check"}, "3")),
+        ({"cell_type": "code", "source": "x = '\ud83d'"}, grading.Cell("code", "x = '?'")),
+    ],
+)
+def test_whatever_a_cell_has_lost(tmp_path, found, cell):
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [found]}), encoding="utf-8")
+    assert grading.read_cells(tmp_path / "a.ipynb") == [cell]
+
+
 def test_a_name_of_the_library_is_no_answer():
     cells = [grading.Cell("code", source) for source in ("from course_lib.embeddings import ppmi", "ppmi = 3", "x = 1")]
     assert grading._place("word_vectors.ppmi", EDITION, cells).answers == [1]
