@@ -4,28 +4,42 @@
 """
 
 import argparse
+import asyncio
 import copy
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.warnings import MissingIDFieldWarning
 
+from classroom import grading, kernels
 from classroom.progress import passed
-from course_lib import PROJECT
+from course_lib import PROJECT, files
 
 __all__ = ["Exercise", "course_map", "execute", "exercises", "find", "normalise", "notebooks", "read"]
 
 FOLDER = PROJECT / "notebooks"
 CELL_TIMEOUT_SECONDS = 300
+EXIT_CODES = {
+    CellExecutionError: 1,
+    TimeoutError: 4,
+    DeadKernelError: 4,
+    grading.Unreadable: 3,
+    OSError: 1,
+    ValueError: 2,
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -49,18 +63,23 @@ def find(word: str) -> Path:
 
     Raises ValueError, which names the notebooks that there are.
     """
-    if word.endswith(".ipynb") and Path(word).is_file():
+    if word.endswith(".ipynb") and Path(word).exists():
         return Path(word)
     for path in notebooks():
         number, _, slug = path.stem.partition("_")
         if word in (number, slug, path.stem, path.name) or (word.isdigit() and int(word) == int(number)):
             return path
+    if Path(word).exists():  # no notebook by its name, and whoever reads it says so
+        return Path(word)
     raise ValueError(f"no notebook is called {word!r}; there are {', '.join(path.stem for path in notebooks())}")
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook as nbformat 4 has it."""
-    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    """A notebook as nbformat 4 has it. Raises `grading.Unreadable`, a ValueError, for a file that is none."""
+    grading.read_cells(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingIDFieldWarning)  # `normalise` gives ids
+        return nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
 
 
 def exercises(notebook: NotebookNode) -> list[Exercise]:
@@ -86,17 +105,27 @@ def course_map() -> str:
     return "\n".join(rows)
 
 
-def execute(path: Path, allow_errors: bool = False) -> NotebookNode:
+def execute(path: Path) -> NotebookNode:
     """A copy of the notebook, executed from top to bottom in a new kernel in the notebook's own folder.
 
-    Raises nbclient's CellExecutionError where a cell fails (unless errors are allowed: they are then among the
-    outputs), TimeoutError where a cell takes over five minutes.
+    Raises nbclient's CellExecutionError where a cell fails, DeadKernelError where the kernel dies, and TimeoutError
+    where a cell takes over five minutes.
     """
     notebook = read(path)
     folder = {"metadata": {"path": str(path.parent)}}
     options = {"timeout": CELL_TIMEOUT_SECONDS, "kernel_name": "python3", "record_timing": False}
-    NotebookClient(notebook, allow_errors=allow_errors, resources=folder, **options).execute()
-    return notebook
+    options["kernel_manager_class"] = kernels.ThisPythonAsync
+    client = NotebookClient(notebook, resources=folder, **options)
+    with ThreadPoolExecutor(1) as pool:  # in the main thread nbclient would take Ctrl-C for the kernel's death
+        done = pool.submit(asyncio.run, client.async_execute(**kernels.QUIET))
+        try:
+            return done.result()
+        except DeadKernelError:
+            raise DeadKernelError(f"the kernel died while {path.name} ran") from None
+        finally:
+            while not done.done():  # interrupted: the kernel's end ends the client
+                kernels.kill(client.km)
+                wait([done], timeout=0.2)
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
@@ -168,35 +197,29 @@ def refresh(paths: Iterable[Path], check: bool) -> bool:
         if new != old:
             changed.append(path)
             if not check:
-                path.write_text(new, encoding="utf-8", newline="\n")
+                with files.written_whole(path) as file:
+                    file.write(new.encode())
         verdict = "unchanged" if new == old else "would change" if check else "written"
         print(f"{path.stem:28}{time.monotonic() - start:6.1f} s  {verdict}", flush=True)
     return bool(changed)
 
 
-def run(path: Path) -> bool:
-    """Execute a copy of one notebook; print its time, the cells that fail, and which exercises its answers pass.
+def run(path: Path) -> int:
+    """Run a copy of one notebook, and print what came of it: troubles, and each exercise of its official edition.
 
-    True where no cell fails.
+    Returns the exit code: 0; 1 where a cell failed or an exercise is missing or there twice; 4 where the kernel died or
+    a cell took over five minutes.
     """
-    start = time.monotonic()
-    notebook = execute(path, allow_errors=True)
-    print(f"{path.name} ran in {time.monotonic() - start:.1f} s")
-    solved, failed = passed(), []
-    for cell in notebook.cells:
-        expected = "raises-exception" in cell.metadata.get("tags", [])
-        failed += [
-            (cell, output) for output in cell.get("outputs", []) if output.output_type == "error" and not expected
-        ]
-    for cell, error in failed:
-        print(f"  failed  cell [{cell.execution_count}] {error.ename}: {_plain(error.evalue)}")
-    for exercise in exercises(notebook):
-        print(f"  {'passed' if exercise.id in solved else 'open  '}  {exercise.id}")
-    return not failed
+    report = grading.grade(path, notebooks(), CELL_TIMEOUT_SECONDS)
+    print("\n".join(report.lines()), flush=True)
+    return report.code
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code: 0; 1 where a cell failed or `--check` found a change; 2 for a wrong word."""
+    """Returns the exit code: 0; 1, 3, 4 for a notebook (`run`) or a change (`refresh --check`: 1); 2 for a wrong word.
+
+    3 says that a file is no notebook of the course, 130 that Ctrl-C ended it.
+    """
     parser = argparse.ArgumentParser(prog="python -m classroom.notebooks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run").add_argument("notebook")
@@ -204,21 +227,23 @@ def main(arguments: list[str]) -> int:
     refreshing.add_argument("notebook", nargs="*")
     refreshing.add_argument("--check", action="store_true")
     chosen = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["COURSE_PROGRESS"] = str(Path(folder, "progress.json"))  # the reader's own is left alone
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder, kernels.apart(folder):
             if chosen.command == "run":
-                return int(not run(find(chosen.notebook)))
+                return run(find(chosen.notebook))
             os.environ["COURSE_SCALE"] = "laptop"
             paths = [find(word) for word in chosen.notebook] or notebooks()
             return int(refresh(paths, chosen.check) and chosen.check)
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return 2
-        except (CellExecutionError, TimeoutError) as error:
-            print(_plain(str(error)), file=sys.stderr)
-            return 1
+    except KeyboardInterrupt:
+        print("\nStopped: no notebook is half written, and no kernel runs on.", file=sys.stderr)
+        return 130
+    except (CellExecutionError, DeadKernelError, OSError, ValueError) as error:
+        print(_plain(str(error)), file=sys.stderr)
+        return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # an answer's words on a console that lacks their characters
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminal that is closed ends the kernel
     sys.exit(main(sys.argv[1:]))

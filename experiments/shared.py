@@ -1,9 +1,12 @@
 """What several experiments share: words, characters and judgements as numbers, runs that are whole or not at all."""
 
 import re
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,19 @@ from course_lib import data
 from course_lib.metrics import Interval, bits_per_character, bootstrap_interval
 from course_lib.training import History, train
 
-__all__ = ["bits", "characters", "judgements", "one_core", "rounded", "seeded", "train_whole", "words_of"]
+__all__ = [
+    "bits",
+    "characters",
+    "finish",
+    "judgements",
+    "one_core",
+    "raising_at_the_stop",
+    "rounded",
+    "seeded",
+    "train_whole",
+    "unstopped",
+    "words_of",
+]
 
 BLOCK = 2000  # characters: what the bootstrap resamples, as neighbouring characters depend on one another
 
@@ -61,11 +76,33 @@ def rounded(interval: Interval) -> list[float]:
 
 
 def train_whole(*arguments: Any, show: bool = False, **named: Any) -> History:
-    """`train`, which raises KeyboardInterrupt where the stop button ended it: half a run is not a result."""
-    history = train(*arguments, show=show, **named)
+    """`train`, which raises KeyboardInterrupt where the stop button ended it."""
+    return unstopped(train(*arguments, show=show, **named))
+
+
+def unstopped(history: History) -> History:
+    """The history of a whole run; raises KeyboardInterrupt for one that was stopped: half a run is not a result."""
     if history.stopped:
         raise KeyboardInterrupt
     return history
+
+
+@contextmanager
+def raising_at_the_stop() -> Iterator[None]:
+    """Raise KeyboardInterrupt where the block ends itself quietly once the stop button (Ctrl-C) is pressed."""
+    pressed, before = [], signal.getsignal(signal.SIGINT)
+
+    def press(number: int, frame: Any) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
@@ -73,6 +110,22 @@ def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         return make()
+
+
+def finish(make: Callable[[], Path], again: str = "goes on from what is done") -> int:
+    """Make a file and say so, or in one sentence why not; returns the command's exit code: 0, 1, or 130 after Ctrl-C.
+
+    `again` is what the same command does after Ctrl-C.
+    """
+    try:
+        print(f"written: {make()}")
+    except KeyboardInterrupt:
+        print(f"\nStopped: no stored file is half made, and the same command {again}.", file=sys.stderr)
+        return 130
+    except (data.DataError, FloatingPointError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 @contextmanager

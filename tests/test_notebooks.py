@@ -5,7 +5,7 @@ import pytest
 from notebook_form import problems
 
 from classroom import notebooks
-from classroom.progress import record_passed
+from classroom.progress import passed, record_passed
 from course_lib import PROJECT
 
 PATHS = notebooks.notebooks()
@@ -136,9 +136,10 @@ def _small_notebook(folder, source):
 @pytest.mark.parametrize(
     "source, code, words",
     [
-        ("import statistics\ndef median(x): return statistics.median(x)", 0, "passed  start_here.median"),
-        ("def median(x): return x[0]", 0, "open    start_here.median"),
-        ("raise KeyError('oh')", 1, "failed  cell [1] KeyError: 'oh'"),
+        ("import statistics\ndef median(x): return statistics.median(x)", 0, "solved       start_here.median"),
+        ("def median(x): return x[0]", 0, "failed       start_here.median"),
+        ("def median(x): ...", 0, "open         start_here.median"),
+        ("raise KeyError('oh')", 1, "error        cell [1] KeyError: 'oh'"),
     ],
 )
 def test_run_reports_which_exercises_pass_and_changes_nothing(tmp_path, capfd, monkeypatch, source, code, words):
@@ -164,3 +165,48 @@ def test_refresh_writes_once_and_check_writes_never(tmp_path, monkeypatch):
     assert b"not attempted yet" in written
     assert notebooks.main(["refresh", "--check"]) == 0
     assert path.read_bytes() == written
+
+
+def test_refresh_leaves_the_notebook_whose_kernel_dies(tmp_path, capfd):
+    path = _small_notebook(tmp_path, "import os; os._exit(7)")
+    raw = path.read_bytes()
+    assert notebooks.main(["refresh", str(path)]) == 4
+    assert "the kernel died while small.ipynb ran" in capfd.readouterr().err and path.read_bytes() == raw
+
+
+def test_refresh_on_a_full_disk_leaves_the_notebook(tmp_path, monkeypatch, capsys):
+    path = _small_notebook(tmp_path, "def median(x): ...")
+    raw = path.read_bytes()
+    monkeypatch.setattr(notebooks, "execute", notebooks.read)
+    monkeypatch.setattr("os.fsync", _full)
+    assert notebooks.main(["refresh", str(path)]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert path.read_bytes() == raw and list(tmp_path.iterdir()) == [path]
+
+
+def _full(number):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("content", ["{half", "[1, 2]", "[" * 100_000, "\ufeff{"])
+def test_damaged_progress_is_said_and_every_damaged_file_kept(monkeypatch, tmp_path, content):
+    file = tmp_path / "progress.json"
+    monkeypatch.setenv("COURSE_PROGRESS", str(file))
+    for number in ("", "1"):
+        file.write_text(content, encoding="utf-8")
+        assert passed() == {}
+        assert record_passed("a.b") == (
+            f"your progress file was damaged; it is kept as {file}.damaged{number}, and a new one begun"
+        )
+        assert list(passed()) == ["a.b"] and record_passed("a.c") == ""
+        assert (tmp_path / f"progress.json.damaged{number}").read_text(encoding="utf-8") == content
+
+
+@pytest.mark.parametrize(
+    "value, words",
+    [("progress.json", "must hold an absolute path"), ("/", "Is a directory"), ("/proc/none/progress.json", "proc")],
+)
+def test_progress_that_has_no_place_is_answered_in_one_sentence(monkeypatch, value, words):
+    monkeypatch.setenv("COURSE_PROGRESS", value)
+    said = record_passed("a.b")
+    assert said.startswith("your progress could not be saved: ") and words in said and "\n" not in said

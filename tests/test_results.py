@@ -1,13 +1,22 @@
 """Stored results are whole, say how they came about, and a cheap row of each is made again."""
 
+import ast
+import contextlib
+import importlib
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import types
 
 import pytest
 
-from course_lib import files
+from course_lib import PROJECT, files
 from course_lib.training import History
 from experiments import __main__ as command
-from experiments import shared, tables
+from experiments import partial, shared, tables
 from experiments.shared import judgements
 from experiments.tables import (
     beyond_length,
@@ -169,3 +178,201 @@ def test_a_failing_experiment_leaves_the_old_file(monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         tables.make("count_vectors")
     assert (tmp_path / "count_vectors.json").read_text(encoding="utf-8") == "old"
+
+
+TINY = """
+import os, signal
+CALLS = os.environ["TINY_CALLS"]
+PARTS = ("row", "best")
+
+
+def row(number, text="x"):
+    with open(CALLS, "a") as file:
+        file.write(f"row {number}\\n")
+    if str(number) == os.environ.get("TINY_WAIT"):
+        print("waiting", flush=True)
+        signal.pause()
+    return {"number": number, "score": [number / 3, 0.0, 1.0], "text": text * 200, "best": None}
+
+
+def best(numbers):
+    with open(CALLS, "a") as file:
+        file.write("best\\n")
+    return max(numbers)
+
+
+def rows():
+    made = [row(number) for number in range(4)]
+    made[0]["best"] = best([one["number"] for one in made])
+    yield from made
+"""
+COMMAND = """
+import sys
+from pathlib import Path
+from course_lib import files
+from experiments import __main__, tables
+files.RESULTS = Path(sys.argv[1])
+tables.__path__.append(sys.argv[1])
+sys.exit(__main__.main(["tiny"]))
+"""
+OLD = '{"rows": "the old ones"}'
+
+
+class Tiny:
+    """A table of four rows in a folder of its own, made by a process that can be interrupted for real."""
+
+    def __init__(self, folder):
+        self.folder, self.calls = folder, folder / "calls"
+        (folder / "tiny.py").write_text(TINY, encoding="utf-8")
+        self.file, self.partial = folder / "tiny.json", folder / "tiny.partial"
+        self.file.write_text(OLD, encoding="utf-8")
+
+    def start(self, wait=None, limit=None):
+        self.calls.write_text("", encoding="utf-8")
+        named = {"TINY_CALLS": str(self.calls), "TINY_WAIT": str(wait), "PYTHONDONTWRITEBYTECODE": "1"}
+        small = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
+        command = [sys.executable, "-c", COMMAND, str(self.folder)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+        return subprocess.Popen(command, env=os.environ | named, cwd=PROJECT, preexec_fn=small, **pipes)
+
+    def finish(self, **how):
+        """Exit code, standard error, and what was computed."""
+        child = self.start(**how)
+        _, errors = child.communicate(timeout=120)
+        return child.returncode, errors, self.calls.read_text(encoding="utf-8").splitlines()
+
+    def stop_in(self, number, signal_number):
+        child = self.start(wait=number)
+        assert child.stdout.readline() == "waiting\n"
+        child.send_signal(signal_number)
+        _, errors = child.communicate(timeout=120)
+        return child.returncode, errors
+
+
+def whole(file):
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    return [row["number"] for row in rows] == [0, 1, 2, 3] and rows[0]["best"] == 3 and rows[1]["score"][0] == 1 / 3
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return Tiny(tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_rows_and_the_same_command_goes_on_to_the_same_table(tiny):
+    code, errors = tiny.stop_in(2, signal.SIGINT)
+    assert code == 130 and "Traceback" not in errors and "the same command goes on" in errors
+    assert tiny.file.read_text(encoding="utf-8") == OLD
+    assert tiny.finish()[::2] == (0, ["row 2", "row 3", "best"])
+    assert whole(tiny.file) and not tiny.partial.exists()
+    stopped = json.loads(tiny.file.read_text(encoding="utf-8"))
+    assert tiny.finish()[::2] == (0, ["row 0", "row 1", "row 2", "row 3", "best"]), "a finished table is made anew"
+    assert {**stopped, "seconds": 0} == {**json.loads(tiny.file.read_text(encoding="utf-8")), "seconds": 0}
+
+
+@pytest.mark.slow
+def test_a_kill_keeps_the_rows_and_a_line_that_was_cut_off_is_computed_again(tiny):
+    assert tiny.stop_in(3, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert tiny.file.read_text(encoding="utf-8") == OLD
+    tiny.partial.write_bytes(tiny.partial.read_bytes()[:-9])
+    tiny.stop_in(3, signal.SIGKILL)
+    assert tiny.calls.read_text(encoding="utf-8").split("\n")[:2] == ["row 2", "row 3"]
+    assert tiny.finish()[::2] == (0, ["row 3", "best"])
+    assert whole(tiny.file)
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_the_rows_that_fit(tiny):
+    tiny.stop_in(1, signal.SIGINT)
+    full = tiny.partial.stat().st_size + 100
+    code, errors, computed = tiny.finish(limit=full)
+    assert code == 1 and computed == ["row 1"]
+    assert "could not be written" in errors and "Traceback" not in errors
+    assert tiny.file.read_text(encoding="utf-8") == OLD and tiny.partial.stat().st_size == full
+    assert tiny.finish()[::2] == (0, ["row 1", "row 2", "row 3", "best"])
+    assert whole(tiny.file)
+
+
+@pytest.mark.slow
+def test_a_full_disk_at_the_end_keeps_all_rows_and_the_old_file(tiny):
+    """The result is longer than its parts here: the disk is full when the last file is written."""
+    source = TINY.replace("range(4)]\n", "range(4)] + [row(0)] * 20\n")
+    (tiny.folder / "tiny.py").write_text(source, encoding="utf-8")
+    code, errors, computed = tiny.finish(limit=4000)
+    assert code == 1 and computed[-1] == "best" and "tiny.json could not be written" in errors
+    assert tiny.file.read_text(encoding="utf-8") == OLD
+    assert tiny.finish()[::2] == (0, [])
+
+
+@pytest.mark.slow
+def test_rows_of_another_version_are_kept_apart_and_not_used(tiny):
+    tiny.stop_in(2, signal.SIGINT)
+    rows = tiny.partial.read_bytes()
+    (tiny.folder / "tiny.py").write_text(TINY.replace("* 200", "* 201"), encoding="utf-8")
+    code, errors, computed = tiny.finish()
+    assert (code, computed[0]) == (0, "row 0") and "of another version of the experiment" in errors
+    assert (tiny.folder / "tiny.partial.old").read_bytes() == rows
+
+
+def test_calls_with_the_same_settings_are_computed_once_while_the_table_is_made(tmp_path):
+    experiment = types.ModuleType("experiment")
+    experiment.row = original = lambda number, weight=0.5: {"number": [number, weight]}
+    with partial.Partial(tmp_path / "p", {"version": 1}).remembering(experiment):
+        assert experiment.row(1) == experiment.row(number=1, weight=0.5) == {"number": [1, 0.5]}
+        experiment.row(1)["number"] = "changed"
+        assert experiment.row(1) == {"number": [1, 0.5]} and experiment.row(2) == {"number": [2, 0.5]}
+    assert experiment.row is original and len((tmp_path / "p").read_text(encoding="utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_what_is_remembered_exists_and_its_settings_are_json(name):
+    module = importlib.import_module(f"experiments.tables.{name}")
+    assert "row" in getattr(module, "PARTS", ("row",)) and all(
+        map(callable, map(vars(module).get, getattr(module, "PARTS", ())))
+    )
+
+
+def test_no_experiment_trains_without_looking_whether_it_was_stopped():
+    """`train` returns a history that says so; `shared` is the one place that looks."""
+    for path in (PROJECT / "experiments").rglob("*.py"):
+        imports = [
+            node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)
+        ]
+        names = {alias.name for node in imports for alias in node.names}
+        assert path.name == "shared.py" or "train" not in names, path
+        assert "race" not in names or "unstopped" in names, path
+        assert "train_skipgram" not in names or "raising_at_the_stop" in names, path
+
+
+def test_what_ends_itself_at_the_stop_button_is_no_result(monkeypatch):
+    with pytest.raises(KeyboardInterrupt), shared.raising_at_the_stop(), contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with shared.raising_at_the_stop():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    documents, seen = [[0, 1, 2] * 40] * 20, []
+    monkeypatch.setattr(word2vec, "corpus", lambda: (["a", "b", "c"], documents))
+
+    def press(rows, *arguments):
+        seen.append(rows)
+        signal.raise_signal(signal.SIGINT)
+        return keep(rows, *arguments)
+
+    skipgram = importlib.import_module("course_lib.embeddings.skipgram")
+    keep = skipgram._with_negatives
+    monkeypatch.setattr(skipgram, "_with_negatives", press)
+    with pytest.raises(KeyboardInterrupt):
+        word2vec._vectors.__wrapped__("skip-gram", 1)
+    assert len(seen) == 1
+
+
+def test_a_race_that_was_stopped_is_no_result(monkeypatch):
+    stopped = None, History(losses=[1.0], stopped=True)
+    monkeypatch.setattr(speed_run, "race", lambda *arguments, **named: stopped)
+    with pytest.raises(KeyboardInterrupt):
+        speed_run.row("none", [], 40)
+    race_module = importlib.import_module("course_lib.speed_run.race")
+    monkeypatch.setattr(race_module, "race", lambda *arguments, **named: stopped)
+    with pytest.raises(KeyboardInterrupt):
+        race_module.steps_within(speed_run.standing(["2 layers"]), 40)

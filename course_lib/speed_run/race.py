@@ -125,5 +125,7 @@ def steps_within(entry: Entry, recipe_steps: int, rounds: int = 5) -> int:
 
 def _seconds_a_step(entry: Entry) -> float:
     ends: list[float] = []
-    race(entry, 12, show=False, log=lambda history: ends.append(time.process_time()))
+    _, history = race(entry, 12, show=False, log=lambda history: ends.append(time.process_time()))
+    if history.stopped:
+        raise KeyboardInterrupt  # a time that was cut short is none
     return statistics.median(np.diff(ends[2:]).tolist())

@@ -1,1 +1,1 @@
-"""The commands that made data/checkpoints: `python -m experiments.checkpoints.NAME`, each stops and goes on."""
+"""The commands that made data/checkpoints: `python -m experiments.checkpoints.NAME`, each whole or not at all."""

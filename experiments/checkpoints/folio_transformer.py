@@ -4,6 +4,7 @@ It writes data/checkpoints/folio_transformer.safetensors, in about fifty minutes
 where it was when it is called again.
 """
 
+import sys
 from pathlib import Path
 
 from course_lib.model_files import save_model
@@ -11,7 +12,7 @@ from course_lib.training import TrainingConfig
 from course_lib.transformer import Transformer, TransformerConfig
 from course_lib.translation import CHECKPOINT, pair_batches, translation_loss
 from experiments.folio import held_out_loss, pairs, scores, tokenizer
-from experiments.shared import seeded, train_whole
+from experiments.shared import finish, seeded, train_whole
 
 __all__ = ["make"]
 
@@ -36,12 +37,12 @@ def make() -> Path:
     batches = pair_batches(pairs("train", MODEL.vocab_size), batch_tokens=1536)
     train_whole(model, translation_loss(), batches, RUN, evaluate=held_out_loss, checkpoint=partial, show=True)
     save_model(CHECKPOINT, model, tokenizer(MODEL.vocab_size), TRAINED_ON, half=True)
-    partial.unlink()
     for split in ("validation", "test"):
         for n_beams in (1, 4):
             print(split, n_beams, "beams", scores(model, split, n_beams=n_beams), flush=True)
+    partial.unlink()
     return CHECKPOINT
 
 
 if __name__ == "__main__":
-    print(f"written: {make()}")
+    sys.exit(finish(make))

@@ -1,8 +1,10 @@
 """Vectors of words, learned from the training movie reviews alone: `python -m experiments.checkpoints.review_vectors`.
 
-It writes data/checkpoints/review_vectors.safetensors, in a minute or two on two cores.
+It writes data/checkpoints/review_vectors.safetensors, in a minute or two on two cores. Skip-gram's training
+cannot go on from its middle: stopped, it leaves the file as it was and begins anew when it is called again.
 """
 
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from course_lib import PROJECT, data
 from course_lib.embeddings import SkipGramConfig, train_skipgram
 from course_lib.training import load_weights, save_weights
-from experiments.shared import words_of
+from experiments.shared import finish, raising_at_the_stop, words_of
 
 __all__ = ["make", "reviews", "vectors"]
 
@@ -28,7 +30,8 @@ def make() -> Path:
     row = {word: number for number, word in enumerate(frequent)}
     documents = [[row[word] for word in text if word in row] for text in texts]
     config = SkipGramConfig(d_embed=WIDTH, epochs=3, seed=0)
-    found, _ = train_skipgram(documents, WORDS, config, watch=lambda progress: print(f"{progress.done:.0%}", end="\r"))
+    with raising_at_the_stop():
+        found, _ = train_skipgram(documents, WORDS, config, watch=lambda so_far: print(f"{so_far.done:.0%}", end="\r"))
     bag = nn.EmbeddingBag(WORDS, WIDTH, _weight=found).half()
     save_weights(FILE, bag, {"words": frequent, "text": "IMDb, training split", "config": str(config)})
     return FILE
@@ -54,4 +57,4 @@ def reviews() -> dict[str, tuple[list[Tensor], Tensor]]:
 
 
 if __name__ == "__main__":
-    print(f"written: {make()}")
+    sys.exit(finish(make, again="begins anew"))

@@ -4,7 +4,7 @@ It writes data/checkpoints/shakespeare_gpt.safetensors, in about half an hour on
 where it was when it is called again.
 """
 
-import time
+import sys
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from course_lib.losses import next_token_loss, token_losses
 from course_lib.model_files import save_model
 from course_lib.pretrained.shakespeare import SHAKESPEARE_GPT
 from course_lib.training import TrainingConfig, muon, random_windows, windows
-from experiments.shared import bits, train_whole
+from experiments.shared import bits, finish, train_whole
 from experiments.tables.gpt_shakespeare import TOKENS, ids, lengths, losses, tokenizer
 
 __all__ = ["make"]
@@ -40,21 +40,21 @@ def held_out(model: nn.Module) -> float:
 
 def make() -> Path:
     """Train, store the last weights, and print the bits a character of the validation and the test plays."""
-    partial, start = SHAKESPEARE_GPT.with_suffix(".run"), time.process_time()
+    partial = SHAKESPEARE_GPT.with_suffix(".run")
     torch.manual_seed(RUN.seed)
     model = build(MODEL)
     batches = random_windows(ids(TOKENS, "train"), batch_size=BATCH_SIZE, context_length=MODEL.context_length)
-    train_whole(
+    history = train_whole(
         model, next_token_loss, batches, RUN, evaluate=held_out, make_optimiser=muon, checkpoint=partial, show=True
     )
-    minutes = (time.process_time() - start) / 60
+    minutes = sum(history.seconds) / 60  # of all its steps, those before a stop too
     about = {"trained on": TRAINED_ON, "steps": RUN.steps, "batch size": BATCH_SIZE, "minutes": round(minutes, 1)}
     save_model(SHAKESPEARE_GPT, model, tokenizer(), about, half=True)
-    partial.unlink()
     for split in ("validation", "test"):
         print(split, bits(losses(model, split), lengths(TOKENS, split)), flush=True)
+    partial.unlink()
     return SHAKESPEARE_GPT
 
 
 if __name__ == "__main__":
-    print(f"written: {make()}")
+    sys.exit(finish(make))

@@ -1,23 +1,22 @@
 """Stored results: tables that take too long for a notebook, each made by a module of this package.
 
 A module offers `rows()`, which yields one dictionary a row, and `row(**settings)`, which makes one of them. Running it,
-`python3 course.py results NAME`, writes data/results/NAME.json; a notebook reads that with `files.load_results`.
+`python3 course.py results NAME`, writes data/results/NAME.json; a notebook reads that with `files.load_results`. Each
+row is kept as soon as it is there, so that the same command, once stopped, goes on: `rows` calls `row` for all of them
+in any case, and gets those that are done from `experiments.partial`. A module's PARTS name the functions whose results
+are kept, where `row` is not the only one that takes long.
 """
 
 import datetime
 import importlib
-import importlib.metadata
 import json
-import os
 import pkgutil
-import platform
-import time
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from course_lib import files
+from experiments.partial import Partial, version
 
 __all__ = ["make", "names"]
 
@@ -28,25 +27,27 @@ def names() -> list[str]:
 
 
 def make(name: str) -> Path:
-    """Run an experiment and store its rows, the file whole or not at all. Raises ValueError for an unknown name."""
+    """Run an experiment, or go on with it, and store its rows: the file whole or not at all, at the end.
+
+    Raises ValueError for an unknown name, and OSError where the disk is full: what is done is kept.
+    """
     if name not in names():
         raise ValueError(f"no results are called {name!r}; there are {', '.join(names())}")
     experiment = importlib.import_module(f"{__name__}.{name}")
-    start = time.monotonic()
-    rows = list(tqdm(experiment.rows(), desc=name, unit="row"))
+    about = version(experiment)
+    file, partial = files.RESULTS / f"{name}.json", Partial(files.RESULTS / f"{name}.partial", about)
+    with partial.remembering(experiment):
+        rows = list(tqdm(experiment.rows(), desc=name, unit="row"))
     stored = {
         "name": name,
         "command": f"python3 course.py results {name}",
         "date": datetime.date.today().isoformat(),
-        "seconds": round(time.monotonic() - start),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {_accelerator()}",
-        "versions": {package: importlib.metadata.version(package) for package in ("torch", "numpy", "scipy", "gensim")},
+        "seconds": round(partial.seconds),
+        "machine": about["machine"],
+        "versions": about["versions"],
         "rows": rows,
     }
-    with files.written_whole(file := files.RESULTS / f"{name}.json") as stream:
+    with files.written_whole(file) as stream:
         stream.write((json.dumps(stored, indent=1) + "\n").encode())
+    partial.path.unlink()
     return file
-
-
-def _accelerator() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

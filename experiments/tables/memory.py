@@ -27,6 +27,7 @@ LAYERS: dict[str, tuple[Callable[..., nn.Module], int]] = {
 }
 LONGEST_GAPS = (5, 10, 20, 40, 80)
 LEARNING_RATES = (0.001, 0.003, 0.01)  # of which each network gets its best, on sequences for validation
+PARTS = ("row", "validation")
 SEEDS = (0, 1, 2)
 STEPS, BATCH_SIZE = 800, 64
 
@@ -96,14 +97,17 @@ def row(system: str, longest_gap: int, learning_rate: float, seed: int) -> dict[
     }
 
 
+def validation(system: str, longest_gap: int, learning_rate: float) -> float:
+    """The share of right answers that decides about a learning rate, over the seeds."""
+    models = [trained(system, longest_gap, learning_rate, seed) for seed in SEEDS]
+    return float(np.mean([recalled(model, longest_gap, 0, 1000).mean() for model in models]))
+
+
 def rows() -> Iterator[dict[str, Any]]:
     """Every network at every longest gap, three seeds each, at the learning rate that is best on validation."""
     for system in LAYERS:
         for gap in LONGEST_GAPS:
-
-            def validation(rate: float, system: str = system, gap: int = gap) -> float:
-                return np.mean([recalled(trained(system, gap, rate, seed), gap, 0, 1000).mean() for seed in SEEDS])
-
-            best = max(LEARNING_RATES, key=validation)
+            scores = {rate: validation(system, gap, rate) for rate in LEARNING_RATES}
+            best = max(LEARNING_RATES, key=scores.__getitem__)
             for seed in SEEDS:
                 yield row(system, gap, best, seed)

@@ -17,6 +17,7 @@ CONTEXTS = (1, 2, 3, 5, 8)
 WIDTHS = (64, 256, 512)
 STEPS, MANY_STEPS = 6_000, 40_000
 BATCH_SIZE = 256
+PARTS = ("row", "test_score")
 SEEDS = (0, 1)
 
 
@@ -56,6 +57,11 @@ def row(context_length: int, d_hidden: int, steps: int, seed: int) -> dict[str, 
     }
 
 
+def test_score(context_length: int, d_hidden: int, steps: int, seed: int) -> list[float]:
+    """One setting's bits per character on the test plays."""
+    return bits(losses(trained(context_length, d_hidden, steps, seed), "test"))
+
+
 def rows() -> Iterator[dict[str, Any]]:
     """Context lengths, widths, and a long run; the one best on the validation plays is scored on the test plays too."""
     settings = [(k, 256, STEPS, seed) for k in CONTEXTS for seed in SEEDS]
@@ -63,6 +69,5 @@ def rows() -> Iterator[dict[str, Any]]:
     settings += [(8, max(WIDTHS), MANY_STEPS, 0)]
     made = [row(*setting) for setting in settings]
     best = min(made, key=lambda one: one["validation"][0])
-    model = trained(*(best[name] for name in ("context_length", "d_hidden", "steps", "seed")))
-    best["test"] = bits(losses(model, "test"))
+    best["test"] = test_score(*(best[name] for name in ("context_length", "d_hidden", "steps", "seed")))
     yield from made

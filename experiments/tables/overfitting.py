@@ -14,6 +14,7 @@ from course_lib.training import TrainingConfig, random_rows
 from experiments.checkpoints.review_vectors import reviews, vectors
 from experiments.shared import rounded, train_whole
 
+PARTS = ("row", "run")
 SEEDS = range(8)
 UNTREATED: dict[str, Any] = {
     "labels": 300,  # reviews whose verdict is known; their number, and which, but not their texts

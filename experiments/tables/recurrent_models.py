@@ -70,8 +70,10 @@ def trained(system: str, d_hidden: int, steps: int, learning_rate: float, seed: 
     return model, (time.process_time() - start) / 60
 
 
-def row(system: str, d_hidden: int, steps: int, learning_rate: float, seed: int) -> dict[str, Any]:
-    """One network's bits per character on the validation plays."""
+def row(
+    system: str, d_hidden: int, steps: int, learning_rate: float, seed: int, tested: bool = False
+) -> dict[str, Any]:
+    """One network's bits per character on the validation plays, and on the test plays where it is `tested`."""
     model, minutes = trained(system, d_hidden, steps, learning_rate, seed)
     return {
         "system": system,
@@ -82,7 +84,7 @@ def row(system: str, d_hidden: int, steps: int, learning_rate: float, seed: int)
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "minutes": round(minutes, 1),
         "validation": bits(losses(model, "validation")),
-        "test": None,
+        "test": bits(losses(model, "test")) if tested else None,
     }
 
 
@@ -92,4 +94,4 @@ def rows() -> Iterator[dict[str, Any]]:
         yield row(system, d_hidden, steps // SHORT, learning_rate, 0)
         for seed in SEEDS:
             yield row(system, d_hidden, steps, learning_rate, seed)
-    yield row(*LONG) | {"test": bits(losses(trained(*LONG)[0], "test"))}
+    yield row(*LONG, tested=True)

@@ -24,7 +24,7 @@ from course_lib.speed_run import (
     steps_within,
 )
 from course_lib.training import Execution, muon
-from experiments.shared import rounded
+from experiments.shared import rounded, unstopped
 
 __all__ = ["BUDGET", "CHANGES", "SEEDS", "of", "row", "rows", "standing", "training"]
 
@@ -82,7 +82,8 @@ def row(change: str, before: Sequence[str], budget: int = BUDGET, split: str = "
     """What three seeds reach with a change ("none" for none) on top of those made before, in nats a character."""
     entry = standing(before if change == "none" else [*before, change])
     steps, start = steps_within(entry, budget), time.process_time()
-    models = [race(entry, steps, seed, show=False)[0] for seed in SEEDS]
+    raced = [race(entry, steps, seed, show=False) for seed in SEEDS]
+    models = [model for model, history in raced if unstopped(history)]
     seconds = (time.process_time() - start) / len(SEEDS)
     losses = [float(held_out_losses(model, split).mean()) for model in models]
     return {
