@@ -11,15 +11,16 @@ __all__ = ["passed", "progress_file", "record_passed"]
 
 
 def progress_file() -> Path:
-    """Where progress is kept: the file that COURSE_PROGRESS names, else my/progress.json in the project."""
-    named = os.environ.get("COURSE_PROGRESS")
-    return Path(named).expanduser() if named else PROJECT / "my" / "progress.json"
+    """Where progress is kept: the file that COURSE_PROGRESS names, else progress.json in the learner's folder."""
+    my = files.path_in_environment("COURSE_MY") or PROJECT / "my"
+    return files.path_in_environment("COURSE_PROGRESS") or my / "progress.json"
 
 
 def passed() -> dict[str, str]:
     """The exercises that have passed ("notebook.exercise") with the time of each; none where the file is unreadable."""
+    file = progress_file()
     try:
-        kept = json.loads(progress_file().read_text(encoding="utf-8"))
+        kept = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}
