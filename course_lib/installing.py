@@ -12,7 +12,6 @@ from pathlib import Path
 
 __all__ = ["PipError", "pip_environment", "why_pip_failed"]
 
-_SECTIONS = ["global", "install", ":env:"]  # a later one prevails
 _OURS = {  # where to install, what, and whether: not what a configuration made for other projects says
     *("user", "prefix", "target", "root", "python", "src", "dry-run", "require-virtualenv", "require-venv"),
     *("requirement", "editable", "no-deps", "no-dependencies", "require-hashes", "no-binary", "only-binary", "pre"),
@@ -57,12 +56,15 @@ def pip_environment(log: Path, python: str = sys.executable) -> dict[str, str]:
 
     Kept are the ways to packages (index, login, proxy, certificates, constraints); left out are `user`, `prefix`,
     `target` and their like, with which a package would be installed elsewhere, or not at all. pip never asks on the
-    terminal, and writes into `log` what it does not print (a refused login, for one). Raises PipError where there is no pip, or where it cannot read its configuration.
+    terminal, and writes into `log` what it does not print (a refused login, for one). Raises PipError where there is no
+    pip, or where it cannot read its configuration.
     """
-    asked = {name: value for name, value in os.environ.items() if name.upper() != "PIP_PYTHON"}
+    given = {name: value for name, value in os.environ.items() if name.upper().startswith("PIP_")}
+    others = {name: value for name, value in os.environ.items() if name not in given}
+    files = {name: value for name, value in given.items() if name.upper() == "PIP_CONFIG_FILE"}
     listed = subprocess.run(
-        [python, "-m", "pip", "config", "list"],
-        env=asked | {"PYTHONUTF8": "1"},
+        [python, "-m", "pip", "config", "list"],  # of all files, and in words, whatever these say
+        env=others | files | {"PIP_USER": "0", "PIP_QUIET": "0", "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -74,15 +76,13 @@ def pip_environment(log: Path, python: str = sys.executable) -> dict[str, str]:
         raise PipError(
             f"pip cannot read its configuration; correct it and try again ({' '.join(listed.stderr.split())})"
         )
-    options = {}
-    rows = [re.fullmatch(r"([\w:]+)\.([\w-]+)=(['\"].*)", row) for row in listed.stdout.splitlines()]
-    known = [row.groups() for row in rows if row and row[1] in _SECTIONS]
-    for _, name, value in sorted(known, key=lambda row: _SECTIONS.index(row[0])):
-        if ast.literal_eval(value):  # pip passes over an empty one
-            options[name] = ast.literal_eval(value)
-    ours = {name: value for name, value in os.environ.items() if not name.upper().startswith("PIP_")}
-    ours |= {f"PIP_{name.replace('-', '_').upper()}": value for name, value in options.items() if name not in _OURS}
-    return ours | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INPUT": "1", "PIP_LOG": str(log)}
+    rows = [re.fullmatch(r"(global|install)\.([\w-]+)=(['\"].*)", row) for row in listed.stdout.splitlines()]
+    found = sorted((row.groups() for row in rows if row), key=lambda row: row[0])  # [install] prevails over [global],
+    options = {name: ast.literal_eval(value) for _, name, value in found if value != "''"}
+    options |= {name[4:].lower().replace("_", "-"): value for name, value in given.items() if value}  # these over both
+    kept = {name: value for name, value in options.items() if name not in _OURS}
+    ours = {f"PIP_{name.replace('-', '_').upper()}": value for name, value in kept.items()}
+    return others | ours | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INPUT": "1", "PIP_LOG": str(log)}
 
 
 def why_pip_failed(said: str, folder: Path, remedy: str) -> str | None:
