@@ -18,9 +18,8 @@ def progress_file() -> Path:
 
 def passed() -> dict[str, str]:
     """The exercises that have passed ("notebook.exercise") with the time of each; none where the file is unreadable."""
-    file = progress_file()
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = json.loads(progress_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}

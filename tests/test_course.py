@@ -90,7 +90,8 @@ def run(course, *words, **environment):
     """course.py as a process of its own; a wrong course.py could want to install, but would find nothing."""
     command = [sys.executable, str(course.ROOT / "course.py"), *words]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PIP_NO_INDEX": "1", **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", cwd="/")
+    options = {"capture_output": True, "text": True, "encoding": environment["PYTHONIOENCODING"], "cwd": "/"}
+    return subprocess.run(command, env=environment, **options)
 
 
 def notes(course, name):
@@ -749,6 +750,17 @@ def test_my_may_be_elsewhere(ready, tmp_path):
     mine.write_text("my work", encoding="utf-8")
     done = run(ready, "lab", "--reset", "02", COURSE_MY=str(place))
     assert re.search(rf"kept as {re.escape(str(place))}/02_word_vectors\.\S+\.ipynb\.", done.stdout)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932"])
+def test_a_console_that_lacks_letters(ready, tmp_path, encoding):
+    place = tmp_path / "cahier é ☕"
+    console = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "COURSE_MY": str(place)}
+    assert run(ready, "lab", **console).returncode == 0
+    done = run(ready, "lab", "--reset", "02", **console)
+    assert done.returncode == 0 and "kept as " in done.stdout and "Traceback" not in done.stderr
+    done = run(ready, "lab", **{**console, "COURSE_MY": "cahier é ☕"})
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
 @pytest.fixture

