@@ -1,4 +1,4 @@
-"""Printing on any console: what its encoding lacks becomes a question mark, not an error."""
+"""Printing on any console: what its encoding lacks (`·` in cp932, `é` in ASCII) becomes a question mark, no error."""
 
 import io
 import sys

@@ -349,6 +349,13 @@ def test_a_foreign_version_makes_room_for_the_pinned_one(place, here, pinned):
     assert left(place.own) == ["tiny_data", f"tiny_data-{pinned}.dist-info"]
 
 
+def test_a_first_look_on_an_ascii_console():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    code = "from course_lib import data, runtime; data.describe('word_similarity'); runtime.expect('a', 1, equals=1)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.endswith("a ? expected 1 ? ok\n"), done.stderr
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932"])
 def test_a_console_of_another_encoding(place, monkeypatch, encoding):
     pins = place.pins.read_text(encoding="utf-8")
