@@ -151,19 +151,21 @@ def version_of_venv():
     return ".".join(version.split()[0].split(".")[:2])
 
 
-def make_venv(reason, cpu):
+def make_venv(reason, build):
     try:
         from ensurepip import bootstrap  # noqa: F401
     except ImportError:
         fail("This Python cannot make .venv yet: on Debian or Ubuntu run `sudo apt install python%s-venv`, "
              "then the same command again." % THIS)  # fmt: skip
     demand_writable(ROOT, "copy the course into a folder of your own")
-    needed, free = sum(gigabytes(cpu)), shutil.disk_usage(str(ROOT)).free / 1e9
+    needed, free = sum(gigabytes(build == "cpu")), shutil.disk_usage(str(ROOT)).free / 1e9
     if free < needed:
         fail("The set-up needs about %.0f GB of free disk, and %s has %.1f GB." % (needed, ROOT, free))
     say("Making .venv, the course's own environment (%s)." % reason)
     if VENV.exists():
         shutil.rmtree(str(VENV))
+    VENV.mkdir()
+    write(CHOICE, build.encode("utf-8"))  # first, so that whatever stops the set-up does not forget it
     if call([sys._base_executable, "-m", "venv", VENV]):
         fail("Python could not make .venv, for the reason above.")
 
@@ -253,7 +255,7 @@ def set_up(build=None, anew=False, tests=False):
     build, version = build or chosen_build() or "full", version_of_venv()
     if anew or not version:
         old = "--anew says so" if version else "the old one is unfinished, or the Python that made it has gone"
-        make_venv(old if VENV.exists() else "there is none yet", build == "cpu")
+        make_venv(old if VENV.exists() else "there is none yet", build)
         version = THIS
     elif version not in PYTHONS:
         fail("The .venv here is of Python %s, which the course cannot use; `%s lab --anew` makes it anew with %s."

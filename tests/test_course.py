@@ -449,7 +449,8 @@ def test_a_venv_that_does_not_serve_is_made_anew(ready, calls, capsys, monkeypat
     monkeypatch.setattr(ready, "install", lambda *what: None)
     monkeypatch.setattr(ready, "kernel_settings", lambda: None)
     ready.set_up()
-    assert "the old one is unfinished" in capsys.readouterr().out and not ready.VENV.exists()
+    assert "the old one is unfinished" in capsys.readouterr().out
+    assert list(ready.VENV.iterdir()) == [ready.CHOICE] and ready.chosen_build() == "full"
     assert calls == [([sys._base_executable, "-m", "venv", str(ready.VENV)], {})]
 
 
@@ -485,6 +486,21 @@ def test_anew_makes_the_venv_anew_and_keeps_the_choice_of_torch(ready, calls, ca
     assert "(--anew says so)" in capsys.readouterr().out
     assert calls == [([sys._base_executable, "-m", "venv", str(ready.VENV)], {})]
     assert installs == [("requirements.txt", "cpu", ready.THIS)]
+
+
+@pytest.mark.parametrize("words", [["lab", "--cpu"], ["lab"]])
+def test_a_set_up_that_is_stopped_remembers_the_choice(course, monkeypatch, words):
+    if words == ["lab"]:
+        course.VENV.mkdir()
+        course.CHOICE.write_text("cpu", encoding="utf-8")
+
+    def stop(command, **extra):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(course, "call", stop)
+    with pytest.raises(KeyboardInterrupt):
+        course.main(words)
+    assert course.chosen_build() == "cpu"
 
 
 def test_a_folder_that_moved_is_installed_again(ready):
