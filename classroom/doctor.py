@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.console import replace_unprintable  # nothing that may be missing: that is for a finding to say
+
 __all__ = ["Finding", "check"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 WAITING = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}  # either says how long OpenMP's threads keep a core while they wait
+PYTHON = f"{'py -' if os.name == 'nt' else 'python'}{sys.version_info[0]}.{sys.version_info[1]}"  # not just any python3
 INSTALL = f'run `"{sys.executable}" -m pip install -r requirements.txt` in {PROJECT}'
 
 
@@ -57,9 +60,23 @@ def _python() -> tuple[str, bool, str]:
     return f"{platform.python_version()}, {platform.system()} {platform.machine()}", tested or works, advice
 
 
+def _in_venv() -> bool:
+    """Whether this is course.py's own environment, and not one that the reader made."""
+    return Path(sys.prefix) == PROJECT / ".venv"
+
+
 def _disk() -> tuple[str, bool, str]:
-    free = shutil.disk_usage(PROJECT).free / 1e9
-    return f"{free:.1f} GB free", free >= 1, "" if free >= 1 else "free 1 GB for the data and what notebooks write"
+    from course_lib.files import path_in_environment
+
+    folder = my = path_in_environment("COURSE_MY") or PROJECT / "my"
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    closed = f"{my} cannot be written to: copy the course into a folder of your own, or let COURSE_MY name one"
+    advice = "" if os.access(folder, os.W_OK) else closed
+    if free < 1:
+        advice = "free 1 GB for the data and what notebooks write"
+    return f"{free:.1f} GB free", not advice, advice
 
 
 def _memory() -> tuple[str, bool, str]:
@@ -75,8 +92,9 @@ def _cores() -> tuple[str, bool, str]:
     cores, spins = os.cpu_count() or 1, sys.platform == "linux" and not WAITING & os.environ.keys()
     if cores == 1:
         return "1", True, "the times in the notebooks are those of two: expect about double"
-    advice = "beside other programs training may take ten times as long: start with `python3 course.py lab`, or set "
-    return str(cores), True, advice + "GOMP_SPINCOUNT=1000 in the environment before Python starts" if spins else ""
+    start = f"start with `{PYTHON} course.py lab`, or " if _in_venv() else ""
+    advice = f"beside other programs training may take ten times as long: {start}set GOMP_SPINCOUNT=1000 in the "
+    return str(cores), True, advice + "environment before Python starts" if spins else ""
 
 
 def _device() -> tuple[str, bool, str]:
@@ -87,7 +105,10 @@ def _device() -> tuple[str, bool, str]:
     chosen = device()
     found = f"{chosen} ({torch.cuda.get_device_name()})" if chosen.type == "cuda" else str(chosen)
     unseen = shutil.which("nvidia-smi") and not torch.cuda.is_available()
-    advice = "torch does not see the NVIDIA GPU: update its driver, or delete .venv and run `python3 course.py lab`"
+    advice = "torch does not see the NVIDIA GPU: update its driver"
+    if torch.version.cuda is None:
+        build = f"`{PYTHON} course.py lab --no-cpu` installs" if _in_venv() else "install"
+        advice = f"torch is its small build, which knows no NVIDIA GPU: {build} the other"
     return f"{found}, {scale()} scale", True, advice if unseen else ""
 
 
@@ -112,11 +133,13 @@ def _data() -> tuple[str, bool, str]:
 
     packages = status()
     missing = [f"{package.name} ({package.size_mb:g} MB)" for package in packages if not package.present]
-    advice = f"fetched at first use, or now with `python3 course.py data`: {', '.join(missing)}" if missing else ""
+    fetch = f"{PYTHON} course.py data" if _in_venv() else f'"{sys.executable}" -m course_lib.data'
+    advice = f"fetched at first use, or now with `{fetch}`: {', '.join(missing)}" if missing else ""
     return f"{len(packages) - len(missing)} of {len(packages)} packages are here", True, advice
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     findings = check()
     print(*findings, sep="\n")
     sys.exit(not all(finding.ok for finding in findings))

@@ -12,11 +12,12 @@ __all__ = ["passed", "progress_file", "record_passed"]
 
 
 def progress_file() -> Path:
-    """Where progress is kept: the file that COURSE_PROGRESS names, else my/progress.json in the project.
+    """Where progress is kept: the file that COURSE_PROGRESS names, else progress.json in the learner's folder.
 
-    Raises ValueError for a relative path in COURSE_PROGRESS.
+    Raises ValueError for a relative path in COURSE_PROGRESS or COURSE_MY.
     """
-    return files.path_in_environment("COURSE_PROGRESS") or PROJECT / "my" / "progress.json"
+    my = files.path_in_environment("COURSE_MY") or PROJECT / "my"
+    return files.path_in_environment("COURSE_PROGRESS") or my / "progress.json"
 
 
 def passed() -> dict[str, str]:

@@ -3,12 +3,12 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from course_lib import PROJECT
-from course_lib.validation import require
+from course_lib.validation import require, text_of
 
 __all__ = ["RESULTS", "existing_file", "load_results", "path_in_environment", "written_whole"]
 
@@ -20,13 +20,13 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write beside the real one; at the end it is forced to the disk, then takes its place in one stroke.
 
     Missing folders are made. Whatever fails on the way, a full disk for one, leaves the old file as it was and nothing
-    beside it; an OSError then says so. Raises ValueError for a path that is a folder.
+    beside it; an OSError then says so. In a path, `~` is the home folder. Raises ValueError for a path to a folder.
     """
     path = _path(path)
     require(not path.is_dir(), "the path must name a file, not a folder", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             yield file
             file.flush()
@@ -36,7 +36,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         kept = "; the one before it is still there, whole" if path.exists() else ""
         raise OSError(f"{path} could not be written ({error}){kept}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:
@@ -59,14 +60,21 @@ def path_in_environment(variable: str) -> Path | None:
     value = os.environ.get(variable, "").strip()
     if not value:
         return None
-    path = Path(value).expanduser()
+    path = _at_home(Path(value))
     require(path.is_absolute(), f"the environment variable {variable} must hold an absolute path", value)
     return path
 
 
 def _path(path: Any) -> Path:
     require(isinstance(path, str | os.PathLike) and str(path), "a path must be a string or a pathlib.Path", path)
-    return Path(path)
+    return _at_home(Path(path))
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user, or no home folder: the name is meant as it is
+        return path
 
 
 def load_results(name: str) -> dict[str, Any]:
@@ -74,7 +82,7 @@ def load_results(name: str) -> dict[str, Any]:
 
     Raises FileNotFoundError that names the command which makes them.
     """
-    file = RESULTS / f"{name}.json"
+    file = RESULTS / f"{text_of('name', name)}.json"
     if not file.is_file():
         raise FileNotFoundError(f"{file} is missing: `python3 course.py results {name}` makes it")
     return json.loads(file.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from numpy.typing import ArrayLike
 
 from course_lib.metrics import Interval
@@ -33,6 +34,8 @@ def _styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
 
     @functools.wraps(plot)
     def draw(*args: Any, ax: Axes | None = None, **kwargs: Any) -> Axes:
+        if plt.rcParams["text.usetex"]:
+            _leave_latex_out(ax)
         # Outside the context: the first figure chooses the backend, whose settings would go with the context.
         figure = plt.figure(figsize=(7, 3.8), layout="constrained") if ax is None else ax.figure
         try:
@@ -44,6 +47,13 @@ def _styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
             raise
 
     return draw
+
+
+def _leave_latex_out(ax: Axes | None) -> None:
+    """Switch off a matplotlibrc's `text.usetex`: ticks are drawn later, and LaTeX would choke on our `%` and `_`."""
+    plt.rcParams["text.usetex"] = False
+    for text in [] if ax is None else ax.figure.findobj(Text):
+        text.set_usetex(False)
 
 
 @_styled

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from course_lib.console import say
 from course_lib.validation import require
 
 __all__ = ["device", "evaluating", "expect", "scale", "seed_everything"]
@@ -103,7 +104,7 @@ def expect(
         shown = value if equals is not None else f"{float(value):.6g}"  # type: ignore[arg-type]
         usually = f" What usually causes this: {cause}" if cause else ""
         raise AssertionError(f"{name} · expected {wanted}, but it is {shown}.{usually}")
-    print(f"{name} · expected {wanted} · ok")
+    say(f"{name} · expected {wanted} · ok")
 
 
 def _show(bound: float | int) -> str:

@@ -22,10 +22,10 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart(session):
-    """Fetch the data before the tests, so that no notebook's output holds the line that says so."""
-    from course_lib import data
+    """Fetch the data before notebooks run, so that no output holds the line that says so; a test fetches its own."""
+    if session.config.getoption("nbval", False) and not hasattr(session.config, "workerinput"):
+        from course_lib import data
 
-    if not hasattr(session.config, "workerinput"):
         with contextlib.suppress(data.DataError):  # whatever needs the data will say it
             data.fetch([package.name for package in data.status()])
 

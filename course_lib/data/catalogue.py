@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import shorten
 
+from course_lib.console import say
 from course_lib.data import folio, packages, pairs, reviews, texts, weights, words
 from course_lib.data.splits import SPLITS
 from course_lib.validation import require_one_of
@@ -103,19 +104,17 @@ def describe(name: str) -> None:
     """
     require_one_of("name", SETS, name)
     chosen = SETS[name]
-    print(f"{name} · {chosen.holds} · from {chosen.package}")
+    say(f"{name} · {chosen.holds} · from {chosen.package}")
     parts = chosen.parts()
     width = max(map(len, parts))
     for part, items in parts.items():
         lengths = sorted(len(item if isinstance(item, str) else item[0]) for item in items)
         middle = f"{statistics.median(lengths):,.0f}"
-        print(
-            f"  {part:{width}} {len(items):>8,} items of {lengths[0]:,} to {lengths[-1]:,} characters, median {middle}"
-        )
+        say(f"  {part:{width}} {len(items):>8,} items of {lengths[0]:,} to {lengths[-1]:,} characters, median {middle}")
     items = next(iter(parts.values()))
     for place in (len(items) // 4, len(items) // 2, 3 * len(items) // 4):
-        print(f"  e.g. {_show(items[place])}")
-    print(f"  licence: {chosen.licence}\n  card: data/README.md")
+        say(f"  e.g. {_show(items[place])}")
+    say(f"  licence: {chosen.licence}\n  card: data/README.md")
 
 
 def _show(item: object) -> str:

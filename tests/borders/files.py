@@ -27,6 +27,7 @@ BORDERS = [
         "there is no text",
         FileNotFoundError,
     ),
+    Border("files.load_results", "no name", lambda: load_results(None), "name must be a string, but it is None"),
     Border("files.load_results", "an unknown name", lambda: load_results("none"), "is missing", FileNotFoundError),
 ]
 NOTHING = {
