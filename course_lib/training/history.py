@@ -21,7 +21,7 @@ class History:
 
     losses: list[float] = field(default_factory=list)  # of each step's batch, the first step's first
     evaluations: dict[int, float] = field(default_factory=dict)  # after so many steps: the held-out loss
-    best_weights: dict[str, Tensor] = field(default_factory=dict)  # for model.load_state_dict; on the CPU of process 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)  # for model.load_state_dict; on the CPU of process 0, or sharded
     stopped: bool = False  # by the stop button
     gradient_norms: list[float] = field(default_factory=list)  # of each step, before clipping
     seconds: list[float] = field(default_factory=list)  # that each step took, evaluations and checkpoints left out
