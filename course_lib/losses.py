@@ -26,9 +26,9 @@ Loss = TypeVar("Loss", bound=Callable[..., Tensor])
 def mean_over(count: Callable[[Any], Tensor | int]) -> Callable[[Loss], Loss]:
     """A decorator that says of how many values in a batch a loss is the mean: as `count(batch)`.
 
-    Where `train` computes a batch in parts (Execution's `accumulate`, several processes), it weights each part's loss by
-    its count, so that padding, of which one part has more than another, changes nothing. A loss without a count must be
-    a mean over rows.
+    Where `train` computes a batch in parts (Execution's `accumulate`, several processes), it weights each part's loss
+    by its count, so that it does not matter how much padding a part has. A loss without a count must be a mean over
+    rows. Raises ValueError for a count that is no function.
 
     >>> @mean_over(lambda batch: (batch[1] != 0).sum())  # 0 is padding
     ... def loss(model, batch):
@@ -62,9 +62,7 @@ def next_token_loss(model: nn.Module, batch: tuple[Int[Tensor, "N T"], Int[Tenso
     return F.cross_entropy(*_flat(model(inputs), targets), ignore_index=IGNORED)
 
 
-def token_losses(
-    model: nn.Module, inputs: Rows, targets: Targets, batch_size: int = 64
-) -> Float[Tensor, "..."]:
+def token_losses(model: nn.Module, inputs: Rows, targets: Targets, batch_size: int = 64) -> Float[Tensor, "..."]:
     """-ln p of each target, in nats, in evaluation mode and in batches of `batch_size` rows.
 
     Raises ValueError for ids outside the model's vocabulary, and for inputs and targets of other shapes.
@@ -85,8 +83,8 @@ def text_losses(model: nn.Module, tokens: Ids, batch_size: int = 64) -> Float[Te
     """-ln p of every token of a long text except the first, in nats, each given at least half a window of context.
 
     Windows of the model's context_length overlap by half: a window's first half serves only as context, except in the
-    first window, where less context exists. Raises ValueError for fewer than two tokens, and for ids outside the model's
-    vocabulary.
+    first window, where less context exists. Raises ValueError for fewer than two tokens, and for ids outside the
+    model's vocabulary.
     """
     ids = ids_of("tokens", tokens, _vocab_size(model))
     tokens = tokens if isinstance(tokens, Tensor) else torch.from_numpy(ids)  # a tensor keeps its device

@@ -69,16 +69,15 @@ def devices_of(model: nn.Module) -> list[torch.device]:
 
 def random_state(device: torch.device) -> Tensor:
     """The state of a device's random numbers, a tensor of bytes on the CPU."""
-    return (torch if device.type == "cpu" else torch.get_device_module(device)).get_rng_state(*_where(device))
+    return torch.get_rng_state() if device.type == "cpu" else torch.get_device_module(device).get_rng_state(device)
 
 
 def set_random_state(device: torch.device, state: Tensor) -> None:
     """Put a device's random numbers back to a state, and no other device's."""
-    (torch if device.type == "cpu" else torch.get_device_module(device)).set_rng_state(state, *_where(device))
-
-
-def _where(device: torch.device) -> list[torch.device]:
-    return [] if device.type == "cpu" else [device]
+    if device.type == "cpu":
+        torch.set_rng_state(state)
+    else:
+        torch.get_device_module(device).set_rng_state(state, device)
 
 
 @contextmanager
@@ -133,8 +132,8 @@ def expect(
     """Assert a claim, and print a verdict that is the same on every machine: the value itself is not printed.
 
     Give `equals`, or one or both of `at_least` and `at_most`; `cause` says what usually makes it fail.
-    Raises AssertionError with the value where the claim fails (NaN always fails), ValueError where there is no bound, and
-    where value or bound is no number.
+    Raises AssertionError with the value where the claim fails (NaN always fails), ValueError where there is no bound,
+    and where value or bound is no number.
 
     >>> expect("validation loss", 1.52, at_most=1.60)
     validation loss · expected at most 1.60 · ok

@@ -77,7 +77,7 @@ def work(folder):
     run(press=3, checkpoint=folder / "two.run", execution=SHARD)
     found["from one"] = run(checkpoint=folder / "one.run", execution=SHARD)
     try:
-        run(checkpoint=folder / "one.run" / "best.safetensors" / "two.run", execution=SHARD)
+        run(checkpoint=folder / "one.run" / "about.safetensors" / "two.run", execution=SHARD)
     except OSError as error:
         found["no room"] = str(error)
     (folder / f"{rank()}.json").write_text(json.dumps(found))

@@ -28,7 +28,7 @@ from course_lib.training.shards import (
     write_shards,
 )
 
-__all__ = ["copied_weights", "load_run", "load_weights", "read_about", "save_run", "save_tensors", "save_weights"]
+__all__ = ["copied_weights", "load_run", "load_weights", "read_about", "save_run", "save_weights"]
 
 ABOUT, SHARDS = "about.safetensors", "shards"  # what is in the folder of a sharded run
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -36,9 +36,11 @@ DTYPES |= {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": tor
 DTYPES |= {"U8": torch.uint8, "BOOL": torch.bool}
 
 
-def save_weights(path: Path | str, model: nn.Module, about: dict[str, Any] | None = None) -> None:
-    """Write a model's weights, and what `about` says of them (anything JSON can hold)."""
-    save_tensors(path, model.state_dict(), about or {})
+def save_weights(
+    path: Path | str, model: nn.Module | Mapping[str, Tensor], about: dict[str, Any] | None = None
+) -> None:
+    """Write the weights of a model, or those of a History, and what `about` says of them (anything JSON can hold)."""
+    _write(Path(path), model.state_dict() if isinstance(model, nn.Module) else model, about or {})
 
 
 def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
@@ -89,11 +91,11 @@ def save_run(
         with folder_written_whole(path) as folder:
             write_shards(folder / SHARDS, tensors)
             if rank() == 0:
-                save_tensors(folder / ABOUT, {}, about | {"shards": count_shards(folder / SHARDS)})
+                _write(folder / ABOUT, {}, about | {"shards": count_shards(folder / SHARDS)})
     elif rank() == 0:
         if path.is_dir():
             set_aside(path)
-        save_tensors(path, tensors, about)
+        _write(path, tensors, about)
         remove_aside(path)
 
 
@@ -199,9 +201,9 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
-def save_tensors(path: Path | str, tensors: Mapping[str, Tensor], about: Any) -> None:
-    """A safetensors file, written by process 0. All that have a shard take part: one tensor at a time is put together."""
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))  # aligned, as safetensors does
+def _write(path: Path, tensors: Mapping[str, Tensor], about: Any) -> None:
+    """A safetensors file, written by process 0, tensor by tensor: all processes that have shards put each together."""
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))  # so all are aligned
     names, header, end = {dtype: name for name, dtype in DTYPES.items()}, {}, 0
     for name, tensor in ordered:
         start, end = end, end + tensor.numel() * tensor.element_size()

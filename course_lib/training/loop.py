@@ -50,13 +50,15 @@ def train(
 ) -> History:
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
 
-    `loss` gives a mean over the batch's rows, or over what `losses.mean_over` says.
-    `evaluate(model)` gives the held-out loss, in evaluation mode, without gradients and without effect on the run's
-    random numbers; `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run after
-    the step it is in, pressed twice at once. `checkpoint` is written at every evaluation and at the end; where it
-    exists, the run goes on from it, to the same losses. `log(history)` is called after each step. The model is left in
-    evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights,
-    and ValueError for arguments of the wrong kind.
+    `loss` gives a mean over the batch's rows, or over what `losses.mean_over` says. `evaluate(model)` gives the
+    held-out loss, in evaluation mode, without gradients and without effect on the run's random numbers;
+    `history.best_weights` are those of its lowest value. Several processes each evaluate an equal share, or each all,
+    as the mean is taken. The stop button (Ctrl-C) ends the run after the step it is in, pressed twice at once.
+    `checkpoint` is written at every evaluation and at the end; where it exists, the run goes on from it, to the same
+    losses. `log(history)` is called after each step, in every process. The model is left in evaluation mode.
+
+    Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights, and ValueError for
+    arguments of the wrong kind.
     """
     execution = execution or Execution()
     _require_kinds(model, loss, batches, config, evaluate, make_optimiser, log, execution)
