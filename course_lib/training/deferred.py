@@ -57,9 +57,7 @@ class _Recorder(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.filled: dict[
-            int, tuple[Tensor, _Call]
-        ] = {}  # by storage; the tensor is kept so that no other gets its key
+        self.filled: dict[int, tuple[Tensor, _Call]] = {}  # by storage, which lives as long as the tensor kept with it
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named, made = kwargs or {}, operation(*args, **(kwargs or {}))

@@ -107,7 +107,7 @@ def distribute_model(model: nn.Module, parallel: str, device: torch.device | Non
         if not tensor.is_meta:
             distributed.broadcast(tensor, src=0)
     mesh = distributed.init_device_mesh(device.type, (world_size(),))
-    for block in blocks(model):
+    for block in reversed(blocks(model)):  # one within another first
         fully_shard(block, mesh=mesh)
     return fully_shard(model, mesh=mesh)
 
