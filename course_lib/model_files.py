@@ -61,9 +61,7 @@ def save_model(
         most, tokens = model.config.vocab_size, tokenizer.vocab_size
         require(tokens <= most, f"the tokenizer's vocab_size must be at most the model's {most}", tokens)
         description["tokenizer"] = {"kind": name} | tokenizer.fields()
-    if weights is None:
-        weights = (deepcopy(model).half() if half else model).state_dict()
-    checkpoints.save_weights(path, weights, description)
+    checkpoints.save_weights(path, deepcopy(model).half() if half else model, description, weights=weights)
 
 
 def load_model(path: Path | str) -> tuple[nn.Module, Tokenizer | None]:

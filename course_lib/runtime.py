@@ -86,6 +86,8 @@ def own_randomness(seed: int | None = None, devices: Sequence[torch.device] = (C
 
     `torch.manual_seed` seeds every device of the machine, also those that nothing here runs on.
     """
+    if seed is not None:
+        require_integer("seed", seed, at_least=0)
     before = [random_state(device) for device in devices]
     try:
         if seed is not None:

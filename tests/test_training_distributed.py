@@ -187,7 +187,7 @@ def work(folder):
     *found["built"], peak = built()
     best = run(evaluated=True, execution=SHARD)
     found["best is sharded"] = [is_sharded(tensor) for tensor in best.values()]
-    save_weights(folder / "best of two", best)
+    save_weights(folder / "best of two", torch.nn.Module(), weights=best)
     for name in RESUMED:
         checkpoint = folder / f"{name}.run"
         stopped = run(press=3, dropout=0.3, checkpoint=checkpoint, **CASES[name])[0]

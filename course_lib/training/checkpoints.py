@@ -37,10 +37,14 @@ DTYPES |= {"U8": torch.uint8, "BOOL": torch.bool}
 
 
 def save_weights(
-    path: Path | str, model: nn.Module | Mapping[str, Tensor], about: dict[str, Any] | None = None
+    path: Path | str,
+    model: nn.Module,
+    about: dict[str, Any] | None = None,
+    *,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write the weights of a model, or those of a History, and what `about` says of them (anything JSON can hold)."""
-    _write(Path(path), model.state_dict() if isinstance(model, nn.Module) else model, about or {})
+    """Write a model's weights, or others in their place, and what `about` says of them (anything JSON can hold)."""
+    _write(Path(path), model.state_dict() if weights is None else weights, about or {})
 
 
 def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:

@@ -66,6 +66,8 @@ def train(
     with own_randomness(config.seed + rank(), devices_of(model)), _stop_button() as pressed:
         backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
         optimiser, generator = make_optimiser(model, config), Generator().manual_seed(config.seed)
+        is_optimiser = isinstance(optimiser, torch.optim.Optimizer)
+        require(is_optimiser, "make_optimiser must give an optimiser", optimiser)
         history = load_run(checkpoint, model, optimiser, generator, config)
         with _training(model, reporter(config, show, log), history) as report:
             while len(history.losses) < config.steps and not history.stopped:
