@@ -68,11 +68,15 @@ def token_losses(model: nn.Module, inputs: Rows, targets: Targets, batch_size: i
     Raises ValueError for ids outside the model's vocabulary, and for inputs and targets of other shapes.
     """
     require_integer("batch_size", batch_size, at_least=1)
-    inputs, targets, each = _rows("inputs", inputs), _rows("targets", targets, (1, 2)), []
+    inputs, targets = _rows("inputs", inputs), _rows("targets", targets, (1, 2))
     require(len(inputs) == len(targets), f"targets must be {len(inputs)} rows, as inputs are", len(targets))
-    vocab_size = _vocab_size(model)
     for name, ids in (("inputs", inputs), ("targets", targets)):
-        ids_of(name, ids.flatten(), vocab_size)
+        ids_of(name, ids.flatten(), _vocab_size(model))
+    return _each(model, inputs, targets, batch_size)
+
+
+def _each(model: nn.Module, inputs: Tensor, targets: Tensor, batch_size: int) -> Tensor:
+    each = []
     with evaluating(model), torch.no_grad():
         for some, wanted in zip(inputs.split(batch_size), targets.split(batch_size), strict=True):
             each.append(F.cross_entropy(*_flat(model(some), wanted), reduction="none").view(wanted.shape))
@@ -86,14 +90,15 @@ def text_losses(model: nn.Module, tokens: Ids, batch_size: int = 64) -> Float[Te
     first window, where less context exists. Raises ValueError for fewer than two tokens, and for ids outside the
     model's vocabulary.
     """
-    ids = ids_of("tokens", tokens, _vocab_size(model))
-    tokens = tokens if isinstance(tokens, Tensor) else torch.from_numpy(ids)  # a tensor keeps its device
+    require_integer("batch_size", batch_size, at_least=1)
+    ids = torch.from_numpy(ids_of("tokens", tokens, _vocab_size(model)))
+    tokens = ids.to(tokens.device) if isinstance(tokens, Tensor) else ids
     require(len(tokens) >= 2, "a text to predict must have at least 2 tokens", len(tokens))
     predicted = len(tokens) - 1
     length = min(model.config.context_length, predicted)
     starts = [*range(0, predicted - length, max(length // 2, 1)), predicted - length]
     windows = tokens.unfold(0, length + 1, 1)[starts]
-    losses = token_losses(model, windows[:, :-1], windows[:, 1:], batch_size)
+    losses = _each(model, windows[:, :-1], windows[:, 1:], batch_size)
     done, each = 0, []
     for start, row in zip(starts, losses, strict=True):
         each.append(row[done - start :])

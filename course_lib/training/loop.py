@@ -86,7 +86,8 @@ def _require_kinds(
     model: Any, loss: Any, batches: Any, config: Any, evaluate: Any, make_optimiser: Any, log: Any, execution: Any
 ) -> None:
     require(isinstance(model, nn.Module), "the model must be an nn.Module", model)
-    require(callable(loss), "the loss must be a function of a model and a batch", loss)
+    is_loss = callable(loss) and not isinstance(loss, nn.modules.loss._Loss)  # PyTorch's are of logits and targets
+    require(is_loss, "the loss must be a function of a model and a batch", loss)
     require(callable(batches), "batches must be a function that draws a batch, as random_rows makes one", batches)
     require(isinstance(config, TrainingConfig), "the config must be a TrainingConfig", config)
     require(evaluate is None or callable(evaluate), "evaluate must be a function of a model", evaluate)

@@ -104,6 +104,7 @@ BORDERS = [
     of_train("a model without parameters", "requires a gradient, but it is 'Tanh with 0 parameters'", model=nn.Tanh()),
     of_train("a frozen model", "requires a gradient, but it is 'Linear with 2 parameters'", model=frozen()),
     of_train("a value as the loss", "the loss must be a function of a model and a batch", loss=torch.tensor(1.0)),
+    of_train("a loss of PyTorch's", "the loss must be a function of a model and a batch", loss=nn.MSELoss()),
     of_train(
         "a loss of several numbers", "a tensor of one number, the mean over the batch, but it is a tensor of shape", loss=lambda model, batch: model(batch)
     ),
