@@ -93,7 +93,7 @@ def save_run(
     about = {"config": asdict(config), **_figures(history)}
     if any(map(is_sharded, tensors.values())):
         with folder_written_whole(path) as folder:
-            write_shards(folder / SHARDS, tensors)
+            write_shards(folder / SHARDS, {name: _copy(tensor) for name, tensor in tensors.items()})
             if rank() == 0:
                 _write(folder / ABOUT, {}, about | {"shards": count_shards(folder / SHARDS)})
     elif rank() == 0:

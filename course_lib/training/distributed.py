@@ -122,8 +122,8 @@ def is_sharded(tensor: Tensor) -> bool:
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """A sharded tensor put together in each process; any other as it is."""
-    return tensor.full_tensor() if is_sharded(tensor) else tensor
+    """A sharded tensor put together in each process, on the device of the shards' mesh; any other as it is."""
+    return tensor.to(tensor.device_mesh.device_type).full_tensor() if is_sharded(tensor) else tensor
 
 
 def distribute_like(tensor: Tensor, reference: Tensor) -> Tensor:
