@@ -142,40 +142,32 @@ def expect(
     >>> expect("neighbour of paris", "london", equals="london")
     neighbour of paris · expected london · ok
     """
-    bounded = at_least is not None or at_most is not None
-    if bounded and equals is not None:
-        raise ValueError(f"expect({name!r}, ...) takes equals= or bounds, not both")
-    if equals is not None:
-        wanted, same = str(equals), value == equals
+    if (equals is None) == (at_least is None and at_most is None):
+        raise ValueError(f"expect({name!r}, ...) needs equals=, at_least= or at_most=, and not equals= with another")
+    if equals is None:
+        shown, wanted, holds = _within(name, value, at_least, at_most)
+    else:
+        shown, wanted, same = str(value), str(equals), value == equals
         require(np.ndim(same) == 0, f"expect({name!r}, ...) compares one value with equals=", value)  # type: ignore[arg-type]
         holds = bool(same)
-    elif bounded:
-        for bound in (at_least, at_most):
-            if bound is not None:
-                require_number(f"the bound of {name!r}", bound)
-        number, bounds = _number(name, value), []
-        holds = not math.isnan(number)
-        if at_least is not None:
-            bounds.append(f"at least {_show(at_least)}")
-            holds = holds and number >= at_least
-        if at_most is not None:
-            bounds.append(f"at most {_show(at_most)}")
-            holds = holds and number <= at_most
-        wanted = " and ".join(bounds)
-    else:
-        raise ValueError(f"expect({name!r}, ...) needs equals=, at_least= or at_most=")
     if not holds:
-        shown = value if equals is not None else f"{number:.6g}"
         usually = f" What usually causes this: {cause}" if cause else ""
         raise AssertionError(f"{name} · expected {wanted}, but it is {shown}.{usually}")
     print(f"{name} · expected {wanted} · ok")
 
 
-def _number(name: str, value: Any) -> float:
-    """A value with which bounds can be compared: a number, or a tensor or array of one."""
+def _within(name: str, value: Any, at_least: float | int | None, at_most: float | int | None) -> tuple[str, str, bool]:
+    """A number as it is shown, its bounds in words, and whether it keeps to them."""
     one = value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1 else value
     require(isinstance(one, Real) and not isinstance(one, bool), f"{name!r} must be a number to have a bound", value)
-    return float(one)
+    number, holds, words = float(one), not math.isnan(one), []
+    if at_least is not None:
+        require_number(f"the bound of {name!r}", at_least)
+        holds, words = holds and number >= at_least, [f"at least {_show(at_least)}"]
+    if at_most is not None:
+        require_number(f"the bound of {name!r}", at_most)
+        holds, words = holds and number <= at_most, [*words, f"at most {_show(at_most)}"]
+    return f"{number:.6g}", " and ".join(words), holds
 
 
 def _show(bound: float | int) -> str:

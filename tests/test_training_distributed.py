@@ -278,6 +278,26 @@ def test_a_model_is_sharded_before_it_has_memory_with_the_weights_of_any_other(w
         assert 0.4 * sum(sizes) < peak < 0.6 * sum(sizes) + 3 * max(sizes)
 
 
+class OfNumbers(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]).mul(2))
+
+
+class InPart(torch.nn.Linear):
+    def __init__(self):
+        super().__init__(3, 2)
+        torch.nn.init.zeros_(self.weight[:1])
+
+
+@pytest.mark.parametrize(
+    "make, says", [(OfNumbers, "must not make its tensors from numbers"), (InPart, "whole tensors")]
+)
+def test_a_model_that_cannot_be_built_without_memory_is_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        build_sharded(make, torch.device("cpu"))
+
+
 @pytest.mark.slow
 def test_the_best_weights_are_sharded_and_put_together_where_they_are_asked_for(worked):
     folder, found = worked

@@ -57,6 +57,7 @@ class _Recorder(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
+        self.scratch = torch.empty(0, dtype=torch.uint8)
         self.filled: dict[int, tuple[Tensor, _Call]] = {}  # by storage, which lives as long as the tensor kept with it
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -69,10 +70,19 @@ class _Recorder(TorchDispatchMode):
             return made
         random = torch.Tag.nondeterministic_seeded in operation.tags
         call = _Call(operation, tree_map(self._on_cpu, (tuple(args), named)), torch.get_rng_state() if random else None)
-        if random:
-            call.value()  # draws the numbers, and drops them
+        if random and args and made is args[0]:
+            self._draw(operation, *args, **named)
+        elif random:
+            call.value()
         self.filled[_key(made)] = made, call
         return made
+
+    def _draw(self, operation: Any, tensor: Tensor, *args: Any, **named: Any) -> None:
+        """Use up the random numbers, always in the same memory: freed pieces between small ones would add up."""
+        size = tensor.numel() * tensor.element_size()
+        if size > len(self.scratch):
+            self.scratch = torch.empty(size, dtype=torch.uint8, device="cpu")
+        operation(self.scratch[:size].view(tensor.dtype).view(tensor.shape), *args, **named)
 
     def _on_cpu(self, part: Any) -> Any:
         if isinstance(part, Tensor) and part.is_meta:

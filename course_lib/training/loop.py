@@ -50,24 +50,19 @@ def train(
 ) -> History:
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
 
-    `loss` gives a mean over the batch's rows, or over what `losses.mean_over` says. `evaluate(model)` gives the
-    held-out loss, in evaluation mode, without gradients and without effect on the run's random numbers;
-    `history.best_weights` are those of its lowest value. Several processes each evaluate an equal share, or each all,
-    as the mean is taken. The stop button (Ctrl-C) ends the run after the step it is in, pressed twice at once.
-    `checkpoint` is written at every evaluation and at the end; where it exists, the run goes on from it, to the same
-    losses. `log(history)` is called after each step, in every process. The model is left in evaluation mode.
-
-    Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights, and ValueError for
-    arguments of the wrong kind.
+    `loss` is a mean over rows, or over what `losses.mean_over` says. `evaluate(model)` gives the held-out loss, in
+    evaluation mode, without gradients and without effect on the run's random numbers; of several processes the mean
+    counts; `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run after the step
+    it is in, pressed twice at once. `checkpoint` is written at every evaluation and at the end; where it exists, the
+    run goes on from it, to the same losses. `log(history)` is called after each step, in every process. The model is
+    left in evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before it reaches the
+    weights, and ValueError for an argument of the wrong kind.
     """
     execution = execution or Execution()
     _require_kinds(model, loss, batches, config, evaluate, make_optimiser, log, execution)
-    # each process draws a dropout mask of its own
-    with own_randomness(config.seed + rank(), devices_of(model)), _stop_button() as pressed:
+    with own_randomness(config.seed + rank(), devices_of(model)), _stop_button() as pressed:  # dropout differs by rank
         backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
-        optimiser, generator = make_optimiser(model, config), Generator().manual_seed(config.seed)
-        is_optimiser = isinstance(optimiser, torch.optim.Optimizer)
-        require(is_optimiser, "make_optimiser must give an optimiser", optimiser)
+        optimiser, generator = _optimiser(make_optimiser(model, config)), Generator().manual_seed(config.seed)
         history = load_run(checkpoint, model, optimiser, generator, config)
         with _training(model, reporter(config, show, log), history) as report:
             while len(history.losses) < config.steps and not history.stopped:
@@ -95,6 +90,11 @@ def _require_kinds(
     require(makes, "make_optimiser must be a function of a model and a config, like adamw", make_optimiser)
     require(log is None or callable(log), "log must be a function of a History", log)
     require(isinstance(execution, Execution), "the execution must be an Execution", execution)
+
+
+def _optimiser(made: Any) -> torch.optim.Optimizer:
+    require(isinstance(made, torch.optim.Optimizer), "make_optimiser must give an optimiser", made)
+    return made
 
 
 def backward_pass(model: nn.Module, loss: Loss, execution: Execution) -> Callable[[Any], float]:

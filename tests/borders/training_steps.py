@@ -220,7 +220,7 @@ BORDERS = [
     Border("runtime.seed_everything", "a time", lambda: seed_everything(2**32), "seed must be at least 0 and at most 4294967295"),
     Border("runtime.own_randomness", "a fraction", lambda: own_randomness(0.5).__enter__(), "seed must be an integer, but it is 0.5"),
     of_expect("no bound", "needs equals=, at_least= or at_most=", 1.0),
-    of_expect("both kinds of bound", "takes equals= or bounds, not both", 1.0, equals=1.0, at_most=2),
+    of_expect("both kinds of bound", "and not equals= with another", 1.0, equals=1.0, at_most=2),
     of_expect("a word with a bound", "'loss' must be a number to have a bound, but it is '1.5'", "1.5", at_most=2),
     of_expect("nothing", "'loss' must be a number to have a bound, but it is None", None, at_most=2),
     of_expect("a comparison", "'loss' must be a number to have a bound, but it is True", True, at_most=2),
