@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from course_lib import data
 from course_lib.metrics import Interval, bits_per_character, bootstrap_interval
+from course_lib.runtime import own_randomness
 from course_lib.training import History, train
 
 __all__ = [
@@ -107,8 +108,7 @@ def raising_at_the_stop() -> Iterator[None]:
 
 def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
     """A model with the initial weights of a seed."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with own_randomness(seed):
         return make()
 
 
