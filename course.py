@@ -267,14 +267,12 @@ def lab(words):
         reset(options.reset)
     update_copies()
     set_up(options.cpu)
-    settings = VENV / "share" / "jupyter" / "lab" / "settings"
-    settings.mkdir(parents=True, exist_ok=True)
-    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-    write(settings / "overrides.json", json.dumps(quiet).encode("utf-8"))
     say("Starting JupyterLab; Ctrl-C in this window ends it.")
     address = ["--ServerApp.ip=127.0.0.1", "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
     others = ["--ServerApp.root_dir=%s" % (ROOT / "my"), "--ServerApp.answer_yes=True", "--allow-root"]
-    return call([PYTHON, "-m", "jupyterlab"] + address + others + ["--no-browser"] * options.no_browser)
+    words = ["-m", "jupyterlab"] + address + others + ["--no-browser"] * options.no_browser
+    folders = [str(ROOT / "classroom" / "lab"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    return call([PYTHON] + words, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, folders)))
 
 
 def test(words):

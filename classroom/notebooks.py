@@ -19,6 +19,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from classroom.lab import WIDGET
 from classroom.progress import passed
 from course_lib import PROJECT
 
@@ -26,7 +27,6 @@ __all__ = ["Exercise", "course_map", "execute", "exercises", "find", "normalise"
 
 FOLDER = PROJECT / "notebooks"
 CELL_TIMEOUT_SECONDS = 300
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
