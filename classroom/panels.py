@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 SAVED = "the panel as it was saved: run its cell, and its controls work"
+WRAPPED = "margin: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"
 MAP_INCHES = (8.6, 6.2)  # the most that maps of attention may take: a window of 1024 by 768 shows them whole
 LEGIBLE_INCHES = 0.11  # from one token to the next
 
@@ -46,7 +47,7 @@ class Panel(ipywidgets.Box):
 
     def __init__(self, draw: Callable[..., Any], **controls: ipywidgets.Widget) -> None:
         self._draw, self._controls, self._png = draw, controls, b""
-        self._view = ipywidgets.HTML(layout=Layout(width="100%", max_height="75vh", overflow="auto"))
+        self._view = ipywidgets.HTML(layout=Layout(width="100%", max_height="70vh", overflow="auto"))
         for name, control in controls.items():
             control.description = control.description or name
             control.style.description_width = "initial"
@@ -77,7 +78,7 @@ class Panel(ipywidgets.Box):
         """The picture, if there is one, and the text under it."""
         picture = base64.b64encode(self._png).decode()
         image = f'<img alt="{html.escape(self.summary)}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
-        return f'{image * bool(picture)}<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+        return f'{image * bool(picture)}<pre style="{WRAPPED}">{html.escape(text)}</pre>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -193,10 +194,10 @@ def attention_panel(look: Callable[[str], dict[str, AttentionMap]], sentence: st
 
     controls = {
         "sentence": _entry(sentence, width="50em"),
-        "layer": Dropdown(options=list(seen), value=layer or next(iter(seen))),
+        "layer": Dropdown(options=list(seen), value=layer or next(iter(seen)), layout=Layout(width="auto")),
     }
     if most > 1:
-        controls["head"] = Dropdown(options=["all", *range(most)])
+        controls["head"] = Dropdown(options=["all", *range(most)], layout=Layout(width="auto"))
     return Panel(draw, **controls)
 
 
@@ -216,7 +217,7 @@ def _maps(found: AttentionMap, layer: str, heads: Sequence[int], numbered: bool)
     down = -(-len(heads) // across)
     legible = cell >= LEGIBLE_INCHES
     width, height = (max(cell * len(tokens), 1) for tokens in (found.columns, found.rows))
-    size = (max(across * (width + 0.2) + 1.4, 3.5), max(down * (height + 0.4) + 0.9 * legible, 2.5))
+    size = (max(across * (width + 0.2) + 1.4, 3.5), max(down * (height + 0.4) + (1.1 if legible else 0.5), 2.5))
     figure = plt.figure(figsize=size, layout="constrained")
     for place, head in enumerate(heads):
         ax = figure.add_subplot(down, across, place + 1)
@@ -237,7 +238,7 @@ def _cell_in_a_grid(found: AttentionMap, heads: int, across: int) -> tuple[float
     """How large a token's row and column can be where so many maps stand side by side, in inches."""
     down = -(-heads // across)
     wide = ((MAP_INCHES[0] - 1.4) / across - 0.2) / len(found.columns)
-    high = ((MAP_INCHES[1] - 0.9) / down - 0.4) / len(found.rows)
+    high = ((MAP_INCHES[1] - 1.1) / down - 0.4) / len(found.rows)
     return min(wide, high, 0.3), across
 
 

@@ -1,8 +1,7 @@
-"""JupyterLab as the course wants it: a folder for JUPYTER_CONFIG_PATH, and an extension of its server.
+"""JupyterLab as the course wants it: this folder is for JUPYTER_CONFIG_PATH, where `course.py lab` names it.
 
-`jupyter_server_config.py` switches the extension on, `labconfig` holds settings (a reader's own choice wins), `custom`
-the style of pictures in a dark theme. `course.py lab` names this folder; `pip install` brings the extension and the
-settings into any other environment.
+`labconfig` holds settings (a reader's own choice goes before them), `custom` some style, and
+`jupyter_server_config.py` switches this module on as an extension of the server.
 """
 
 from pathlib import Path
