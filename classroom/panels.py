@@ -12,7 +12,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import torch
 from gensim.models import KeyedVectors
-from ipywidgets import Dropdown, IntSlider, Layout, Text
+from ipywidgets import IntSlider, Layout, SelectionSlider, Text
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -42,7 +42,8 @@ class Panel(ipywidgets.Box):
     `draw` makes one Matplotlib figure and may print. What it prints, and an error it raises, is shown under the picture
     (escaped: `<unk>` is text). After an error the last picture stays, and the text says so; a ValueError answers
     the reader, hence its message stands alone, another error is named. A view that is taller than the window
-    scrolls by itself, so that the controls above it stay in sight.
+    scrolls by itself, so that the controls above it stay in sight. For a choice, take a SelectionSlider: JupyterLab
+    takes a Dropdown's arrow keys for its own.
     """
 
     def __init__(self, draw: Callable[..., Any], **controls: ipywidgets.Widget) -> None:
@@ -52,7 +53,7 @@ class Panel(ipywidgets.Box):
             control.description = control.description or name
             control.style.description_width = "initial"
             control.observe(lambda _: self.refresh(), "value")
-        layout = Layout(flex_flow="row wrap")
+        layout = Layout(flex_flow="row wrap", grid_gap="0 1em")
         super().__init__([*controls.values(), self._view], _dom_classes=("course-panel",), layout=layout)
         self.refresh()
 
@@ -194,10 +195,10 @@ def attention_panel(look: Callable[[str], dict[str, AttentionMap]], sentence: st
 
     controls = {
         "sentence": _entry(sentence, width="50em"),
-        "layer": Dropdown(options=list(seen), value=layer or next(iter(seen)), layout=Layout(width="auto")),
+        "layer": _choice(list(seen), layer or next(iter(seen)), width="26em"),
     }
     if most > 1:
-        controls["head"] = Dropdown(options=["all", *range(most)], layout=Layout(width="auto"))
+        controls["head"] = _choice(["all", *range(most)], "all", width="16em")
     return Panel(draw, **controls)
 
 
@@ -240,6 +241,10 @@ def _cell_in_a_grid(found: AttentionMap, heads: int, across: int) -> tuple[float
     wide = ((MAP_INCHES[0] - 1.4) / across - 0.2) / len(found.columns)
     high = ((MAP_INCHES[1] - 1.1) / down - 0.4) / len(found.rows)
     return min(wide, high, 0.3), across
+
+
+def _choice(options: Sequence[Any], value: Any, width: str) -> SelectionSlider:
+    return SelectionSlider(options=options, value=value, continuous_update=False, layout=Layout(width=width))
 
 
 def _entry(value: str, width: str = "20em") -> Text:
