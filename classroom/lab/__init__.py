@@ -1,7 +1,7 @@
 """JupyterLab as the course wants it: this folder is for JUPYTER_CONFIG_PATH, where `course.py lab` names it.
 
 `labconfig` holds settings (a reader's own choice goes before them), `custom` some style, and
-`jupyter_server_config.py` switches this module on as an extension of the server.
+`jupyter_server_config.json` switches this module on as an extension of the server.
 """
 
 from pathlib import Path
