@@ -10,6 +10,7 @@ import pytest
 import torch
 from gensim.models import KeyedVectors
 
+from classroom.lab import WIDGET, photograph
 from classroom.panels import (
     AttentionMap,
     Panel,
@@ -199,3 +200,14 @@ def test_maps_fit_and_show_tokens_only_where_these_are_legible(monkeypatch, head
         assert shown[0] == tokens
     if heads == 12 and length == 40:
         assert shown[0] == []
+
+
+def test_on_saving_the_view_of_a_panel_gives_way_to_its_picture(vectors):
+    panel = {"data": dict(neighbours_panel(vectors, "king")._repr_mimebundle_())}
+    slider = {"data": dict(ipywidgets.IntSlider()._repr_mimebundle_())}
+    cells = [{"cell_type": "markdown"}, {"outputs": [{"name": "stdout", "text": "x"}, panel, slider]}]
+    assert panel["data"].keys() == {WIDGET, "text/html", "text/plain"}
+    photograph(model={"type": "notebook", "content": {"nbformat": 4, "cells": cells}}, path="a.ipynb")
+    assert panel["data"].keys() == {"text/html", "text/plain"}
+    assert slider["data"].keys() == {WIDGET, "text/plain"}, "nothing better to show"
+    photograph(model={"type": "file", "content": "text"}, path="a.txt")

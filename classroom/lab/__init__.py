@@ -1,7 +1,8 @@
 """JupyterLab as the course wants it: this folder is for JUPYTER_CONFIG_PATH, where `course.py lab` names it.
 
 `labconfig` holds settings (a reader's own choice goes before them), `custom` some style, and
-`jupyter_server_config.json` switches this module on as an extension of the server.
+`jupyter_server_config.json` switches this module on as an extension of the server. `pip install -e .` also puts the
+settings, and `course.json` for the extension, where every JupyterLab of that environment reads them.
 """
 
 from pathlib import Path
