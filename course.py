@@ -380,24 +380,18 @@ def kernel_settings():
     )
 
 
-def lab_settings():
-    """JupyterLab's settings, written into .venv, and the address at which it opens."""
-    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-    settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    write_if_new(settings, json.dumps(quiet).encode("utf-8"))
-    return ["--ServerApp.ip=127.0.0.1", "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
-
-
 def lab(words, wishes):
     options = parse("lab", words, "--reset", "--no-browser")
     if options.reset:
         reset(options.reset)
     update_copies()
     set_up(**wishes)
-    address = lab_settings()
     say("Starting JupyterLab; Ctrl-C in this window ends it.")
+    address = ["--ServerApp.ip=127.0.0.1", "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
     others = ["--ServerApp.root_dir=%s" % my(), "--ServerApp.answer_yes=True", "--allow-root"]
-    return call([PYTHON, "-m", "jupyterlab"] + address + others + ["--no-browser"] * options.no_browser)
+    command = [PYTHON, "-m", "jupyterlab"] + address + others + ["--no-browser"] * options.no_browser
+    folders = [str(ROOT / "classroom" / "lab"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    return call(command, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, folders)))
 
 
 def test(words, wishes):

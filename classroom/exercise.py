@@ -47,7 +47,7 @@ class Verdict:
         return f"{sign}{by} · {self.message}" if self.message else f"{sign}{by}"
 
     def _repr_html_(self) -> str:
-        colour = {True: "#009E73", False: "#D55E00", None: "#888888"}[self.passed]
+        colour = "#0072B2" if self.whose else {True: "#009E73", False: "#D55E00", None: "#888888"}[self.passed]
         style = f"border-left: 5px solid {colour}; padding: 0.4em 0.8em; white-space: pre-wrap"
         text = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(repr(self), quote=False))
         return f'<div style="{style}">{text}</div>'

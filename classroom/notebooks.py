@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 from nbformat.warnings import MissingIDFieldWarning
 
 from classroom import grading, kernels
+from classroom.lab import WIDGET
 from classroom.progress import passed
 from course_lib import PROJECT, files
 
@@ -40,7 +41,6 @@ EXIT_CODES = {
     OSError: 1,
     ValueError: 2,
 }
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Panels: controls and a picture that follows them. Live in JupyterLab; in a saved file, a PNG and a line of text."""
+"""Panels: controls and a picture that follows them. Live in JupyterLab; in a saved file, the picture and its text."""
 
 import base64
 import difflib
@@ -12,7 +12,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import torch
 from gensim.models import KeyedVectors
-from ipywidgets import Dropdown, IntSlider, Layout, Text
+from ipywidgets import IntSlider, Layout, SelectionSlider, Text
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -30,23 +30,30 @@ __all__ = [
     "row_of",
 ]
 
+SAVED = "the panel as it was saved: run its cell, and its controls work"
+WRAPPED = "margin: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"
+MAP_INCHES = (8.6, 6.2)  # the most that maps of attention may take: a window of 1024 by 768 shows them whole
+LEGIBLE_INCHES = 0.11  # from one token to the next
 
-class Panel(ipywidgets.VBox):
+
+class Panel(ipywidgets.Box):
     """Panel(draw, k=IntSlider(...), ...) calls draw(k=..., ...) now and whenever a control changes.
 
     `draw` makes one Matplotlib figure and may print. What it prints, and an error it raises, is shown under the picture
     (escaped: `<unk>` is text). After an error the last picture stays, and the text says so; a ValueError answers
-    the reader, hence its message stands alone, another error is named.
+    the reader, hence its message stands alone, another error is named. A view that is taller than the window
+    scrolls by itself, so that the controls above it stay in sight. For a choice, take a SelectionSlider: JupyterLab
+    takes a Dropdown's arrow keys for its own.
     """
 
     def __init__(self, draw: Callable[..., Any], **controls: ipywidgets.Widget) -> None:
         self._draw, self._controls, self._png = draw, controls, b""
-        self._view = ipywidgets.HTML()
+        self._view = ipywidgets.HTML(layout=Layout(width="100%", max_height="70vh", overflow="auto"))
         for name, control in controls.items():
             control.description = control.description or name
             control.style.description_width = "initial"
             control.observe(lambda _: self.refresh(), "value")
-        layout = Layout(align_items="flex-start")
+        layout = Layout(flex_flow="row wrap", grid_gap="0 1em")
         super().__init__([*controls.values(), self._view], _dom_classes=("course-panel",), layout=layout)
         self.refresh()
 
@@ -66,15 +73,18 @@ class Panel(ipywidgets.VBox):
                 plt.close(figure)
         settings = ", ".join(f"{name} = {value}" for name, value in values.items())
         self.summary = f"{settings}\n{text}".rstrip()
+        self._view.value = self._html(text)
+
+    def _html(self, text: str) -> str:
+        """The picture, if there is one, and the text under it."""
         picture = base64.b64encode(self._png).decode()
         image = f'<img alt="{html.escape(self.summary)}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
-        self._view.value = f"{image * bool(picture)}<pre>{html.escape(text)}</pre>"
+        return f'{image * bool(picture)}<pre style="{WRAPPED}">{html.escape(text)}</pre>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle["text/plain"] = self.summary
-        if self._png:
-            bundle["image/png"] = base64.b64encode(self._png).decode()
+        bundle["text/html"] = self._html(f"{self.summary}\n({SAVED})")
         return bundle
 
 
@@ -185,10 +195,10 @@ def attention_panel(look: Callable[[str], dict[str, AttentionMap]], sentence: st
 
     controls = {
         "sentence": _entry(sentence, width="50em"),
-        "layer": Dropdown(options=list(seen), value=layer or next(iter(seen))),
+        "layer": _choice(list(seen), layer or next(iter(seen)), width="26em"),
     }
     if most > 1:
-        controls["head"] = Dropdown(options=["all", *range(most)])
+        controls["head"] = _choice(["all", *range(most)], "all", width="16em")
     return Panel(draw, **controls)
 
 
@@ -203,17 +213,38 @@ def _most_weight(found: AttentionMap, head: int) -> str:
 
 
 def _maps(found: AttentionMap, layer: str, heads: Sequence[int], numbered: bool) -> Figure:
-    across = min(len(heads), 2)
+    """The heads' maps in the grid that gives them most room; without tokens where these would not be legible."""
+    cell, across = max(_cell_in_a_grid(found, len(heads), across) for across in range(1, min(len(heads), 4) + 1))
     down = -(-len(heads) // across)
-    cell = 0.3 if len(heads) == 1 else 0.22
-    width, height = (max(cell * len(tokens) + 1.3, 3) for tokens in (found.columns, found.rows))
-    figure = plt.figure(figsize=(across * width + 0.8, down * (height + 0.4)), layout="constrained")
-    for place, head in enumerate(heads, 1):
-        ax = figure.add_subplot(down, across, place)
-        title = f"{layer}, head {head}" if numbered else layer
+    legible = cell >= LEGIBLE_INCHES
+    width, height = (max(cell * len(tokens), 1) for tokens in (found.columns, found.rows))
+    size = (max(across * (width + 0.2) + 1.4, 3.5), max(down * (height + 0.4) + (1.1 if legible else 0.5), 2.5))
+    figure = plt.figure(figsize=size, layout="constrained")
+    for place, head in enumerate(heads):
+        ax = figure.add_subplot(down, across, place + 1)
+        title = f"head {head}" if len(heads) > 1 else f"{layer}, head {head}" if numbered else layer
         plotting.attention_map(found.weights[head], found.rows, found.columns, title=title, bar=None, ax=ax)
+        ax.tick_params(labelsize=min(9, 72 * cell))  # points
+        if place % across or not legible:
+            ax.set(yticks=[], ylabel="" if place % across else "query")
+        if place + across < len(heads) or not legible:
+            ax.set(xticks=[], xlabel="" if place + across < len(heads) else "key")
+    if len(heads) > 1:
+        figure.suptitle(layer, fontsize=11)
     figure.colorbar(ax.images[0], ax=figure.axes, label="weight", shrink=0.6, aspect=40)
     return figure
+
+
+def _cell_in_a_grid(found: AttentionMap, heads: int, across: int) -> tuple[float, int]:
+    """How large a token's row and column can be where so many maps stand side by side, in inches."""
+    down = -(-heads // across)
+    wide = ((MAP_INCHES[0] - 1.4) / across - 0.2) / len(found.columns)
+    high = ((MAP_INCHES[1] - 1.1) / down - 0.4) / len(found.rows)
+    return min(wide, high, 0.3), across
+
+
+def _choice(options: Sequence[Any], value: Any, width: str) -> SelectionSlider:
+    return SelectionSlider(options=options, value=value, continuous_update=False, layout=Layout(width=width))
 
 
 def _entry(value: str, width: str = "20em") -> Text:

@@ -208,6 +208,8 @@ def attention_map(
         raise ValueError(f"these tokens need weights of shape {expected}, but the shape is {matrix.shape}")
     ax = heatmap(matrix, title=title, xlabel=xlabel, ylabel=ylabel, bar=bar, low=0, high=1, ax=ax)
     ax.set_xticks(range(len(columns)), map(visible, columns), rotation=90, fontsize=9, parse_math=False)
+    for label in ax.get_xticklabels():
+        label.set_rotation(90 if len(label.get_text()) > 1 else 0)
     ax.set_yticks(range(len(rows)), map(visible, rows), fontsize=9, parse_math=False)
     ax.tick_params(length=0)
     return ax

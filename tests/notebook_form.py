@@ -74,7 +74,8 @@ def _of_prose(notebook: NotebookNode) -> Iterator[str]:
     for part, pattern in PARTS.items():
         if not re.search(pattern, prose):
             yield f"missing: {part}"
-    if not any("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])):
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    if not any("image/png" in str(output.get("data", {})) for output in outputs):
         yield "missing: a panel or a picture"
 
 

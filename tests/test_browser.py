@@ -1,6 +1,7 @@
-"""JupyterLab in a real Chromium, with every outside address blocked: the notebooks run, panels move, checks answer."""
+"""JupyterLab as the course sets it up, in a real Chromium, every outside address blocked: what a reader does there."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -10,10 +11,12 @@ import sys
 import time
 import urllib.request
 
+import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
 from classroom import notebooks
+from course_lib import PROJECT
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if CHROMIUM is None and os.environ.get("COURSE_BROWSER") != "required":
@@ -39,29 +42,53 @@ RUN_ONE = """async ([tag, source]) => {
     const shown = cells[content.activeCellIndex].outputs.toJSON();
     return shown.map(output => (output.data || {})['text/plain'] || '').join('');
 }"""
+SAVE_AND_CLOSE = """async () => {
+    const app = window.jupyterapp;
+    await app.shell.currentWidget.context.save();
+    await app.commands.execute('application:close');
+}"""
+NO_KERNEL_RUNS = "async () => (await (await fetch('/api/kernels?token=secret')).json()).length === 0"
+PANEL = """
+import torch
+from classroom import panels
+def look(sentence):
+    tokens = sentence.split()
+    weights = torch.eye(len(tokens)).roll(1, 0).expand(8, -1, -1)
+    return {"first": panels.AttentionMap(weights, tokens, tokens)}
+panels.attention_panel(look, "one two three four five six seven eight nine ten eleven twelve thirteen")
+"""
+TRAINING = """
+import torch
+from torch import nn
+from course_lib.training import TrainingConfig, train
+network = nn.Linear(2, 1)
+config = TrainingConfig(steps=10**7, learning_rate=0.01, evaluate_every=10**6, seed=0)
+history = train(network, lambda model, batch: model(batch).square().mean(), lambda generator: torch.ones(3, 2), config)
+"""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab on copies of the notebooks, with settings of its own: its address, token, and folder."""
+    """JupyterLab on copies of the notebooks, set up as `course.py lab` does: its address, and its folder."""
     root, home = tmp_path_factory.mktemp("my"), tmp_path_factory.mktemp("jupyter")
     for path in notebooks.notebooks():
         shutil.copy(path, root)
-    settings = home / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"windowingMode": "none"}', encoding="utf-8")  # else cells off screen leave the page
+    for name, source in (("panel", PANEL), ("training", TRAINING)):
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, root / f"{name}.ipynb")
     folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
     environment = {**os.environ, **{f"JUPYTER_{name}_DIR": str(home / folder) for name, folder in folders.items()}}
     environment |= {
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "spaces"),
+        "JUPYTER_CONFIG_PATH": str(PROJECT / "classroom" / "lab"),
     }
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--no-browser", "--allow-root", "--expose-app-in-browser", "--ip=127.0.0.1", f"--port={port}"]
     options += ["--ServerApp.port_retries=0", "--IdentityProvider.token=secret", f"--ServerApp.root_dir={root}"]
-    options += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     log = home / "lab.log"
     with open(log, "w", encoding="utf-8") as stream:
         server = subprocess.Popen(
@@ -96,7 +123,10 @@ def browser():
 
 @pytest.fixture
 def page_of(lab, browser):
-    """page_of(name) opens a notebook, runs all its cells, and gives the page; no outside address may be asked for."""
+    """page_of(name) opens a notebook, runs all its cells, and gives the page; no outside address may be asked for.
+
+    With run=False it runs none.
+    """
     address, _ = lab
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     outside = []
@@ -107,12 +137,14 @@ def page_of(lab, browser):
 
     context.route("**/*", route)
 
-    def open_and_run(name):
+    def open_and_run(name, run=True, size=None):
         page = context.new_page()
+        page.set_viewport_size(size or {"width": 1400, "height": 1000})
         page.set_default_timeout(180_000)
         page.goto(f"{address}/lab/tree/{name}?token=secret&reset")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
-        page.evaluate(RUN_ALL)
+        if run:
+            page.evaluate(RUN_ALL)
         page.set_default_timeout(30_000)
         return page
 
@@ -175,3 +207,85 @@ def test_word_vectors_runs_and_its_panels_answer(page_of):
         neighbours.locator("input[type=text]").first.press("Enter")
         neighbours.locator("pre", has_text=f"'{wrong}' is not among the 400,000 words").wait_for()
         assert _picture(neighbours) == before
+
+
+def test_a_panel_saved_and_opened_without_its_kernel_is_a_picture_with_its_text(page_of, lab):
+    page = page_of("00_start_here.ipynb")
+    page.locator(".course-panel img").wait_for()
+    page.evaluate(SAVE_AND_CLOSE)
+    page.wait_for_function(NO_KERNEL_RUNS)  # closing the tab has shut it down
+    saved = json.loads((lab[1] / "00_start_here.ipynb").read_text(encoding="utf-8"))
+    assert notebooks.WIDGET not in json.dumps(saved)
+
+    page = page_of("00_start_here.ipynb", run=False)
+    picture = page.locator(".jp-OutputArea-output img[alt^='length = 3']")
+    picture.scroll_into_view_if_needed()
+    assert picture.evaluate("image => image.complete && image.naturalWidth") > 300
+    page.locator(".jp-OutputArea-output pre", has_text="words have at least 3 letters").wait_for()
+    assert page.get_by_text("Error displaying widget").count() == 0
+
+    convert = [sys.executable, "-m", "nbconvert", "--to", "html", "--stdout", str(lab[1] / "00_start_here.ipynb")]
+    page = subprocess.run(convert, capture_output=True, check=True, encoding="utf-8").stdout
+    assert re.search(r'<img alt="length = 3[^>]*src="data:image/png;base64,', page)
+
+
+def test_a_panel_fits_a_small_window_and_its_controls_stay_in_sight(page_of):
+    page = page_of("panel.ipynb", size={"width": 1024, "height": 768})
+    panel = page.locator(".course-panel")
+    panel.locator("pre", has_text="head 7: one").wait_for()
+    everything = _picture(panel)
+    panel.scroll_into_view_if_needed()
+    assert panel.bounding_box()["height"] < page.locator(".jp-WindowedPanel-outer").bounding_box()["height"]
+    panel.locator("pre").evaluate("text => text.scrollIntoView(false)")
+    window = page.locator(".jp-WindowedPanel-outer").bounding_box()
+    controls = panel.locator("input, .noUi-handle")
+    assert controls.count() == 3
+    for control in controls.all():
+        assert control.bounding_box()["y"] >= window["y"]
+
+    panel.locator("input").focus()
+    for _ in range(3):  # by the keyboard alone: to the layer, to its name, to the head
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    panel.locator("pre", has_text="head 0").filter(has_not_text="head 1").wait_for()
+    assert _picture(panel) != everything
+    one = panel.locator("img")
+    assert one.bounding_box()["width"] == one.evaluate("image => image.naturalWidth"), "shown as large as it was drawn"
+
+
+def test_settings_of_the_page(page_of):
+    """At the least width: nothing is cut off, nothing is empty; a picture suits a dark theme."""
+    page = page_of("02_word_vectors.ipynb", run=False, size={"width": 1024, "height": 768})
+    too_wide = "shown => shown.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+    names = page.locator(".jp-DirListing-itemText")
+    assert names.count() > 15 and names.evaluate_all(too_wide) == []
+    page.wait_for_function("() => document.querySelectorAll('.jp-CodeCell .cm-content').length > 40")
+    assert page.locator(".jp-CodeCell .cm-scroller").evaluate_all(too_wide) == []
+
+    page.evaluate(RUN_ONE, ["exercise", None])
+    assert page.locator(".execute-time").count() == 0
+
+    page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 1e9)")
+    below = """() => {
+        const outer = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
+        return outer.bottom - Array.from(document.querySelectorAll('.jp-Cell')).at(-1).getBoundingClientRect().bottom;
+    }"""
+    assert 0 < page.evaluate(below) < 100
+
+    picture = page.locator(".jp-OutputArea img[src^='data:image/png']").first
+    filter_of = "image => getComputedStyle(image).filter"
+    assert picture.evaluate(filter_of) == "none"
+    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    assert picture.evaluate(filter_of).startswith("invert")
+    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
+
+
+def test_a_training_that_was_stopped_says_so(page_of):
+    page = page_of("training.ipynb", run=False)
+    page.evaluate(RUN_ALL.replace("await app.commands", "app.commands").replace("kernel.info", "kernel.ready"))
+    page.locator(".jp-OutputArea-output progress").wait_for()
+    page.locator("[data-command='notebook:interrupt-kernel'], [title*='Interrupt']").first.click()
+    page.locator(".jp-OutputArea-output progress").wait_for(state="detached")
+    page.locator(".jp-OutputArea-output", has_text=re.compile(r"stopped after step [\d,]+", re.I)).first.wait_for()

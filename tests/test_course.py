@@ -517,8 +517,7 @@ def test_lab_opens_the_working_copies_on_loopback_with_its_token(ready):
     assert {f"--ServerApp.root_dir={ready.ROOT / 'my'}", "--ServerApp.ip=127.0.0.1", "--no-browser"} < set(words)
     assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in words and not re.search("token|password", str(words))
     assert environment["PYTHONUTF8"] == "1" and not {"MPLBACKEND", "PYTHONPATH"} & environment.keys()
-    settings = json.loads((ready.VENV / "share/jupyter/lab/settings/overrides.json").read_text(encoding="utf-8"))
-    assert settings["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false", "checkForUpdates": False}
+    assert environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0] == str(ready.ROOT / "classroom" / "lab")
 
 
 def test_lab_sets_up_first(ready, calls, monkeypatch):

@@ -376,6 +376,10 @@ def test_verdicts_are_escaped_in_html_and_show_code_as_code():
     shown = Verdict("a.b", False, "<unk> is not `x < y`")._repr_html_()
     assert "&lt;unk&gt; is not <code>x &lt; y</code>" in shown
     assert str(Verdict("a.b", True, "well done.", "the solution")) == "✔ passed by the solution · well done."
+    colours = [
+        Verdict("a.b", True, "", whose)._repr_html_().partition("solid ")[2][:7] for whose in ("", "the solution")
+    ]
+    assert colours == ["#009E73", "#0072B2"], "only what the reader has passed is green"
 
 
 X = np.array([[0.2, 0.5, 1.5], [0.1, 0.7, 2.0]])

@@ -1,6 +1,7 @@
 """Panels: live, saved, and answering wrong input."""
 
 import base64
+import re
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ import pytest
 import torch
 from gensim.models import KeyedVectors
 
+from classroom.lab import WIDGET, photograph
 from classroom.panels import (
     AttentionMap,
     Panel,
@@ -31,9 +33,10 @@ def vectors():
 
 def shown(panel):
     """The panel's picture, its text as HTML, and the saved file's plain text."""
-    bundle = panel._repr_mimebundle_()
-    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
-    return bundle["image/png"], panel.children[-1].value, bundle["text/plain"]
+    bundle, live = panel._repr_mimebundle_(), panel.children[-1].value
+    picture = re.search('src="data:image/png;base64,([^"]*)"', live)[1]
+    assert base64.b64decode(picture).startswith(b"\x89PNG") and picture in bundle["text/html"]
+    return picture, live, bundle["text/plain"]
 
 
 def test_a_control_changes_picture_and_text_and_saves_both():
@@ -61,7 +64,7 @@ def test_an_error_is_shown_escaped_and_the_last_picture_stays():
     picture, _, _ = shown(panel)
     panel.children[0].value = "bad"
     after, live, text = shown(panel)
-    assert after == picture and "<pre>KeyError: &#x27;&lt;unk&gt;&#x27;\n" in live
+    assert after == picture and ">KeyError: &#x27;&lt;unk&gt;&#x27;\n" in live
     assert text == "word = bad\nKeyError: '<unk>'\n(the picture is still the last one)"
 
 
@@ -70,7 +73,8 @@ def test_a_panel_whose_first_drawing_fails_saves_its_text():
         raise ValueError("nothing to draw")
 
     bundle = Panel(draw, n=ipywidgets.IntSlider(1))._repr_mimebundle_()
-    assert bundle["text/plain"] == "n = 1\nnothing to draw" and "image/png" not in bundle
+    assert bundle["text/plain"] == "n = 1\nnothing to draw" and "<img" not in bundle["text/html"]
+    assert "n = 1\nnothing to draw\n(the panel as it was saved" in bundle["text/html"]
 
 
 def test_a_panel_closes_its_own_figures_only():
@@ -161,9 +165,49 @@ def test_attention_panel_draws_each_head_with_one_scale(monkeypatch):
     monkeypatch.setattr("classroom.panels._png", lambda figure: drawn.append(figure) or b"\x89PNG")
     panel = attention_panel(looks, "to| be")
     titles = [ax.get_title(loc="left") for ax in drawn[-1].axes if ax.images]
-    assert titles == ["first, head 0", "first, head 1", "first, head 2"]
+    assert titles == ["head 0", "head 1", "head 2"] and drawn[-1].get_suptitle() == "first"
     for ax, weights in zip(drawn[-1].axes, FIRST, strict=False):
         assert np.allclose(ax.images[0].get_array(), weights) and ax.images[0].get_clim() == (0, 1)
     panel.children[1].value, panel.children[2].value = "last", 0
     (ax,) = [ax for ax in drawn[-1].axes if ax.get_xlabel()]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["·be", "to"]
+    assert ax.get_title(loc="left") == "last, head 0"
+
+
+def tokens_of(figure):
+    return [[label.get_text() for label in ax.get_yticklabels()] for ax in figure.axes if ax.images]
+
+
+@pytest.mark.parametrize("heads", [1, 5, 12])
+@pytest.mark.parametrize("length", [3, 19, 40])
+def test_maps_fit_and_show_tokens_only_where_these_are_legible(monkeypatch, heads, length):
+    drawn = []
+    monkeypatch.setattr("classroom.panels._png", lambda figure: drawn.append(figure) or b"\x89PNG")
+    tokens = [f"w{place}" for place in range(length)]
+    weights = torch.eye(length).expand(heads, -1, -1)
+    attention_panel(lambda sentence: {"first": AttentionMap(weights, tokens, tokens)}, "w")
+    figure = drawn[-1]
+    width, height = figure.get_size_inches()
+    assert width <= 8.61 and height <= 6.21
+    figure.canvas.draw()
+    for ax in figure.axes[:heads]:
+        inches = ax.get_window_extent().height / figure.dpi / length
+        for label in ax.get_yticklabels():
+            assert label.get_fontsize() >= 7 and label.get_fontsize() <= 80 * inches
+    shown = tokens_of(figure)
+    assert (shown[0] == tokens) == (shown[0] != []), "all tokens or none"
+    if heads == 1 or length == 3:
+        assert shown[0] == tokens
+    if heads == 12 and length == 40:
+        assert shown[0] == []
+
+
+def test_on_saving_the_view_of_a_panel_gives_way_to_its_picture(vectors):
+    panel = {"data": dict(neighbours_panel(vectors, "king")._repr_mimebundle_())}
+    slider = {"data": dict(ipywidgets.IntSlider()._repr_mimebundle_())}
+    cells = [{"cell_type": "markdown"}, {"outputs": [{"name": "stdout", "text": "x"}, panel, slider]}]
+    assert panel["data"].keys() == {WIDGET, "text/html", "text/plain"}
+    photograph(model={"type": "notebook", "content": {"nbformat": 4, "cells": cells}}, path="a.ipynb")
+    assert panel["data"].keys() == {"text/html", "text/plain"}
+    assert slider["data"].keys() == {WIDGET, "text/plain"}, "nothing better to show"
+    photograph(model={"type": "file", "content": "text"}, path="a.txt")

@@ -68,6 +68,10 @@ def test_an_attention_map_has_queries_down_and_keys_across():
     assert np.array_equal(image.get_array(), weights) and image.get_clim() == (0, 1)
     assert labels(ax.yaxis) == ["a", "·b"] and labels(ax.xaxis) == ["$x$", "·y", "z↵"]
     assert not any(text.get_parse_math() for text in ax.get_xticklabels()), "a dollar sign is no formula"
+    ax.figure.canvas.draw()
+    letters = plotting.attention_map(np.eye(3), "abc", ["a", "be", "\n"], title="t")
+    letters.figure.canvas.draw()
+    assert [text.get_rotation() for text in letters.get_xticklabels()] == [0, 90, 0], "a letter stands upright"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("key", "query")
     assert [text.get_text() for text in ax.texts] == ["0.10", "0.20", "0.70", "1.00", "0.00", "0.00"]
     assert [other.get_ylabel() for other in ax.figure.axes if other is not ax] == ["weight"]
