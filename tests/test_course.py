@@ -846,7 +846,6 @@ def real_lab(ready, monkeypatch, tmp_path):
     monkeypatch.setattr(ready, "set_up", lambda **wishes: None)
     monkeypatch.setattr(ready, "VENV", Path(sys.prefix))
     monkeypatch.setattr(ready, "PYTHON", sys.executable)
-    monkeypatch.setattr(ready, "lab_settings", lambda: ["--ServerApp.ip=127.0.0.1"])
     with pytest.raises(ZeroDivisionError):
         ready.main(["lab", "--no-browser"])
     monkeypatch.undo()
