@@ -74,9 +74,7 @@ class Diagram(Canvas):
         drawn = [piece for line in self.lines for piece in pairwise(line)]
         for (a, b), other in ((piece, other) for piece in pairwise(points) for other in drawn):
             if (cross := crossing(a, b, *other)) is not None:  # the line below gives way
-                step = np.subtract(b, a) / np.hypot(*np.subtract(b, a)) * 6
-                gap = rounded([cross - step, cross + step])
-                self.draw(LINES, f'<path class="under" stroke-width="{width + 6:g}" d="{gap}"/>')
+                self.draw(LINES, _gap(cross, np.subtract(b, a), width))
         for element in _arrow(points, role, width, ' stroke-dasharray="5 4"' if dashed else ""):
             self.draw(LINES, element)
         if any(lies_on(points[0], *piece) for piece in drawn):
@@ -92,6 +90,12 @@ class Diagram(Canvas):
 def rectangle(box: Box, looks: str) -> str:
     """An SVG rectangle; `looks` are its other attributes."""
     return f'<rect x="{box.left[0]:g}" y="{box.top[1]:g}" width="{box.w:g}" height="{box.h:g}" {looks}/>'
+
+
+def _gap(cross: np.ndarray, along: np.ndarray, width: float) -> str:
+    """A piece of paper where a line crosses another, which it interrupts."""
+    step = along / np.hypot(*along) * 6
+    return f'<path class="under" stroke-width="{width + 6:g}" d="{rounded([cross - step, cross + step])}"/>'
 
 
 def _arrow(points: Sequence[Point], role: str, width: float, looks: str) -> tuple[str, str]:
