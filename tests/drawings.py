@@ -15,13 +15,13 @@ READ, WRITE, WRITTEN = (
     words.split() for words in ("T r ue ly ·She p he …", "BEGIN T r ul y , ·she …", "T r ul y , ·she p …")
 )
 SIZES = {"B": 1, "S": 19, "T": 20, "C": 128, "V": 2000}
-MEMORY = {"weights": 7.4, "gradients": 7.4, "AdamW's two means": 14.8, "activations": 61.3}
+MEMORY = {"weights": 1_314_560, "gradients": 1_314_560, "optimiser": 2_629_120, "activations": 20_480_000}
 
 DRAWINGS = {
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),
     "norm_order": transformer.norm_order,
     "block_with_cache": lambda: gpt.block_with_cache([0.05, 0.41, 0.08, 0.02, 0.30, 0.14]),
-    "training_memory": lambda: gpt.training_memory(MEMORY, ["weight", "loss", "state", "vector"], "A training step"),
+    "training_memory": lambda: gpt.training_memory(**MEMORY),
     "q4_1_block": lambda: gpt.q4_1_block(np.arange(32) * 7 % 16, 0.0213, -0.1594),
     "bottleneck": lambda: encoder_decoder.bottleneck(SOURCE, TARGET, 144),
     "looking_back": lambda: encoder_decoder.looking_back(SOURCE, TARGET, 1, [0.05, 0.9, 0.05]),

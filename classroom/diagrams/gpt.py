@@ -1,7 +1,5 @@
 """Drawings of GPT: a block with its cache, the memory of a training step, and one weight's way from 4 bits."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -65,19 +63,25 @@ def _projections(d: Diagram, norm: Box, past: int) -> dict[str, Box]:
     return new
 
 
-def training_memory(megabytes: dict[str, float], roles: Sequence[str], title: str) -> Diagram:
-    """What a training step keeps in memory, as bars of megabytes, with the sum."""
-    total = sum(megabytes.values())
-    shares = ", ".join(f"{name} {size:,.1f} MB" for name, size in megabytes.items())
-    d = Diagram(900, 96 + 44 * len(megabytes), f"{title}: {shares}; together {total:,.1f} MB.")
-    d.title(title)
-    most = max(megabytes.values())
-    for n, ((name, size), role) in enumerate(zip(megabytes.items(), roles, strict=True)):
-        y, width = 70 + 44 * n, max(460 * size / most, 3)
-        d.label(240, y, name, align="end")
-        d.box(252 + width / 2, y, width, 28, "", role)
-        d.label(264 + width, y, f"{size:,.1f} MB", align="start")
-    d.label(264, 74 + 44 * len(megabytes), f"together {total:,.1f} MB", align="start", bold=True)
+def training_memory(*, weights: int, gradients: int, optimiser: int, activations: int) -> Diagram:
+    """What a training step keeps in memory, in bytes, as bars."""
+    kept = {
+        "weight": ("weights", weights),
+        "loss": ("gradients", gradients),
+        "state": ("optimiser", optimiser),
+        "vector": ("activations", activations),
+    }
+    shares = ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in kept.values())
+    total = weights + gradients + optimiser + activations
+    d = Diagram(900, 270, f"The memory of a training step: {shares}; together {total / 1e6:,.1f} MB.")
+    d.title("The memory of a training step")
+    most = max(size for _, size in kept.values())
+    for n, (role, (name, size)) in enumerate(kept.items()):
+        y, width = 70 + 44 * n, max(520 * size / most, 3)
+        d.label(150, y, name, align="end")
+        d.box(162 + width / 2, y, width, 28, "", role)
+        d.label(174 + width, y, f"{size / 1e6:,.1f} MB", align="start")
+    d.label(162, 248, f"together {total / 1e6:,.1f} MB", align="start", bold=True)
     return d
 
 
