@@ -38,7 +38,7 @@ CHEAP = {
         ["development"],
     ),
     "first_steps": (
-        lambda: first_steps.row(**first_steps.CHOICE, seed=0),
+        lambda: first_steps.row(**first_steps.CHOICE | {"positions": "sinusoidal"}, seed=0),
         [*first_steps.CHOICE, "seed"],
         ["loss"],
     ),
