@@ -21,6 +21,7 @@ from experiments.shared import judgements
 from experiments.tables import (
     beyond_length,
     count_vectors,
+    first_steps,
     gpt_shakespeare,
     memory,
     neural_language_model,
@@ -44,6 +45,11 @@ CHEAP = {
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
         ["development"],
+    ),
+    "first_steps": (
+        lambda: first_steps.row(**first_steps.CHOICE | {"positions": "sinusoidal"}, seed=0),
+        [*first_steps.CHOICE, "seed"],
+        ["loss"],
     ),
     "gpt_shakespeare": (
         lambda: gpt_shakespeare.row("GPT, characters", 400, 0.008, 0),

@@ -16,10 +16,7 @@ __all__ = [
     "causal_attention",
     "look_back",
     "rotate",
-    "sinusoidal",
     "soft_lookup",
-    "split_heads",
-    "window_mask",
 ]
 
 
@@ -230,161 +227,13 @@ def batch_mask(
     return end(join(axes(real(lengths, longest)), past(longest)))
 
 
-def _back(length):
-    return torch.arange(length)[:, None] - torch.arange(length)  # how far back the key is
-
-
-@exercise(
-    form=_boolean,
-    praise="a band below the diagonal: with window 1 the identity, with a large one the causal mask.",
-    cases=lambda seed: [
-        (6, 3),
-        (8 + seed % 5, 4),
-        case(5, 1, edge="a window of 1"),
-        case(4, 9, edge="a window larger than the text"),
-        case(3, 3, edge="a window as large as the text"),
-    ],
-    wrong={
-        "the mask is inverted: True must mean may attend.": {"end": torch.logical_not},
-        "one key too many: the query itself counts, so window - 1 others.": {"oldest": lambda back, window: back <= window},
-        "one key too few: the query itself and window - 1 others.": {"oldest": lambda back, window: back < window - 1},
-        "no query sees itself: the diagonal belongs to the window.": {"newest": lambda back: back > 0},
-        "no query sees itself: the window begins at the query, not before it.": lambda n, window: (_back(n) > 0) & (_back(n) <= window),
-        "the window opens to both sides: a query may not see what comes after it.": {"distance": lambda length: _back(length).abs()},
-        "half a window on each side: a window ends at the query.": lambda n, window: _back(n).abs() <= window // 2,
-        "later tokens can be seen: join the causal mask with &.": {"newest": lambda back: back > -(10**6)},
-        "each query sees one token of the future: how far back a key lies must be at least 0.": {"newest": lambda back: back >= -1},
-        "this is the causal mask: tokens before the window must drop out.": {"oldest": lambda back, window: back > -1},
-        "each query sees what comes after it: queries are the rows.": {"distance": lambda length: _back(length).mT},
-        "this is what lies before the window: a key is visible where it lies less than `window` back.": {"oldest": lambda back, window: back >= window},
-        "only the oldest key of the window is there: every key from it to the query is visible.": {"oldest": lambda back, window: back == window - 1},
-        "these are blocks of `window` tokens: the window slides along with the query.": lambda n, window: (
-            (torch.arange(n)[:, None] // window == torch.arange(n) // window) & _triangle(n)
-        ),
-    },
-)
-def window_mask(
-    length,
-    window,
-    *,
-    distance=_back,
-    newest=lambda back: back >= 0,
-    oldest=lambda back, window: back < window,
-    end=lambda mask: mask,
-):
-    """True where a query may look: at itself and at the window - 1 tokens before it."""
-    back = distance(length)
-    return end(newest(back) & oldest(back, window))
-
-
-@exercise(
-    praise="head h holds components h D to (h + 1) D - 1 of every token.",
-    cases=lambda seed: [
-        (torch.arange(12.0).view(1, 2, 6), 2),
-        (_random(seed, 3, 10, 14), 2),
-        (_random(seed, 2, 6, 15), 3),
-        case(_random(seed, 2, 3, 5), 1, edge="a single head"),
-        case(_random(seed, 2, 8, 4), 4, edge="heads of width 1"),
-    ],
-    wrong={
-        "the shape is right, but a view to (B, H, T, D) mixes tokens, as it keeps the order of the numbers in memory: "
-        "view as (B, T, H, D), then transpose T and H.": {
-            "parts": lambda x, h: x.reshape(x.shape[0], h, x.shape[1], -1),
-            "order": (0, 1, 2, 3),
-        },
-        "this is (B, T, H, D): transpose T and H.": {"order": (0, 1, 2, 3)},
-        "this is (B, H, D, T): a head's last axis is its width D.": {"order": (0, 2, 3, 1)},
-        "this is (B, T, D, H): heads come second, (B, H, T, D).": {"order": (0, 1, 3, 2)},
-        "this is (H, B, T, D): the batch comes first.": {"order": (2, 0, 1, 3)},
-        "this is (B, D, T, H): only T and H are swapped.": {"order": (0, 3, 1, 2)},
-        "transposing T and C before the split mixes tokens: split C into (H, D) first, then transpose T and H.": {
-            "parts": lambda x, h: x.mT.reshape(x.shape).unflatten(-1, (h, -1))
-        },
-        "head 0 gets every H-th component: split C as (H, D), heads first.": {
-            "parts": lambda x, h: x.unflatten(-1, (-1, h)),
-            "order": (0, 3, 1, 2),
-        },
-        "C is split as (D, H): heads first, (H, D).": {"parts": lambda x, h: x.unflatten(-1, (-1, h))},
-        "the heads come in reversed order: head 0 has the first components.": {"parts": lambda x, h: x.unflatten(-1, (h, -1)).flip(2)},
-        "batch and heads share an axis: keep them apart, (B, H, T, D).": {"end": lambda heads: heads.flatten(0, 1)},
-        "you split the tokens among the heads: every head gets all tokens, and a part of the width.": lambda x, h: x.unflatten(1, (h, -1)),
-        "every head gets the whole width: give each a part, D = C / H.": lambda x, h: x[:, None].expand(-1, h, -1, -1),
-    },
-)
-def split_heads(x, n_heads, *, parts=lambda x, h: x.unflatten(-1, (h, -1)), order=(0, 2, 1, 3), end=lambda heads: heads):
-    """(B, T, C) -> (B, H, T, D)"""
-    return end(parts(x, n_heads).permute(order))
-
-
 def _exponents(d):
     return 2 * torch.arange(d // 2, dtype=torch.float64) / d
-
-
-def _alternate(sines, cosines):
-    return torch.stack([sines, cosines], dim=-1).flatten(1).float()
-
-
-@exercise(
-    praise="each pair of components is a hand of a clock; the first turns 1 radian per token, each next more slowly.",
-    cases=lambda seed: [
-        (3, 4),
-        (50, 16),
-        (7 + seed % 3, 10),
-        case(1, 6, edge="a single position"),
-        case(5, 2, edge="d = 2"),
-    ],
-    wrong={
-        "sine and cosine are added into one number: they are two components of the vector, side by side.": [
-            {"join": lambda s, c: (s + c).float()},
-            {"join": lambda s, c: (s + c).float().repeat_interleave(2, dim=1)},
-            {"join": lambda s, c: (s + c).float().repeat(1, 2)},
-            lambda n, d: _added(n, 2 * d, _exponents(2 * d)),
-            lambda n, d: _added(n, 2 * d, 2 * _exponents(2 * d)),
-        ],
-        "all sines are before all cosines: right numbers, but the paper alternates them, sine, cosine, sine ...": {
-            "join": lambda s, c: torch.cat([s, c], dim=1).float()
-        },
-        "the cosine is before the sine: even components are sines, odd ones cosines.": {"join": lambda s, c: _alternate(c, s)},
-        "odd components need the cosine.": {"join": lambda s, c: _alternate(s, s)},
-        "even components need the sine.": {"join": lambda s, c: _alternate(c, c)},
-        "these are the angles: fill the table with their sines and cosines.": lambda n, d: torch.arange(n)[:, None] / 10_000 ** (_exponents(d)),
-        "the exponent is off by a factor 2: pair i has 2i / d_model.": {"exponents": lambda d: _exponents(d) / 2},
-        "the exponent is twice too large: pair i has 2i / d_model.": {"exponents": lambda d: 2 * _exponents(d)},
-        "you multiply by 10000^(2i / d): divide the position by it.": [
-            {"exponents": lambda d: -_exponents(d)},
-            {"exponents": lambda d: -_exponents(d).float()},  # such large angles are rounded in an answer, too
-        ],
-        "all pairs have the same frequency: divide by 10000^(2i / d_model).": {"exponents": lambda d: 0 * _exponents(d)},
-        "the exponent counts pairs from 1: the first pair, i = 0, turns by 1 radian per token.": {"exponents": lambda d: _exponents(d) + 2 / d},
-        "the base of the frequencies is 10,000.": [{"base": base} for base in (1_000.0, 100_000.0, math.e, 10.0, 500_000.0)],
-        "within a pair sine and cosine have the same frequency: component 2i + 1 has the exponent of 2i.": [
-            lambda n, d: _by_component(n, d, torch.arange(d, dtype=torch.float64) / d),
-            lambda n, d: _by_component(n, d, 2 * torch.arange(d, dtype=torch.float64) / d),
-        ],
-        "you convert the angle from degrees into radians: it is in radians already.": {"unit": math.pi / 180},
-        "you convert the angle into degrees: sin and cos take radians.": {"unit": 180 / math.pi},
-        "you divide the position by 10000 raised to 2i: the exponent is 2i / d_model.": {"exponents": lambda d: d * _exponents(d)},
-        "positions count from 0, but yours count from 1.": {"first": 1},
-        "the table is transposed: a row is a position.": lambda n, d: _alternate(*_waves(n, d, _exponents(d))).mT,
-    },
-)
-def sinusoidal(length, d_model, *, exponents=_exponents, base=10_000.0, first=0, unit=1.0, join=_alternate):
-    """A row for each position: sin and cos of p / 10000^(2i / d), in turn."""
-    return join(*_waves(length, d_model, exponents(d_model), base, first, unit))
 
 
 def _waves(length, d_model, exponents, base=10_000.0, first=0, unit=1.0):
     angles = torch.arange(first, first + length)[:, None] * base**-exponents * unit
     return angles.sin(), angles.cos()
-
-
-def _added(length, d_model, exponents):
-    return sum(_waves(length, d_model, exponents)).float()
-
-
-def _by_component(length, d_model, exponents):
-    sines, cosines = _waves(length, d_model, exponents)
-    return torch.where(torch.arange(d_model) % 2 == 0, sines, cosines).float()
 
 
 def _turned(a, b, cos, sin):

@@ -1,14 +1,22 @@
 """Exercises of the notebook transformer."""
 
-import math
-
 import torch
+from course_lib import files
+from experiments.tables import first_steps
 from torch import Generator
 from torch.nn import functional as F
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["cached_step", "decoder_block", "layer_norm", "paper_rate", "parameter_count", "smoothed_loss"]
+__all__ = [
+    "cached_step",
+    "decoder_block",
+    "layer_norm",
+    "off_the_plateau",
+    "smoothed_loss",
+    "sort_two",
+]
 
 
 def _random(seed, *shapes):
@@ -188,8 +196,19 @@ def _from_the_start(x, memory, attend, look, feed_forward, norms):
     return x + feed_forward(norms[2](second))
 
 
+def _overwritten_stream(x, memory, attend, look, feed_forward, norms):
+    x = norms[0](x)
+    x = x + attend(x)
+    x = norms[1](x)
+    x = x + look(x, memory)
+    x = norms[2](x)
+    return x + feed_forward(x)
+
+
 @exercise(
-    praise="three residuals: it looks at itself, at the source, and thinks.",
+    kind="debug",
+    found=_overwritten_stream,
+    praise="three residuals, and nothing but sums on the stream: where all sublayers give zeros, x comes out as it went in.",
     cases=lambda seed: [
         _block(seed, 1, 2, 2, 3),
         _block(seed + 1, 2, 3, 3, 5),
@@ -211,7 +230,6 @@ def _from_the_start(x, memory, attend, look, feed_forward, norms):
         "the norms are missing: what goes into a sublayer is normalised first.": _everywhere(_no_norm),
         **{f"the norm before {name} is missing.": {f"around_{name}": _no_norm} for name in ("attend", "look", "feed_forward")},
         "x itself is normalised: normalise only what goes into a sublayer, and leave the residual stream as it is.": [
-            _everywhere(_normed_stream),
             {"around_attend": _normed_stream},
             {"around_look": _normed_stream},
             {"around_feed_forward": _normed_stream},
@@ -287,114 +305,50 @@ def decoder_block(
     return end(x, norms)
 
 
+def _sorts(design):
+    """From the matrices of a feed-forward layer to what it makes of two numbers."""
+
+    def of_two(a, b):
+        try:
+            w_1, b_1, w_2 = (torch.as_tensor(part).detach().float() for part in design())
+        except (TypeError, ValueError):
+            raise Mistake("three tensors are expected: W_1, b_1 and W_2.") from None
+        units = b_1.numel()
+        if w_1.shape != (2, units) or b_1.shape != (units,) or w_2.shape != (units, 2):
+            shapes = ", ".join(str(tuple(part.shape)) for part in (w_1, b_1, w_2))
+            raise Mistake(f"with F units the shapes are (2, F), (F,) and (F, 2), but yours are {shapes}.")
+        if units > 8:
+            raise Mistake(f"8 units are enough, but yours are {units}.")
+        return (torch.relu(torch.tensor([float(a), float(b)]) @ w_1 + b_1) @ w_2).tolist()
+
+    return of_two
+
+
 @exercise(
-    praise="attention has 4 C² + 4 C of them, whatever the number of heads.",
+    kind="design",
+    through=_sorts,
+    praise="relu(a - b) is how far a is above b: taken from a and added to b, it sorts.",
     cases=lambda seed: [
-        (11, 3, 5, 1, 1),
-        (2000, 128, 512, 2, 3),
-        (2003, 64, 257, 5, 2),
-        *map(tuple, torch.randint(2, 40, (2, 5), generator=Generator().manual_seed(seed)).tolist()),
+        (5, 2),
+        (2, 5),
+        (3 + seed % 3, 9),
+        case(-4, 7, edge="one of the numbers negative"),
+        case(-1, -6, edge="both numbers negative"),
+        case(4, 4, edge="two equal numbers"),
     ],
     wrong={
-        "the biases are missing: each matrix has one, as long as its output.": {
-            "attention_biases": 0,
-            "feed_forward_biases": lambda C, F: 0,
-        },
-        "the biases of attention are missing: each of its four matrices has one, as long as its output.": {"attention_biases": 0},
-        "each of the four matrices of attention has a bias: W_O has one, too.": [
-            {"attention_biases": 3},
-            {"attention_biases": 1},
-        ],
-        "the biases of the feed-forward network are missing: each matrix has one, as long as its output.": {"feed_forward_biases": lambda C, F: 0},
-        "a bias of the feed-forward network is missing: the output of the first matrix has d_ff components, that of the second d_model.": [
-            {"feed_forward_biases": lambda C, F: F},
-            {"feed_forward_biases": lambda C, F: C},
-        ],
-        "a bias is as long as its matrix's output: d_ff for the first matrix of the feed-forward network, d_model for the second.": [
-            {"feed_forward_biases": lambda C, F: 2 * F},
-            {"feed_forward_biases": lambda C, F: 2 * C},
-        ],
-        "the embedding is the output matrix, too (tied): count it once.": {"embeddings": 2},
-        "source, target and output share one matrix (tied embeddings): count it once.": {"embeddings": 3},
-        "the embedding is missing: it has a vector of d_model numbers for each token of the vocabulary.": {"embeddings": 0},
-        "the tied output matrix has no bias: only the matrices of attention and feed-forward have one.": {"output_bias": lambda V: V},
-        "a decoder block has two attentions: one to the target itself, one to the source.": {"decoder_attentions": 1},
-        "a decoder block has three norms, one for each sublayer.": [{"decoder_norms": 2}, {"decoder_norms": 1}],
-        "you count a decoder block like an encoder block: it has two attentions and three norms.": {
-            "decoder_attentions": 1,
-            "decoder_norms": 2,
-        },
-        "you count an encoder block like a decoder block: it has one attention and two norms.": {
-            "encoder_attentions": 2,
-            "encoder_norms": 3,
-        },
-        "an encoder block has one attention: only the decoder looks at a second sequence.": {"encoder_attentions": 2},
-        "an encoder block has two norms, one for each sublayer.": [{"encoder_norms": 1}, {"encoder_norms": 3}],
-        "attention has four matrices: W_Q, W_K, W_V, and W_O after the heads.": [
-            {"attention_matrices": 1, "attention_biases": 1},
-            {"attention_matrices": 3},
-            {"attention_matrices": 3, "attention_biases": 3},
-        ],
-        "the feed-forward network has two matrices: one up to d_ff, one down again.": [
-            {"feed_forward_matrices": lambda C, F: 3 * C * F},
-            {"feed_forward_matrices": lambda C, F: C * F},
-            {"feed_forward_matrices": lambda C, F: C * F, "feed_forward_biases": lambda C, F: F},
-            {"feed_forward_matrices": lambda C, F: C * F, "feed_forward_biases": lambda C, F: C},
-        ],
-        "a matrix of the feed-forward network has d_model x d_ff numbers: yours is a square.": [
-            {"feed_forward_matrices": lambda C, F: 2 * C * C},
-            {"feed_forward_matrices": lambda C, F: 2 * F * F},
-            {"feed_forward_matrices": lambda C, F: C * F + F * F},
-        ],
-        "the feed-forward networks are missing: each block has one.": {
-            "feed_forward_matrices": lambda C, F: 0,
-            "feed_forward_biases": lambda C, F: 0,
-        },
-        "the norms are missing: each has a gain and a bias, of d_model numbers each.": {"norm": 0},
-        "a norm has a gain and a bias: 2 d_model numbers.": {"norm": 1},
-        "a norm has d_model numbers each for gain and bias, not one: 2 d_model.": {"norm_of": lambda per_component, C: per_component},
-        "the two last norms are missing, one after the encoder and one after the decoder.": {"last_norms": 0},
-        "there are two last norms, one after the encoder and one after the decoder.": {"last_norms": 1},
-        "n_encoder and n_decoder are swapped.": {"blocks": lambda encoder, decoder: (decoder, encoder)},
-        "count every block: multiply by n_encoder and by n_decoder.": {"blocks": lambda encoder, decoder: (1, 1)},
-        "the encoder's blocks are missing.": {"blocks": lambda encoder, decoder: (0, decoder)},
-        "the decoder's blocks are missing.": {"blocks": lambda encoder, decoder: (encoder, 0)},
-        "d_model and d_ff are swapped: the vectors between the blocks have d_model components.": (
-            lambda V, C, F, encoder, decoder: parameter_count.right(V, F, C, encoder, decoder)
-        ),
+        "the larger one comes first: the smaller one is wanted first.": {"columns": (1, 0)},
+        "negative numbers are lost, as a ReLU makes them 0: a unit for -a and one for -b bring them back.": {"negative": 0.0},
+        "the numbers come out as they went in: let a unit see by how much a is above b.": {"difference": 0.0},
+        "both results move the same way: what is taken from one number is added to the other.": {"back": -1.0},
+        "this moves the numbers the wrong way: a unit for a - b, taken from the first and added to the second.": {"down": 1.0, "back": -1.0},
     },
 )
-def parameter_count(
-    vocab_size,
-    d_model,
-    d_ff,
-    n_encoder,
-    n_decoder,
-    *,
-    embeddings=1,
-    output_bias=lambda V: 0,
-    attention_matrices=4,
-    attention_biases=4,
-    feed_forward_matrices=lambda C, F: 2 * C * F,
-    feed_forward_biases=lambda C, F: F + C,
-    norm=2,
-    norm_of=lambda per_component, C: per_component * C,
-    encoder_attentions=1,
-    encoder_norms=2,
-    decoder_attentions=2,
-    decoder_norms=3,
-    last_norms=2,
-    blocks=lambda encoder, decoder: (encoder, decoder),
-):
-    """How many numbers a pre-norm encoder-decoder with tied embeddings learns."""
-    C, gain_and_bias = d_model, norm_of(norm, d_model)
-    attention = attention_matrices * C * C + attention_biases * C
-    feed_forward = feed_forward_matrices(C, d_ff) + feed_forward_biases(C, d_ff)
-    encoder = encoder_attentions * attention + feed_forward + encoder_norms * gain_and_bias
-    decoder = decoder_attentions * attention + feed_forward + decoder_norms * gain_and_bias
-    encoders, decoders = blocks(n_encoder, n_decoder)
-    ends = embeddings * vocab_size * C + output_bias(vocab_size) + last_norms * gain_and_bias
-    return ends + encoders * encoder + decoders * decoder
+def sort_two(*, columns=(0, 1), negative=1.0, difference=1.0, down=-1.0, back=1.0):
+    """W_1 (2, F), b_1 (F,) and W_2 (F, 2) of relu((a, b) W_1 + b_1) W_2 = (the smaller, the larger)."""
+    w_1 = torch.tensor([[1.0, -1.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, -1.0, -1.0]])
+    w_2 = torch.tensor([[1.0, 0.0], [-negative, 0.0], [0.0, 1.0], [0.0, -negative], [down * difference, back * difference]])
+    return w_1, torch.zeros(5), w_2[:, list(columns)]
 
 
 def _tokens(seed, N, V, padding):
@@ -496,82 +450,6 @@ def smoothed_loss(
     return end(each, real(targets))
 
 
-@exercise(
-    praise="with d_model 512 and 4,000 steps it rises to 0.0007, and at step 16,000 half of that is left.",
-    tolerance=1e-6,  # rates are small
-    cases=lambda seed: [
-        (1, 4, 9),
-        (2, 16, 4),
-        case(4, 16, 4, edge="step = warmup"),
-        (16, 4, 9),
-        (64, 9, 9),
-        (16000, 512, 4000),
-        *((step, 128, 300) for step in torch.randint(1, 900, (3,), generator=Generator().manual_seed(seed)).tolist()),
-    ],
-    wrong={
-        "take the smaller of the two terms: min, not max.": {"choose": max},
-        "the two terms are added: take the smaller one.": {"choose": lambda late, early: late + early},
-        "the two terms are multiplied: take the smaller one.": {"choose": lambda late, early: late * early},
-        "the factor d_model ** -0.5 is missing.": {"width": 0},
-        "d_model belongs in the denominator: its exponent is -0.5, so that wide models learn more slowly.": [
-            {"width": 0.5},
-            {"width": 1},
-        ],
-        "divide by the root of d_model, not by d_model itself.": {"width": -1},
-        "d_model ** -0.5 is a factor of both terms: you apply it to one alone.": [
-            lambda step, C, warmup: min(C**-0.5 * step**-0.5, step * warmup**-1.5),
-            lambda step, C, warmup: min(step**-0.5, C**-0.5 * step * warmup**-1.5),
-        ],
-        "after the warm-up, the rate falls with the root of the step: step ** -0.5.": [
-            {"late": lambda step, warmup: step**-1},
-            {"late": lambda step, warmup: step**-1.5},
-            {"late": lambda step, warmup: step**-2},
-        ],
-        "in the warm-up, the exponent of warmup is -1.5, so that both terms are equal at step = warmup.": [
-            {"early": lambda step, warmup, power=power: step * warmup**power} for power in (-0.5, -1, -2)
-        ],
-        "in the warm-up, the rate rises in a straight line: a multiple of the step itself, not of a power of it.": [
-            {"early": lambda step, warmup: step**0.5 * warmup**-1.5},
-            {"early": lambda step, warmup: step**-0.5 * warmup**-1.5},
-            {"early": lambda step, warmup: step**0.5 * warmup**-1},
-        ],
-        "only warmup has the exponent -1.5: the step itself is a factor.": [
-            {"early": lambda step, warmup: (step * warmup) ** -1.5},
-            {"early": lambda step, warmup: (step / warmup) ** 1.5},
-        ],
-        "the step is missing in the term of the warm-up: it is multiplied by the step.": {"early": lambda step, warmup: warmup**-1.5},
-        "the rate only rises: after the warm-up it must fall like step ** -0.5.": {"choose": lambda late, early: early},
-        "nothing is warmed up: take the smaller of two terms, the second of which rises from 0.": {"choose": lambda late, early: late},
-        "after the warm-up the rate must fall, but yours stays at its peak.": [
-            {"late": lambda step, warmup: warmup**-0.5},
-            {"late": lambda step, warmup: 1},
-        ],
-        "step and warmup are swapped.": [
-            lambda step, C, warmup: C**-0.5 * min(warmup**-0.5, warmup * step**-1.5),
-            {"early": lambda step, warmup: warmup * step**-1.5},
-        ],
-        "steps are counted from 1 here: do not add 1.": {"first": 1},
-        "steps are counted from 1 here: do not subtract 1.": {
-            "first": -1,
-            "late": lambda step, warmup: step**-0.5 if step else math.inf,
-        },
-    },
-)
-def paper_rate(
-    step,
-    d_model,
-    warmup,
-    *,
-    width=-0.5,
-    late=lambda step, warmup: step**-0.5,
-    early=lambda step, warmup: step * warmup**-1.5,
-    choose=min,
-    first=0,
-):
-    """The learning rate of Vaswani et al. (2017), section 5.3."""
-    return d_model**width * choose(late(step + first, warmup), early(step + first, warmup))
-
-
 def _cached(seed, t, C, D):
     return tuple(_random(seed + t, (1, C), (t, D), (t, D), *[(C, D)] * 3))
 
@@ -657,3 +535,61 @@ def cached_step(
     asked, looked_at = seen(keys, values)
     weights = weigh(query(x, W_q, W_k, W_v) @ asked.T, W_k.shape[1], x.shape[1])
     return results(mix(weights, looked_at), keys, values)
+
+
+def _stored_choices():
+    worst: dict[str, float] = {}
+    for row in files.load_results("first_steps")["rows"]:
+        changes = [f"{name} {row[name]}" for name, value in first_steps.CHOICE.items() if row[name] != value]
+        name = ", ".join(changes) or "the usual choice"
+        worst[name] = max(row["loss"][0], worst.get(name, 0.0))
+    return list(worst.items())
+
+
+@experiment(
+    goal=1.15,
+    unit="nats per character after 150 steps, the worse of two seeds",
+    stored=_stored_choices,
+    advice={
+        "rotary positions: here the decoder finds its place in the source soonest with them.": lambda choice: choice["positions"] != "rotary",
+        "a learning rate between 0.003 and 0.01.": lambda choice: not 0.003 <= choice["learning_rate"] <= 0.01,
+        "pre-norm: with two layers, post-norm is slow to start.": lambda choice: choice["norm"] != "pre" and choice["n_encoder_layers"] > 1,
+        "fewer layers: what has to be learned first is simple.": lambda choice: choice["n_encoder_layers"] > 1,
+        "another warm-up, or another number of heads.": lambda choice: True,
+    },
+    wrong={
+        "rotary positions: here the decoder finds its place": lambda: _steps_choice(positions="sinusoidal"),
+        "pre-norm: with two layers, post-norm is slow to start.": lambda: _steps_choice(norm="post", n_encoder_layers=2),
+        "a learning rate between 0.003 and 0.01.": lambda: _steps_choice(learning_rate=0.0002),
+        "norm is one of pre, post, but yours is 'none'.": lambda: _steps_choice(norm="none"),
+        "positions is one of sinusoidal, learned, rotary, none, but yours is 'turned'.": lambda: _steps_choice(positions="turned"),
+        "learning_rate is a number above 0 and at most 0.1, but yours is 1.": lambda: _steps_choice(learning_rate=1),
+        "warmup_steps is a whole number from 0 to 150, but yours is 0.1.": lambda: _steps_choice(warmup_steps=0.1),
+        "n_encoder_layers is one of 1, 2, but yours is 6.": lambda: _steps_choice(n_encoder_layers=6),
+        "n_heads is one of 1, 2, 4, 8, but yours is 3.": lambda: _steps_choice(n_heads=3),
+        "a dictionary with learning_rate, warmup_steps, norm, positions, n_encoder_layers, n_heads is expected": lambda: {"norm": "pre"},
+    },
+)
+def off_the_plateau(choice, seed):
+    """Rate, warm-up, norm, positions, layers and heads of a small Transformer that trains for 150 steps."""
+    if not isinstance(choice, dict) or set(choice) != set(first_steps.CHOICE):
+        raise Mistake(f"a dictionary with {', '.join(first_steps.CHOICE)} is expected, and nothing else.")
+    options = {
+        "norm": ("pre", "post"),
+        "positions": ("sinusoidal", "learned", "rotary", "none"),
+        "n_encoder_layers": (1, 2),
+        "n_heads": (1, 2, 4, 8),
+    }
+    for name, allowed in options.items():
+        if choice[name] not in allowed:
+            raise Mistake(f"{name} is one of {', '.join(map(str, allowed))}, but yours is {choice[name]!r}.")
+    rate, warmup = choice["learning_rate"], choice["warmup_steps"]
+    if not isinstance(rate, int | float) or not 0 < rate <= 0.1:
+        raise Mistake(f"learning_rate is a number above 0 and at most 0.1, but yours is {rate!r}.")
+    if warmup not in range(first_steps.STEPS + 1):
+        raise Mistake(f"warmup_steps is a whole number from 0 to {first_steps.STEPS}, but yours is {warmup!r}.")
+    return max(first_steps.row(**choice, seed=other)["loss"][0] for other in first_steps.SEEDS)
+
+
+def _steps_choice(**changes):
+    return first_steps.CHOICE | {"warmup_steps": 0, "n_encoder_layers": 1} | changes

@@ -93,48 +93,8 @@ def padded_queries(lengths, longest):
     return joined(lengths, longest, real=(torch.arange(longest) >= longest - lengths[:, None])[:, None, :, None])
 
 
-def window_by_loops(length, window):
-    return torch.tensor([[query - window < key <= query for key in range(length)] for query in range(length)])
-
-
-def window_by_triangles(length, window, oldest=1, newest=0):
-    ones = torch.ones(length, length, dtype=torch.bool)
-    return ones.tril(newest) & ones.triu(oldest - window)
-
-
 def blocks(n, window):
     return torch.tensor([[key // window == query // window and key <= query for key in range(n)] for query in range(n)])
-
-
-def heads_by_slices(x, n_heads):
-    width = x.shape[-1] // n_heads
-    return torch.stack([x[..., h * width : (h + 1) * width] for h in range(n_heads)], dim=1)
-
-
-def heads_by_view(x, n_heads):
-    batch, length, d_model = x.shape
-    return x.view(batch, length, n_heads, d_model // n_heads).permute(0, 2, 1, 3)
-
-
-def transposed_first(x, n_heads):
-    return torch.stack(x.transpose(1, 2).reshape(x.shape).chunk(n_heads, dim=-1), dim=1)
-
-
-def table(length, d_model, *, exponent=lambda j, d: 2 * (j // 2) / d, first=0, unit=1.0, sin=math.sin, cos=math.cos):
-    rows = torch.zeros(length, d_model)
-    for p in range(length):
-        for j in range(d_model):
-            angle = (p + first) / 10_000 ** exponent(j, d_model) * unit
-            rows[p, j] = (cos if j % 2 else sin)(angle)
-    return rows
-
-
-def table_by_slices(length, d_model, added=False):
-    result = torch.zeros(length, d_model)
-    frequencies = torch.exp(torch.arange(0, d_model, 2) * (-math.log(10_000.0) / d_model))
-    angles = torch.arange(length).unsqueeze(1) * frequencies
-    result[:, 0::2], result[:, 1::2] = torch.sin(angles), torch.cos(angles)
-    return (result[:, 0::2] + result[:, 1::2]).repeat_interleave(2, dim=1) if added else result
 
 
 def by_complex_numbers(x, sign=1, exponent=2, first=0, unit=1.0):
@@ -214,19 +174,12 @@ RIGHT = {
         lambda n, longest: padding_mask(n, longest).flip(-1) & causal_mask(longest),
         lambda n, longest: joined(n, longest) & padded_queries(n, longest),
     ],
-    "window_mask": [
-        window_by_loops,
-        window_by_triangles,
-        lambda n, window: causal_mask(n) & ~causal_mask(n).tril(-window),
-    ],
     "causal_attention": [
         causal(lambda query, key: key > query),
         causal_by_sums,
         lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
         masked_by(lambda scores: scores + torch.full_like(scores, -1e9).triu(1)),
     ],
-    "split_heads": [heads_by_slices, heads_by_view, lambda x, h: torch.stack(x.chunk(h, dim=-1), dim=1)],
-    "sinusoidal": [table, table_by_slices, lambda n, c: table(n, c).double(), lambda n, c: table(n, c).tolist()],
     "look_back": [turning(-3), turning(0, keys=3), lambda: torch.stack(turning(-1, 90.0, keys=2)()).numpy()],
     "rotate": [by_complex_numbers, as_llama, lambda x: library_rotate(x.double()), rotated(truly)],
     "beyond_trained_length": [lambda: {"steps": 300.0, "d_model": 32, "window": torch.tensor(8), "kind": "rotary"}],
@@ -287,28 +240,6 @@ WRONG = {
         (padding_mask, "two things"),
         (lambda n, longest: padding_mask(n) & causal_mask(longest), "your code raised RuntimeError"),
     ],
-    "window_mask": [
-        (lambda n, window: ~window_by_loops(n, window), "the mask is inverted"),
-        (lambda n, window: window_by_triangles(n, window, oldest=0), "one key too many"),
-        (lambda n, window: window_by_triangles(n, window, oldest=2), "one key too few"),
-        (lambda n, window: window_by_triangles(n, window, newest=-1), "no query sees itself"),
-        (lambda n, window: window_by_triangles(n, window, oldest=0, newest=-1), "no query sees itself"),
-        (lambda n, window: window_by_loops(n, window) | window_by_loops(n, window).T, "opens to both sides"),
-        (lambda n, window: torch.ones(n, n).bool().triu(1 - window), "later tokens can be seen"),
-        (lambda n, window: window_by_triangles(n, window, newest=1), "one token of the future"),
-        (
-            lambda n, window: window_by_triangles(n, 2 * (window // 2), 1 + window // 2 - 1, window // 2),
-            "half a window",
-        ),
-        (lambda n, window: window_by_triangles(n, window).triu(1 - window).tril(1 - window), "only the oldest key"),
-        (blocks, "the window slides along"),
-        (lambda n, window: causal_mask(n), "this is the causal mask"),
-        (lambda n, window: window_by_loops(n, window).T, "queries are the rows"),
-        (lambda n, window: causal_mask(n).tril(-window), "this is what lies before the window"),
-        (lambda n, window: window_by_loops(n, window).float(), "your mask holds numbers"),
-        (lambda n, window: window_by_loops(n, window)[None], "The shape should be"),
-        (lambda n, window: window_by_loops(n, 3), "expected"),
-    ],
     "causal_attention": [
         (masked_by(torch.tril), "a score of 0 is a score like any other"),
         (masked_by(lambda scores: scores * torch.ones_like(scores).tril()), "a score of 0 is a score like any other"),
@@ -322,53 +253,6 @@ WRONG = {
         (masked_by(lambda scores: scores + torch.ones_like(scores).tril()), "the mask adds 1"),
         (causal(lambda query, key: key > query, scale=lambda d: 1), "the root is lost"),
         (divided_by_count, "the number of visible keys"),
-    ],
-    "split_heads": [
-        (lambda x, h: x.view(len(x), h, x.shape[1], x.shape[2] // h), "mixes tokens"),
-        (lambda x, h: x.view(len(x), x.shape[1], h, x.shape[2] // h), "transpose T and H"),
-        (lambda x, h: torch.stack([x[..., i::h] for i in range(h)], dim=1), "every H-th component"),
-        (lambda x, h: x.view(len(x), x.shape[1], -1, h).transpose(1, 2), "C is split as (D, H)"),
-        (lambda x, h: heads_by_view(x, h).transpose(2, 3), "this is (B, H, D, T)"),
-        (lambda x, h: heads_by_view(x, h).reshape(len(x) * h, x.shape[1], -1), "batch and heads share an axis"),
-        (lambda x, h: torch.stack(x.chunk(h, dim=-1)), "this is (H, B, T, D)"),
-        (lambda x, h: torch.stack(x.chunk(h, dim=1), dim=1), "you split the tokens among the heads"),
-        (lambda x, h: torch.stack([x] * h, dim=1), "every head gets the whole width"),
-        (lambda x, h: list(x.chunk(h, dim=-1)), "this is (H, B, T, D)"),
-        (lambda x, h: heads_by_view(x, h).permute(0, 2, 3, 1), "this is (B, T, D, H)"),
-        (lambda x, h: heads_by_view(x, h).permute(0, 3, 2, 1), "this is (B, D, T, H)"),
-        (lambda x, h: heads_by_slices(x, h).flip(1), "in reversed order"),
-        (transposed_first, "transposing T and C before the split"),
-    ],
-    "sinusoidal": [
-        (lambda n, c: table_by_slices(n, c)[:, ::2] + table_by_slices(n, c)[:, 1::2], "added into one number"),
-        (lambda n, c: table_by_slices(n, c, added=True), "added into one number"),
-        (
-            lambda n, c: (
-                table(n, c, exponent=lambda j, d: j / d, sin=lambda a: math.sin(a) + math.cos(a))
-                + table(n, c, exponent=lambda j, d: j / d, sin=lambda a: 0, cos=math.sin)
-            ),
-            "added into one number",
-        ),
-        (lambda n, c: table_by_slices(n, c)[:, [*range(0, c, 2), *range(1, c, 2)]], "all sines are before"),
-        (lambda n, c: table(n, c, sin=math.cos, cos=math.sin), "the cosine is before the sine"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: j // 2 / d), "off by a factor 2"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: 4 * (j // 2) / d), "twice too large"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: -2 * (j // 2) / d), "you multiply by"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: 0), "all pairs have the same frequency"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: j / d), "component 2i + 1 has the exponent of 2i"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: 2 * j / d), "component 2i + 1 has the exponent of 2i"),
-        (lambda n, c: table(n, c, unit=math.pi / 180), "from degrees into radians"),
-        (lambda n, c: table(n, c, unit=180 / math.pi), "sin and cos take radians"),
-        (lambda n, c: table(n, c, first=1), "positions count from 0"),
-        (lambda n, c: table(n, c).T, "the table is transposed"),
-        (lambda n, c: table(n, c, cos=math.sin), "odd components need the cosine"),
-        (lambda n, c: table(n, c, sin=math.cos), "even components need the sine"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: (2 * (j // 2) + 2) / d), "counts pairs from 1"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: 2 * (j // 2)), "the exponent is 2i / d_model"),
-        (lambda n, c: torch.outer(torch.arange(n), 10_000.0 ** (-torch.arange(0, c, 2) / c)), "these are the angles"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: 2 * (j // 2) / d * 0.75), "the base of the frequencies"),
-        (lambda n, c: table(n, c)[None], "The shape should be"),
-        (lambda n, c: table(n, c, exponent=lambda j, d: 2 * (j // 2) / d * 0.8), "expected"),
     ],
     "look_back": [
         (turning(0), "the head looks at the token itself"),

@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional as F
 
 from course_lib.attention import scaled_dot_product_attention
-from course_lib.transformer import Transformer, TransformerConfig
 
 
 def norm_by_hand(x, gain, bias, axis=-1, correction=0, eps=1e-5, outside=0.0):
@@ -115,15 +114,6 @@ def onto_the_input(x, memory, attend, look, feed_forward, norms):
     return x + feed_forward(norms[2](y))
 
 
-def normed_stream(x, memory, attend, look, feed_forward, norms):
-    x = norms[0](x)
-    x = x + attend(x)
-    x = norms[1](x)
-    x = x + look(x, memory)
-    x = norms[2](x)
-    return x + feed_forward(x)
-
-
 def no_cross(x, memory, attend, look, feed_forward, norms):
     x = x + attend(norms[0](x))
     return x + feed_forward(norms[2](x))
@@ -144,28 +134,6 @@ def first_norm(x, memory, attend, look, feed_forward, norms):
     x = x + attend(norm(x))
     x = x + look(norm(x), memory)
     return x + feed_forward(norm(x))
-
-
-def counted_on_a_model(V, C, F, encoders, decoders):
-    sizes = {"n_encoder_layers": encoders, "n_decoder_layers": decoders, "positions": "none"}
-    with torch.device("meta"):
-        model = Transformer(TransformerConfig(vocab_size=V, d_model=C, n_heads=1, d_ff=F, **sizes))
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def linear(inputs, outputs, bias=True):
-    return inputs * outputs + outputs * bias
-
-
-def count(V, C, F, encoders, decoders, tables=1, last=2, norm=None, bias=1, encoder=(1, 2), decoder=(2, 3), **other):
-    """Counted by parts: `encoder` and `decoder` have so many attentions and norms."""
-    attention = other["attention"](C) if "attention" in other else 4 * linear(C, C, bias)
-    feed_forward = other["feed_forward"](C, F) if "feed_forward" in other else linear(C, F, bias) + linear(F, C, bias)
-    norm = 2 * C if norm is None else norm(C)
-    total = tables * V * C + last * norm
-    for blocks, (attentions, norms) in ((encoders, encoder), (decoders, decoder)):
-        total += blocks * (attentions * attention + feed_forward + norms * norm)
-    return total
 
 
 def smoothed_by_library(logits, targets, epsilon):
@@ -218,14 +186,6 @@ def smooth_probabilities(logits, targets, epsilon):
     return -((1 - epsilon) * p + epsilon / logits.shape[1]).log()[targets != 0].mean()
 
 
-def rate(step, d_model, warmup):
-    return (step * warmup**-1.5 if step < warmup else step**-0.5) / math.sqrt(d_model)
-
-
-def rate_by_numpy(step, d_model, warmup):
-    return np.minimum(1 / np.sqrt(step), step / np.sqrt(warmup) ** 3) / np.sqrt(d_model)
-
-
 def step_by_library(x, keys, values, W_q, W_k, W_v):
     keys, values = torch.cat([keys, x @ W_k]), torch.cat([values, x @ W_v])
     output, _ = scaled_dot_product_attention(x @ W_q, keys, values)
@@ -259,6 +219,16 @@ def other_results(choose):
     return lambda *inputs: choose(*step_by_library(*inputs))
 
 
+def by_half_sums(w_1=((1.0, -1.0, 1.0, -1.0), (1.0, -1.0, -1.0, 1.0)), w_2=((1, 1), (-1, -1), (-1, 1), (-1, 1))):
+    """The smaller is (a + b - |a - b|) / 2, the larger (a + b + |a - b|) / 2."""
+    return lambda: (torch.tensor(w_1), torch.zeros(len(w_2)), torch.tensor(w_2) / 2)
+
+
+def steps(**changes):
+    choice = {"learning_rate": 0.005, "warmup_steps": 0, "norm": "pre", "positions": "rotary"}
+    return lambda: choice | {"n_encoder_layers": 1, "n_heads": 4} | changes
+
+
 RIGHT = {
     "layer_norm": [norm_by_hand, norm_by_library, norm_row_by_row, norm_by_numpy, norm_of()],
     "decoder_block": [
@@ -267,23 +237,44 @@ RIGHT = {
         block_of(lambda x, norm, sublayer, place: sublayer(norm(x)) + x),
         looking_of(),
     ],
-    "parameter_count": [
-        counted_on_a_model,
-        count,
-        lambda *sizes: float(count(*sizes)),
-        lambda *sizes: np.int64(count(*sizes)),
-        lambda *sizes: torch.tensor(count(*sizes)),
-    ],
+    "sort_two": [by_half_sums(), lambda: tuple(part.tolist() for part in by_half_sums()())],
+    "off_the_plateau": [lambda: {**steps()(), "learning_rate": torch.tensor(0.005).item()}],
     "smoothed_loss": [smoothed_by_library, smoothed_by_targets, smoothed_by_loop, smoothed_of()],
-    "paper_rate": [
-        rate,
-        rate_by_numpy,
-        lambda step, d_model, warmup: np.float64(rate(step, d_model, warmup)),
-        lambda step, d_model, warmup: torch.tensor(rate(step, d_model, warmup)),
-    ],
     "cached_step": [step_by_library, step_by_rows, step_of()],
 }
 WRONG = {
+    "sort_two": [
+        (by_half_sums(w_2=((1, 1), (-1, -1), (1, -1), (1, -1))), "the larger one comes first"),
+        (by_half_sums(w_2=((1, 1), (0, 0), (-1, 1), (-1, 1))), "expected"),
+        (lambda: (torch.eye(2), torch.zeros(2), torch.eye(2)), "two things"),
+        (
+            lambda: (
+                torch.tensor([[1.0, -1, 0, 0], [0, 0, 1, -1]]),
+                torch.zeros(4),
+                [[1, 0], [-1, 0], [0, 1], [0, -1]],
+            ),
+            "as they went in",
+        ),
+        (lambda: torch.eye(2), "three tensors are expected"),
+        (lambda: (torch.eye(3), torch.zeros(3), torch.eye(3)), "with F units the shapes are (2, F), (F,) and (F, 2)"),
+        (lambda: (torch.ones(2, 9), torch.zeros(9), torch.ones(9, 2)), "8 units are enough"),
+    ],
+    "off_the_plateau": [
+        (steps(positions="sinusoidal"), "rotary positions: here the decoder"),
+        (steps(norm="post", n_encoder_layers=2), "pre-norm: with two layers"),
+        (steps(learning_rate=0.0002), "a learning rate between"),
+        (steps(norm="none"), "norm is one of pre, post, but yours is 'none'."),
+        (steps(positions="turned"), "positions is one of sinusoidal, learned, rotary, none, but yours is 'turned'."),
+        (steps(learning_rate=1), "learning_rate is a number above 0 and at most 0.1, but yours is 1."),
+        (steps(learning_rate="high"), "learning_rate is a number above 0 and at most 0.1, but yours is 'high'."),
+        (steps(warmup_steps=0.1), "warmup_steps is a whole number from 0 to 150, but yours is 0.1."),
+        (steps(n_encoder_layers=6), "n_encoder_layers is one of 1, 2, but yours is 6."),
+        (steps(n_heads=3), "n_heads is one of 1, 2, 4, 8, but yours is 3."),
+        (
+            lambda: [0.005, 0, "pre", "rotary", 1, 4],
+            "a dictionary with learning_rate, warmup_steps, norm, positions, n_encoder_layers, n_heads is expected",
+        ),
+    ],
     "layer_norm": [
         (lambda *inputs: norm_by_hand(*inputs, axis=1), "over the positions (dim 1)"),
         (lambda *inputs: norm_by_hand(*inputs, axis=0), "over the batch (dim 0)"),
@@ -339,8 +330,10 @@ WRONG = {
         (block_of(lambda x, norm, sublayer, place: norm(x + sublayer(x))), "this is post-norm"),
         (block_of(lambda x, norm, sublayer, place: x + norm(sublayer(x))), "the norm comes after"),
         (block_of(lambda x, norm, sublayer, place: x + sublayer(x)), "the norms are missing"),
-        (block_of(lambda x, norm, sublayer, place: norm(x) + sublayer(norm(x))), "x itself is normalised"),
-        (normed_stream, "x itself is normalised"),
+        (
+            block_of(lambda x, norm, sublayer, place: (norm(x) if place == 1 else x) + sublayer(norm(x))),
+            "x itself is normalised",
+        ),
         *(
             (block_of(lambda x, norm, sublayer, place, n=n: x * (place != n) + sublayer(norm(x))), f"around {name} is")
             for n, name in enumerate(("attend", "look", "feed_forward"))
@@ -383,41 +376,6 @@ WRONG = {
         (looking_of(last=lambda x, norms: norms[-1](x)), "a norm follows the last sublayer"),
         (lambda x, memory, attend, look, feed_forward, norms: feed_forward(norms[2](x), memory), "your code raised"),
     ],
-    "parameter_count": [
-        (lambda *sizes: count(*sizes, tables=3), "share one matrix"),
-        (lambda *sizes: count(*sizes, tables=2), "the output matrix, too"),
-        (lambda *sizes: count(*sizes, tables=0), "the embedding is missing"),
-        (lambda V, *sizes: count(V, *sizes) + V, "the tied output matrix has no bias"),
-        (lambda *sizes: count(*sizes, bias=0), "the biases are missing"),
-        (lambda *sizes: count(*sizes, attention=lambda C: 4 * C**2), "the biases of attention are missing"),
-        (lambda *sizes: count(*sizes, attention=lambda C: 4 * C**2 + C), "W_O has one, too"),
-        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 2 * C * F), "biases of the feed-forward network are"),
-        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: C * F + F + C * F), "a bias of the feed-forward"),
-        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 2 * (C * F + F)), "as long as its matrix's output"),
-        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: linear(C, F)), "two matrices: one up"),
-        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 2 * C * C + F + C), "yours is a square"),
-        (lambda *sizes: count(*sizes, feed_forward=lambda C, F: 0), "the feed-forward networks are missing"),
-        (lambda *sizes: count(*sizes, last=0), "the two last norms"),
-        (lambda *sizes: count(*sizes, last=1), "there are two last norms"),
-        (lambda *sizes: count(*sizes, norm=lambda C: 0), "the norms are missing"),
-        (lambda *sizes: count(*sizes, norm=lambda C: C), "a norm has a gain and a bias"),
-        (lambda *sizes: count(*sizes, norm=lambda C: 2), "d_model numbers each for gain and bias"),
-        (lambda *sizes: count(*sizes, bias=0, norm=lambda C: 0), "two things"),
-        (lambda *sizes: count(*sizes, decoder=(1, 2)), "like an encoder block"),
-        (lambda *sizes: count(*sizes, decoder=(1, 3)), "two attentions: one to the target"),
-        (lambda *sizes: count(*sizes, decoder=(2, 2)), "three norms, one for each"),
-        (lambda *sizes: count(*sizes, encoder=(2, 3)), "like a decoder block"),
-        (lambda *sizes: count(*sizes, encoder=(2, 2)), "an encoder block has one attention"),
-        (lambda *sizes: count(*sizes, encoder=(1, 1)), "an encoder block has two norms"),
-        (lambda *sizes: count(*sizes, attention=lambda C: 3 * C * C + 3 * C), "W_O after the heads"),
-        (lambda V, C, F, encoders, decoders: count(V, C, F, decoders, encoders), "are swapped"),
-        (lambda V, C, F, encoders, decoders: count(V, C, F, 1, 1), "count every block"),
-        (lambda V, C, F, encoders, decoders: count(V, C, F, 0, decoders), "the encoder's blocks are missing"),
-        (lambda V, C, F, encoders, decoders: count(V, C, F, encoders, 0), "the decoder's blocks are missing"),
-        (lambda V, C, F, encoders, decoders: count(V, F, C, encoders, decoders), "d_model and d_ff are swapped"),
-        (lambda *sizes: count(*sizes) + 1, "too large everywhere"),
-        (lambda *sizes: f"{count(*sizes)}", "whole number is expected"),
-    ],
     "smoothed_loss": [
         (lambda *inputs: smoothed_by_targets(*inputs, end=lambda each, real: each.mean()), "padding counts"),
         (smoothed_of(real=lambda targets: ~targets.bool()), "over the padding"),
@@ -451,29 +409,6 @@ WRONG = {
         (smoothed_of(mix=lambda right, mean, e, V: (1 - e) * (right + mean)), "is multiplied by 1 - epsilon"),
         (smoothed_of(mix=lambda right, mean, e, V: (1 - e) * right + e / V), "epsilon / V is added to the loss"),
         (smooth_probabilities, "not the probabilities"),
-    ],
-    "paper_rate": [
-        (lambda step, C, warmup: C**-0.5 * max(step**-0.5, step * warmup**-1.5), "min, not max"),
-        (lambda step, C, warmup: C**-0.5 * (step**-0.5 + step * warmup**-1.5), "are added"),
-        (lambda step, C, warmup: step**0.5 / C**0.5 / warmup**1.5, "are multiplied"),
-        (lambda step, C, warmup: min(step**-0.5, step * warmup**-1.5), "the factor d_model"),
-        (lambda step, C, warmup: C * rate(step, C, warmup), "belongs in the denominator"),
-        (lambda step, C, warmup: C**-0.5 * rate(step, C, warmup), "not by d_model itself"),
-        (lambda step, C, warmup: min((C * step) ** -0.5, step * warmup**-1.5), "to one alone"),
-        (lambda step, C, warmup: C**-0.5 * min(1 / step, step * warmup**-1.5), "falls with the root of the step"),
-        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step / warmup), "the exponent of warmup is -1.5"),
-        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step * warmup**-0.5), "the exponent of warmup is -1.5"),
-        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, step**0.5 * warmup**-1), "in a straight line"),
-        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, (step * warmup) ** -1.5), "only warmup has the exponent"),
-        (lambda step, C, warmup: C**-0.5 * min(step**-0.5, warmup**-1.5), "the step is missing"),
-        (lambda step, C, warmup: C**-0.5 * min(step**0.5, step * warmup**-1.5), "the rate only rises"),
-        (lambda step, C, warmup: C**-0.5 * step * warmup**-1.5, "the rate only rises"),
-        (lambda step, C, warmup: (C * step) ** -0.5, "nothing is warmed up"),
-        (lambda step, C, warmup: rate(min(step, warmup), C, warmup), "stays at its peak"),
-        (lambda step, C, warmup: rate(warmup, C, step), "step and warmup are swapped"),
-        (lambda step, C, warmup: rate(step + 1, C, warmup), "do not add 1"),
-        (lambda step, C, warmup: rate(step - 1, C, warmup), "do not subtract 1"),
-        (lambda step, C, warmup: C**-0.5 * min((step - 1) ** -0.5, (step - 1) * warmup**-1.5), "do not subtract 1"),
     ],
     "cached_step": [
         (lambda *inputs: step_by_rows(*inputs, scale=lambda x, W: 1), "are not divided by the root of D"),

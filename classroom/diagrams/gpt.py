@@ -1,0 +1,109 @@
+"""Drawings of GPT: a block with its cache, the memory of a training step, and one weight's way from 4 bits."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from classroom.diagrams.diagram import Diagram
+from classroom.diagrams.geometry import Box
+from classroom.diagrams.parts import STREAM, grid, legend
+
+__all__ = ["block_with_cache", "q4_1_block", "training_memory"]
+
+
+def block_with_cache(weights: ArrayLike) -> Diagram:
+    """A pre-norm block that reads one new token, with the keys and values of earlier ones in a cache.
+
+    `weights` are the new token's attention weights, its own last.
+    """
+    past = len(np.asarray(weights)) - 1
+    alt = f"""A GPT block reads one new token, whose vector x runs along the top. A normalised copy becomes a query, a
+        key and a value; key and value are appended to a cache with those of the {past} tokens before. The query meets
+        all {past + 1} keys; the softmax gives the weights {np.round(weights, 2).tolist()}; the mean of the values
+        under these weights is added to the stream, and then the result of a feed-forward layer."""
+    d = Diagram(900, 556, alt)
+    d.title("A GPT block reads one token, with a cache")
+    x, out = d.box(48, 76, 60, 36, "$x$", "state", 18), d.box(862, 76, 44, 36, "$x'$", "state", 18)
+    plus1, plus2, norm = d.op(690, 76, "+"), d.op(810, 76, "+"), d.box(110, 140, 70, 36, "norm", "plain")
+    d.flow(x, plus1, plus2, out, **STREAM)
+    d.arrow((110, 76), norm.top)
+    new = _projections(d, norm, past)
+    d.label(340, 174, "$q$ (1, D)", 12, "faint")
+    dot, times, mix = d.op(440, 282, "·", 26), d.op(566, 440, "×"), d.box(690, 370, 64, 38, "$W_O$", "weight", 16)
+    row = grid(d, 566, 282, weights, "score", cell=(34, 28), name=f"weights (1, {past + 1})")
+    d.label(554, 318, r"softmax($q K^T / \sqrt{D}$)", align="end")
+    d.arrow(new["Q"].right, dot.top, bend="-|")
+    d.arrow((384, 282), dot.left)
+    d.flow(dot, row, times)
+    d.arrow((384, 440), times.left)
+    d.arrow(times.right, mix.bottom, bend="-|")
+    d.flow(mix, plus1)
+    norm2, feed = d.box(752, 150, 70, 36, "norm", "plain"), d.box(752, 226, 94, 46, "feed-\nforward", "weight", 13)
+    d.arrow((752, 76), norm2.top)
+    d.flow(norm2, feed)
+    d.arrow(feed.right, plus2.bottom, bend="-|")
+    legend(d, 470, 524, state="carried on", vector="new", weight="learned")
+    return d
+
+
+def _projections(d: Diagram, norm: Box, past: int) -> dict[str, Box]:
+    """The new token's query, key and value, the last two under the caches."""
+    random, new = np.random.default_rng(0), {}
+    for name, y in (("V", 480), ("Q", 196), ("K", 330)):
+        layer = d.box(210, y, 64, 38, f"$W_{name}$", "weight", 16)
+        if name == "V":
+            d.arrow(norm.bottom, layer.left, bend="|-")
+        else:
+            d.arrow((norm.x, y), layer.left)
+        new[name] = grid(d, 340, y, random.normal(size=(1, 4)), cell=(22, 16), digits=None)
+        d.flow(layer, new[name])
+        if name != "Q":
+            old, above = random.normal(size=(past, 4)), y - 8 - 8 * past
+            grid(d, 340, above, old, "state", cell=(22, 16), digits=None, name=f"cache of ${name}$")
+            d.label(340, y + 24, f"({past} + 1, D)", 12, "faint")
+    return new
+
+
+def training_memory(*, weights: int, gradients: int, optimiser: int, activations: int) -> Diagram:
+    """What a training step keeps in memory, in bytes, as bars."""
+    kept = {
+        "weight": ("weights", weights),
+        "loss": ("gradients", gradients),
+        "state": ("optimiser", optimiser),
+        "vector": ("activations", activations),
+    }
+    shares = ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in kept.values())
+    total = weights + gradients + optimiser + activations
+    d = Diagram(900, 270, f"The memory of a training step: {shares}; together {total / 1e6:,.1f} MB.")
+    d.title("The memory of a training step")
+    most = max(size for _, size in kept.values())
+    for n, (role, (name, size)) in enumerate(kept.items()):
+        y, width = 70 + 44 * n, max(520 * size / most, 3)
+        d.label(150, y, name, align="end")
+        d.box(162 + width / 2, y, width, 28, "", role)
+        d.label(174 + width, y, f"{size / 1e6:,.1f} MB", align="start")
+    d.label(162, 248, f"together {total / 1e6:,.1f} MB", align="start", bold=True)
+    return d
+
+
+def q4_1_block(codes: ArrayLike, scale: float, least: float) -> Diagram:
+    """A block of Q4_1: 20 bytes (scale and minimum in float16, then 32 codes of 4 bits) become 32 weights."""
+    codes = np.asarray(codes).reshape(4, 8)
+    weights = codes * scale + least
+    sum_of_first = f"{codes[0, 0]} × {scale:.4f} {'−' if least < 0 else '+'} {abs(least):.4f}"
+    first = f"{weights[0, 0]:.4f}".replace("-", "−")
+    alt = f"""A block of Q4_1, 20 bytes: the scale {scale:.4f} and the minimum {least:.4f}, 2 bytes each, and 32 codes
+        from 0 to 15 in 16 bytes, 4 bits each. Every weight is its code times the scale plus the minimum: the first is
+        {sum_of_first} = {first}."""
+    d = Diagram(900, 290, alt)
+    d.title("Q4_1: 20 bytes become 32 weights")
+    stored = grid(d, 142, 180, codes, "weight", cell=(30, 28), name="32 codes", shape="16 bytes: 4 bits per code")
+    times, plus = d.op(352, 180, "×"), d.op(470, 180, "+")
+    size = d.box(352, 82, 104, 36, f"{scale:.4f}", "weight")
+    low = d.box(470, 82, 104, 36, f"{least:.4f}".replace("-", "−"), "weight")
+    d.label(352, 52, "scale, 2 bytes", 12, "faint")
+    d.label(470, 52, "minimum, 2 bytes", 12, "faint")
+    result = grid(d, 708, 180, weights, cell=(44, 28), name="32 weights", shape=f"first: {sum_of_first} = {first}")
+    d.flow(stored, times, plus, result)
+    d.flow(size, times)
+    d.flow(low, plus)
+    return d

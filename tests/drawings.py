@@ -1,0 +1,32 @@
+"""Every drawing of the course, with numbers of its size; the notebooks give their own."""
+
+import math
+
+import numpy as np
+
+from classroom.diagrams import attention, encoder_decoder, gpt, transformer
+
+LN3 = math.log(3)
+Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
+
+SOURCE, TARGET = ["I", "loue", "thee"], ["BEGIN", "I", "love", "thee", "END"]
+
+READ, WRITE, WRITTEN = (
+    words.split() for words in ("T r ue ly ·She p he …", "BEGIN T r ul y , ·she …", "T r ul y , ·she p …")
+)
+SIZES = {"B": 1, "S": 19, "T": 20, "C": 128, "V": 2000}
+MEMORY = {"weights": 1_314_560, "gradients": 1_314_560, "optimiser": 2_629_120, "activations": 20_480_000}
+
+DRAWINGS = {
+    "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),
+    "norm_order": transformer.norm_order,
+    "block_with_cache": lambda: gpt.block_with_cache([0.05, 0.41, 0.08, 0.02, 0.30, 0.14]),
+    "training_memory": lambda: gpt.training_memory(**MEMORY),
+    "q4_1_block": lambda: gpt.q4_1_block(np.arange(32) * 7 % 16, 0.0213, -0.1594),
+    "bottleneck": lambda: encoder_decoder.bottleneck(SOURCE, TARGET, 144),
+    "looking_back": lambda: encoder_decoder.looking_back(SOURCE, TARGET, 1, [0.05, 0.9, 0.05]),
+    "one_query": lambda: attention.one_query(Q, K, V, ["first", "second", "third"]),
+    "masks": lambda: attention.masks(["to", "be", "or", "·", "·"], 3),
+    "heads": lambda: attention.heads(np.random.default_rng(3).normal(size=(4, 6)), 2),
+    "rotary": lambda: attention.rotary(25, 60, 20, [(3, 1), (6, 4)]),
+}
