@@ -128,7 +128,7 @@ sys.exit(command.main({["--out", str(tmp_path / "out"), "--data", str(text), "--
         "run.safetensors could not be written ([Errno 27] File too large); the one before it is still there, whole"
         in (done.stderr)
     )
-    assert not list((tmp_path / "out").glob(".*")) and [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5]
+    assert not list((tmp_path / "out").glob(".*")) and [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
     assert main(["--out", str(tmp_path / "out"), "--data", str(text), "--device", "cpu", *SMALL]) == 0
     assert len(log(tmp_path)) == 6
 
@@ -145,7 +145,9 @@ sys.exit(command.main({["--out", str(tmp_path / "out"), "--data", str(text), "--
         ("--schedule trapezoid", "decay_steps must be from 1 to 6"),
         ("--batch-size 0", "batch_size must be at least 1, but it is 0"),
         ("--held-out-tokens 0", "held_out_tokens must be at least 1"),
-        ("--peak-flops -1", "peak_flops must be above 0, but it is -1.0"),
+        ("--peak-flops -1", "peak_flops must be above 0 and finite, but it is -1.0"),
+        ("--peak-flops nan", "peak_flops must be a number, but it is nan"),
+        ("--compile always", "invalid choice: 'always' (choose from 'auto')"),
         ("--precision fp8", "precision must be one of float32, bfloat16, but it is 'fp8'"),
         ("--accumulate 0", "accumulate must be at least 1"),
         ("--parallel pipeline", "parallel must be one of replicate, shard"),
@@ -208,9 +210,10 @@ def test_a_tokenizer_of_ones_own_is_kept_with_the_model(tmp_path, text, capsys):
     assert kept.vocabulary == tokenizer.vocabulary
     CharTokenizer("abc").save(tmp_path / "small.json")
     for file, sentence in {
-        "small.json": "must be that of the token files, 11, but it is 3",
+        "small.json": "text.tokens, 11, but it is 3",
         "text.tokens": "is no tokenizer: expected what its save writes",
-        "nowhere.json": "No such file or directory",
+        "nowhere.json": "there is no tokenizer",
+        ".": "must name a tokenizer, not a folder",
     }.items():
         assert run(tmp_path / "other", text, "--tokenizer", str(tmp_path / file)) == 1
         assert sentence in capsys.readouterr().err
@@ -218,5 +221,8 @@ def test_a_tokenizer_of_ones_own_is_kept_with_the_model(tmp_path, text, capsys):
 
 def test_held_out_ids_that_the_model_does_not_know_are_named_before_the_first_step(tmp_path, text, capsys):
     write_tokens(tmp_path / "more.tokens", [TEXT + 1], vocab_size=12)
-    assert run(tmp_path, text, "--held-out", str(tmp_path / "more.tokens"), "--vocab-size", "11") == 1
-    assert "has ids up to 11, but the model's vocab_size is 11" in capsys.readouterr().err
+    for flags in [], ["--vocab-size", "11"], ["--vocab-size", "12"]:
+        assert run(tmp_path, text, "--held-out", str(tmp_path / "more.tokens"), *flags) == 1
+        said = capsys.readouterr().err
+        assert "more.tokens must be that of" in said and "text.tokens, 11, but it is 12" in said
+    assert not (tmp_path / "out").exists()

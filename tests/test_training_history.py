@@ -54,7 +54,7 @@ def test_operations_equal_those_that_pytorch_counts(name, changes):
 
 
 def test_a_log_that_cannot_be_written_says_so(tmp_path):
-    (tmp_path / "log.jsonl").mkdir()
-    log = RunLog(tmp_path / "log.jsonl", TrainingConfig(steps=1, learning_rate=1), tokens_per_step=1)
+    (tmp_path / "file").touch()
+    log = RunLog(tmp_path / "file" / "log.jsonl", TrainingConfig(steps=1, learning_rate=1), tokens_per_step=1)
     with pytest.raises(OSError, match=r"log\.jsonl could not be written"):
         log(History(losses=[1.0], gradient_norms=[2.0], seconds=[0.5]))

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from course_lib.training.checkpoints import full_weights, load_run, save_run
+from course_lib.training.compiling import require_compiler
 from course_lib.training.config import Execution, TrainingConfig
 from course_lib.training.display import reporter
 from course_lib.training.distributed import (
@@ -25,6 +26,7 @@ from course_lib.training.distributed import (
     world_size,
 )
 from course_lib.training.history import History
+from course_lib.training.identity import Batches
 from course_lib.training.optimisers import adamw, learning_rate
 
 __all__ = ["backward_pass", "train"]
@@ -48,26 +50,34 @@ def train(
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
 
     `evaluate(model)` gives the held-out loss, in evaluation mode, without gradients and without effect on the run's
-    random numbers; `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run after
-    the step it is in, pressed twice at once. `checkpoint` is written at every evaluation and at the end; where it
-    exists, the run goes on from it, to the same losses. `log(history)` is called after each step. The model is left in
-    evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights.
+    random numbers; of many processes the mean counts; `history.best_weights` are those of its lowest value. The stop
+    button (Ctrl-C) ends the run after the step it is in, pressed twice at once. `log(history)` is called after each
+    step. The model is left in evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before
+    it reaches the weights.
+
+    `checkpoint` is written at every evaluation and at the end; where it exists, the run goes on from it, to the same
+    losses, or is returned if it is finished. With more `steps` it goes on, too: its learning rate then follows the
+    schedule of the new length, so that a cosine, which had come near 0, begins again higher up. Raises ValueError for
+    the checkpoint of another model, config, optimiser or data.
     """
     execution = execution or Execution()
+    if execution.compile:
+        require_compiler(next(model.parameters()).device)
     with _own_randomness(model, config.seed), _stop_button() as pressed:
         backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
-        optimiser, generator = make_optimiser(model, config), Generator().manual_seed(config.seed)
-        history = load_run(checkpoint, model, optimiser, generator, config)
-        with _training(model, reporter(config, show, log), history) as report:
+        optimiser = make_optimiser(model, config)
+        drawn = Batches(batches, Generator().manual_seed(config.seed))
+        history = load_run(checkpoint, model, optimiser, drawn, config)
+        with _training(model, reporter(config, history, show, log), history) as report:
             while len(history.losses) < config.steps and not history.stopped:
-                _step(model, backward, batches(generator), optimiser, config, history)
+                _step(model, backward, drawn.take(), optimiser, config, history)
                 due = config.is_due(len(history.losses))
                 if due and evaluate is not None:
                     _evaluate(model, evaluate, execution, history)
                 history.stopped = all_reduce_any(bool(pressed))
+                report(history, False)  # first: of what is logged twice the second is right, what is not logged is lost
                 if checkpoint is not None and (due or history.stopped):
-                    save_run(checkpoint, model, optimiser, generator, config, history)
-                report(history, False)
+                    save_run(checkpoint, model, optimiser, drawn, config, history)
     return history
 
 
