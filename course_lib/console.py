@@ -1,13 +1,13 @@
-"""Printing on any console: what its encoding lacks (`·` in cp932, `é` in ASCII) becomes a question mark, not an error."""
+"""Printing on any console: what its encoding lacks (`·` in cp932, `é` in ASCII) becomes a question mark, no error."""
 
 import io
 import sys
-from typing import TextIO
+from typing import Any
 
 __all__ = ["replace_unprintable", "say"]
 
 
-def say(text: str = "", end: str = "\n", *, file: TextIO | None = None) -> None:
+def say(text: str = "", end: str = "\n", *, file: Any = None) -> None:
     """Print at once, with question marks for what the console cannot show: in place of `print` in the library.
 
     >>> ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")

@@ -7,7 +7,7 @@ import torch
 from helpers import DRAW, X, Y, config, cross_entropy, network, on_all, press_stop_at, run
 from torch import nn
 
-from course_lib.training import load_weights, random_rows, save_weights, train
+from course_lib.training import checkpoints, load_weights, random_rows, save_weights, train
 from course_lib.training.optimisers import Muon
 
 
@@ -74,7 +74,9 @@ def test_a_finished_run_is_only_read_and_says_so(tmp_path, capsys):
     found = run(again, loss=no_step, batches=batches, evaluate=on_all, checkpoint=tmp_path / "run", show=True)
     assert found.losses == expected.losses and not found.stopped
     assert torch.equal(model[0].weight, again[0].weight)
-    assert len(calls) == 1 and (tmp_path / "run").read_bytes() == before  # one batch tells whether the data are the same
+    assert (
+        len(calls) == 1 and (tmp_path / "run").read_bytes() == before
+    )  # one batch tells whether the data are the same
     said = "finished before, at step 20: read from its checkpoint, not trained\n"
     assert capsys.readouterr().out == said
 
@@ -195,7 +197,10 @@ def other_order(generator):
         ({"make_optimiser": sgd}, "another optimiser; here and there: SGD and AdamW"),
         ({"make_optimiser": with_decay}, "AdamW with weight_decay 0.5 and 0.0"),
         ({"make_optimiser": one_group}, "AdamW with parameters 4 and 2"),
-        ({"batches": random_rows(X, Y, batch_size=13)}, r"batches of another size; here and there: \(13, 5\), \(13,\) and \(7, 5\), \(7,\)"),
+        (
+            {"batches": random_rows(X, Y, batch_size=13)},
+            r"batches of another size; here and there: \(13, 5\), \(13,\) and \(7, 5\), \(7,\)",
+        ),
         ({"batches": lambda generator: DRAW(generator)[:1]}, "batches of another size"),
         ({"batches": other_data}, "holds a run on other data or another tokenizer"),
         ({"batches": other_labels}, "other data"),
@@ -209,6 +214,16 @@ def test_another_optimiser_data_or_batch_size_is_refused_by_name_and_changes_not
     with pytest.raises(ValueError, match=sentence):
         run(model, checkpoint=tmp_path / "run", **options)
     assert (tmp_path / "run").read_bytes() == before and torch.equal(model[0].weight, network()[0].weight)
+
+
+@pytest.mark.parametrize("others", [0, 12])
+def test_processes_that_would_start_at_different_steps_are_refused(tmp_path, monkeypatch, others):
+    """As on disks that they do not share; the steps of another process stand in for it."""
+    monkeypatch.setattr(checkpoints, "all_gather", lambda step: [step, torch.tensor(others)])
+    if others == 0:
+        run(batches=press_stop_at(9), checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match=r"would start after 0 and (9|12) steps: .*run must be on a disk"):
+        run(checkpoint=tmp_path / "run")
 
 
 def test_no_batch_is_drawn_twice_and_none_too_many(tmp_path):
@@ -235,6 +250,7 @@ def test_no_batch_is_drawn_twice_and_none_too_many(tmp_path):
 
 def test_a_batch_of_another_machine_is_the_same_but_for_rounding(tmp_path):
     run(batches=press_stop_at(5), checkpoint=tmp_path / "run")
+
     def draws(generator):
         x, y = DRAW(generator)
         return x * (1 + 1e-6), y

@@ -56,8 +56,10 @@ def _how_it_ended(config: TrainingConfig, history: History, begun: int) -> str:
         return f"finished before, at step {done:,}: read from its checkpoint, not trained" if begun == done else ""
     if not done:
         return "stopped before the end of its first step: the model has its initial weights"
-    best = f"; those of step {history.best_step:,}, the best so far, are in best_weights" if history.evaluations else ""
-    return f"stopped after step {done:,} of {config.steps:,}: the model is half-trained, with the weights of that step{best}"
+    sentence = f"stopped after step {done:,} of {config.steps:,}: the model is half-trained, with that step's weights"
+    if not history.evaluations:
+        return sentence
+    return f"{sentence} (those of step {history.best_step:,}, the best so far, are in history.best_weights)"
 
 
 class _TerminalReport:

@@ -10,7 +10,15 @@ from torch import Generator, Tensor
 
 __all__ = ["Batches", "other_batch", "other_optimiser", "settings"]
 
-OF_THE_MACHINE = {"params", "lr", "initial_lr", "fused", "foreach", "capturable", "differentiable"}  # lr: each step's own
+OF_THE_MACHINE = {
+    "params",
+    "lr",
+    "initial_lr",
+    "fused",
+    "foreach",
+    "capturable",
+    "differentiable",
+}  # lr: each step's own
 TOLERANCE = 1e-4  # relative: another machine may round a batch's numbers in another way
 
 
@@ -81,7 +89,9 @@ def other_batch(here: Mapping[str, Any], there: Mapping[str, Any]) -> str | None
         return f"batches of another size; here and there: {mine} and {theirs}"
     near = here["checksum"] == there["checksum"] and len(here["sums"]) == len(there["sums"])
     for mine, theirs in zip(here["sums"], there["sums"], strict=False):
-        near = near and all(abs(a - b) <= TOLERANCE * max(mine[1], theirs[1]) for a, b in zip(mine, theirs, strict=True))
+        near = near and all(
+            abs(a - b) <= TOLERANCE * max(mine[1], theirs[1]) for a, b in zip(mine, theirs, strict=True)
+        )
     return None if near else "other data or another tokenizer (or batches that do not depend on their generator alone)"
 
 

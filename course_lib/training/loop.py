@@ -78,6 +78,7 @@ def train(
                 report(history, False)  # first: of what is logged twice the second is right, what is not logged is lost
                 if checkpoint is not None and (due or history.stopped):
                     save_run(checkpoint, model, optimiser, drawn, config, history)
+            history.stopped = all_reduce_any(bool(pressed))  # after the last step, too
     return history
 
 
