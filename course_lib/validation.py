@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "texts_of",
 ]
 
-Ids = Iterable[int] | Int[np.ndarray, " T"] | Int[Tensor, " T"]
+Ids = Iterable[int] | Integer[np.ndarray, " T"] | Integer[Tensor, " T"]  # unsigned ones, too
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80

@@ -23,15 +23,15 @@ SMALL = "--context-length 7 --d-model 12 --n-layers 1 --n-heads 2 --steps 8 --ev
 FILES = {"run.json", "run.safetensors", "log.jsonl", "model.safetensors"}
 HOOKED = """
 import json, os, resource, signal, sys
-import safetensors.torch, torch._dynamo  # what the first step of an optimiser imports, once for all children
+import torch._dynamo  # what the first step of an optimiser imports, once for all children
 from course_lib.training import __main__, checkpoints, command, history, identity, loop
 
 def kill(): os.kill(os.getpid(), signal.SIGKILL)
 def press(): signal.raise_signal(signal.SIGINT)
 def press_twice(): press(), press()
 def fill(): resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-OWNERS = {"take": identity.Batches, "next_token_loss": command, "token_losses": command, "save_run": loop, "save":
-    safetensors.torch, "__call__": history.RunLog, "load_run": loop, "replace": os, "save_model": command}
+OWNERS = {"take": identity.Batches, "next_token_loss": command, "token_losses": command, "save_run": loop, "fsync": os,
+    "__call__": history.RunLog, "load_run": loop, "replace": os, "save_model": command}
 
 def interrupted(folder, words, name, number, how):
     owner, calls = OWNERS[name], []
@@ -66,8 +66,8 @@ MOMENTS = {
     "last log": ("__call__", 8),
     "first checkpoint": ("save_run", 1),
     "between log and checkpoint": ("save_run", 2),
-    "in the model": ("save", 1),
-    "in the checkpoint": ("save", 4),
+    "in the model": ("fsync", 3),
+    "in the checkpoint": ("fsync", 6),
     "before the checkpoint takes its place": ("replace", 6),
     "end": ("save_model", 4),
 }

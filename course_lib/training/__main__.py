@@ -81,7 +81,7 @@ def _train(words: list[str]) -> int:
 
 def _can_compile(device: torch.device) -> bool:
     if lacks := what_compiling_lacks(device):
-        say(f"{lacks}; this run trains without", file=sys.stderr)
+        say(f"{lacks}; this run goes without", file=sys.stderr)
     return not lacks
 
 
@@ -90,6 +90,7 @@ def _sample(words: list[str]) -> int:
     options = parser.parse_args(words)
     try:
         config, device = _made(GenerationConfig, options), _device(options)
+        require_integer("seed", options.seed, at_least=0, at_most=2**63 - 1)
     except ValueError as error:
         parser.error(str(error))
     try:

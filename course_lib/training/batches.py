@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
@@ -81,8 +81,9 @@ def _require_several(parts: Any) -> None:
 
 
 def _require_whole_texts(parts: int, count: int) -> None:
-    many = f"parts must be texts, not their letters (put a single text in a list): {parts:,} parts"
-    require(parts < LETTERS or count >= 2 * parts, f"{many} should have {2 * parts:,} ids or more", count)
+    if parts >= LETTERS and count < 2 * parts:
+        came = f"here are {parts:,} parts with {count:,} ids in all: put a single text in a list"
+        raise ValueError(f"parts must be texts, not the letters of one, but {came}")
 
 
 class TokenFile:
@@ -127,7 +128,7 @@ class TokenFile:
         return torch.from_numpy(ids)
 
 
-Text = Iterable[int] | Int[np.ndarray, " N"] | Int[Tensor, " N"] | TokenFile
+Text = Iterable[int] | Integer[np.ndarray, " N"] | Integer[Tensor, " N"] | TokenFile
 
 
 def random_rows(*tensors: Tensor | ArrayLike, batch_size: int) -> Callable[[Generator], tuple[Tensor, ...]]:

@@ -40,6 +40,10 @@ def save_weights(path: Path | str, model: nn.Module, about: dict[str, Any] | Non
     """
     _require_module(model)
     path = file_to_write(path)
+    try:
+        json.dumps(about)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"about must be what JSON can hold: {error}") from None
     copies = full_weights(model)
     if rank() == 0:
         _write(path, copies, about or {})
@@ -236,12 +240,8 @@ def _copy(tensor: Tensor) -> Tensor:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    try:
-        metadata = {"about": json.dumps(about)}
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"about must be what JSON can hold ({error})") from None
     with written_whole(path) as file:
-        file.write(safetensors.torch.save(tensors, metadata=metadata))
+        file.write(safetensors.torch.save(tensors, metadata={"about": json.dumps(about)}))
 
 
 def _read(path: Path, names: Collection[str] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:

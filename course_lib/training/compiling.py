@@ -9,9 +9,9 @@ import torch
 __all__ = ["require_compiler", "what_compiling_lacks"]
 
 INSTALL = {
-    "linux": "`sudo apt install g++ python3-dev` (Debian, Ubuntu) or your system's like installs one",
-    "darwin": "`xcode-select --install` installs one",
-    "win32": "the Build Tools for Visual Studio hold one, under 'Desktop development with C++'",
+    "linux": "install one (on Debian or Ubuntu with `sudo apt install g++ python3-dev`)",
+    "darwin": "install one (with `xcode-select --install`)",
+    "win32": "install one (the Build Tools for Visual Studio, with 'Desktop development with C++')",
 }
 
 
@@ -36,4 +36,4 @@ def what_compiling_lacks(device: torch.device) -> str | None:
 def require_compiler(device: torch.device) -> None:
     """Raise ValueError where torch.compile does not work."""
     if lacks := what_compiling_lacks(device):
-        raise ValueError(f"{lacks}; without compile the run is the same, only slower")
+        raise ValueError(f"{lacks}, or leave compile out: the run is then the same, only slower")
