@@ -193,10 +193,10 @@ def other_order(generator):
 @pytest.mark.parametrize(
     "options, sentence",
     [
-        ({"make_optimiser": muon_of_blocks}, "another optimiser; here and there: Muon and AdamW"),
-        ({"make_optimiser": sgd}, "another optimiser; here and there: SGD and AdamW"),
-        ({"make_optimiser": with_decay}, "AdamW with weight_decay 0.5 and 0.0"),
-        ({"make_optimiser": one_group}, "AdamW with parameters 4 and 2"),
+        ({"make_optimiser": muon_of_blocks}, "another optimiser; here and there: optimiser Muon and AdamW"),
+        ({"make_optimiser": sgd}, "another optimiser; here and there: optimiser SGD and AdamW"),
+        ({"make_optimiser": with_decay}, "weight_decay of group 0 0.5 and 0.0"),
+        ({"make_optimiser": one_group}, "parameters of group 0 4 and 2"),
         (
             {"batches": random_rows(X, Y, batch_size=13)},
             r"batches of another size; here and there: \(13, 5\), \(13,\) and \(7, 5\), \(7,\)",

@@ -1,4 +1,8 @@
-"""Weights and whole runs in safetensors files, written whole or not at all."""
+"""Weights and whole runs in safetensors files, written whole or not at all.
+
+A run goes on from its file, but not another one: config, optimiser and data must be the same. It may get more steps.
+The learning rate then follows the schedule of that length: a cosine, which had come near 0, begins again higher up.
+"""
 
 import json
 from collections.abc import Collection
@@ -15,7 +19,7 @@ from course_lib.files import existing_file, file_to_write, written_whole
 from course_lib.training.config import TrainingConfig
 from course_lib.training.distributed import all_gather, distribute_like, full_tensor, is_sharded, rank
 from course_lib.training.history import History
-from course_lib.training.identity import Batches, other_batch, other_optimiser, settings
+from course_lib.training.identity import Batches, other_batch, other_setting, settings
 from course_lib.training.shards import (
     count_shards,
     damage_named,
@@ -99,10 +103,14 @@ def save_run(
     All processes take part. Process 0 writes a file. Where the model is sharded, the path becomes a folder, in which
     each process writes its own shards, and process 0 the best weights, which it alone has, and the losses.
     """
-    with batches.peeked() as next_batch:
-        path, tensors = Path(path), _state(model, optimiser, batches.generator)
+    path, tensors = Path(path), _state(model, optimiser, batches.generator)  # before the next batch is drawn
     best = {f"best.{name}": tensor for name, tensor in history.best_weights.items()}
-    about = {"config": asdict(config), "optimiser": settings(optimiser), "next batch": next_batch, **_figures(history)}
+    about = {
+        "config": asdict(config),
+        "optimiser": settings(optimiser),
+        "next batch": batches.peek(),
+        **_figures(history),
+    }
     if any(map(is_sharded, tensors.values())):
         with folder_written_whole(path) as folder:
             write_shards(folder / SHARDS, {name: _copy(tensor) for name, tensor in tensors.items()})
@@ -147,8 +155,7 @@ def load_run(
     _require_same_model(path, model, _part(tensors, "model."))
     _require_same_run(path, about, optimiser, config)
     _load_random_states(batches.generator, _part(tensors, "random."))
-    if (there := about["next batch"]) and (different := other_batch(batches.peek(), there)):
-        raise ValueError(f"{path} holds a run on {different}")
+    _require_same_data(path, about["next batch"], batches.peek())
     _load_weights(model, _part(tensors, "model."))
     _load_optimiser(optimiser, _part(tensors, "optimiser."))
     figures = {name: about[name] for name in _figures(History())}
@@ -170,8 +177,13 @@ def _require_same_run(
     if config.differences(replace(before, steps=max(before.steps, config.steps))):
         differences = ", ".join(config.differences(before))
         raise ValueError(f"{path} holds a run of another config; here and there: {differences}")
-    if different := other_optimiser(settings(optimiser), about["optimiser"]):
+    if different := other_setting(settings(optimiser), about["optimiser"]):
         raise ValueError(f"{path} holds a run of another optimiser; here and there: {different}")
+
+
+def _require_same_data(path: Path, there: dict[str, Any] | None, here: dict[str, Any] | None) -> None:
+    if here and there and (different := other_batch(here, there)):
+        raise ValueError(f"{path} holds a run on {different}")
 
 
 def _state(model: nn.Module, optimiser: torch.optim.Optimizer, generator: Generator) -> dict[str, Tensor]:

@@ -50,19 +50,13 @@ def train(
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
 
     `evaluate(model)` gives the held-out loss, in evaluation mode, without gradients and without effect on the run's
-    random numbers; of many processes the mean counts; `history.best_weights` are those of its lowest value. The stop
-    button (Ctrl-C) ends the run after the step it is in, pressed twice at once. `log(history)` is called after each
-    step. The model is left in evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before
-    it reaches the weights.
-
-    `checkpoint` is written at every evaluation and at the end; where it exists, the run goes on from it, to the same
-    losses, or is returned if it is finished. With more `steps` it goes on, too: its learning rate then follows the
-    schedule of the new length, so that a cosine, which had come near 0, begins again higher up. Raises ValueError for
-    the checkpoint of another model, config, optimiser or data.
+    random numbers; `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run after
+    the step it is in, pressed twice at once. `checkpoint` is written at every evaluation and at the end; where it
+    exists, the run goes on from it, to the same losses (or to more steps: see checkpoints); a finished run is read. Of
+    another run it raises ValueError. `log(history)` is called after each step. The model is left in evaluation mode.
+    Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights.
     """
     execution = execution or Execution()
-    if execution.compile:
-        require_compiler(next(model.parameters()).device)
     with _own_randomness(model, config.seed), _stop_button() as pressed:
         backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
         optimiser = make_optimiser(model, config)
@@ -75,7 +69,7 @@ def train(
                 if due and evaluate is not None:
                     _evaluate(model, evaluate, execution, history)
                 history.stopped = all_reduce_any(bool(pressed))
-                report(history, False)  # first: of what is logged twice the second is right, what is not logged is lost
+                report(history, False)  # before the checkpoint, as its steps are not repeated
                 if checkpoint is not None and (due or history.stopped):
                     save_run(checkpoint, model, optimiser, drawn, config, history)
             history.stopped = all_reduce_any(bool(pressed))  # after the last step, too
@@ -89,6 +83,8 @@ def backward_pass(model: nn.Module, loss: Loss, execution: Execution) -> Callabl
     for a loss that is a mean over rows, that is the loss of the whole batch. Call it before there is an optimiser: it
     may shard the model's weights.
     """
+    if execution.compile:
+        require_compiler(next(model.parameters()).device)
     if execution.compile and execution.parallel == "shard":
         for block in blocks(model):
             block.compile()  # one by one, as FSDP gathers and frees each one's weights by itself
