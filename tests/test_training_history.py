@@ -52,7 +52,7 @@ def test_the_lines_of_the_steps_before_a_resumption_stay_as_they_were(tmp_path):
     lost = [
         *before[:4],
         before[5],
-        '{"step": 7, "loss": 5}',
+        '{"step": 5, "loss": 5}',
         before[6],
         '["loss", "step"]',
         *before[7:8],
