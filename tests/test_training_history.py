@@ -60,7 +60,8 @@ def test_the_lines_of_the_steps_before_a_resumption_stay_as_they_were(tmp_path):
         before[8][:20],
     ]
     log.write_text("\n".join(lost))
-    run(evaluate=on_all, checkpoint=tmp_path / "run", log=RunLog(log, config(), tokens_per_step=60))
+    history = run(evaluate=on_all, checkpoint=tmp_path / "run", log=RunLog(log, config(), tokens_per_step=60))
+    assert [line["loss"] for line in json_lines(log)] == history.losses
     after = log.read_text().splitlines()
     assert [line["step"] for line in json_lines(log)] == list(range(1, 21))
     assert [place for place in range(9) if after[place] != before[place]] == [4, 8]  # these two were lost
