@@ -4,12 +4,13 @@ The file's metadata hold, as JSON, the format and its version, the kind and conf
 the tokenizer, and notes about the model.
 """
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.mlp import MLPConfig, MLPLanguageModel
@@ -35,12 +36,19 @@ TOKENIZERS = {kind.__name__: kind for kind in (BPETokenizer, CharTokenizer, Word
 
 
 def save_model(
-    path: Path | str, model: nn.Module, tokenizer: Tokenizer | None = None, about: Any = None, *, half: bool = False
+    path: Path | str,
+    model: nn.Module,
+    tokenizer: Tokenizer | None = None,
+    about: Any = None,
+    *,
+    half: bool = False,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model and its tokenizer atomically, with notes (`about`: anything that JSON can hold).
 
-    With `half`, weights are stored in half precision. Raises ValueError for a model or tokenizer of an unknown class,
-    and for a tokenizer with more tokens than the model's vocabulary.
+    With `half`, weights are stored in half precision. `weights` are written in place of the model's own. Raises
+    ValueError for a model or tokenizer of an unknown class, and for a tokenizer with more tokens than the model's
+    vocabulary.
     """
     kind = type(model).__name__
     known = MODELS.get(kind, (None,))[0] is type(model)
@@ -52,7 +60,7 @@ def save_model(
         most, tokens = model.config.vocab_size, tokenizer.vocab_size
         require(tokens <= most, f"the tokenizer's vocab_size must be at most the model's {most}", tokens)
         description["tokenizer"] = {"kind": name} | tokenizer.fields()
-    checkpoints.save_weights(path, deepcopy(model).half() if half else model, description)
+    checkpoints.save_weights(path, deepcopy(model).half() if half else model, description, weights=weights)
 
 
 def load_model(path: Path | str) -> tuple[nn.Module, Tokenizer | None]:

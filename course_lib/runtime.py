@@ -3,16 +3,30 @@
 import math
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 
-from course_lib.validation import require
+from course_lib.validation import require, require_integer, require_number
 
-__all__ = ["device", "evaluating", "expect", "scale", "seed_everything"]
+__all__ = [
+    "device",
+    "devices_of",
+    "evaluating",
+    "expect",
+    "own_randomness",
+    "random_state",
+    "scale",
+    "seed_everything",
+    "set_random_state",
+]
+
+CPU = torch.device("cpu")
 
 
 def scale() -> str:
@@ -37,10 +51,52 @@ def device() -> torch.device:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and PyTorch (every device), so that a cell gives the same numbers each time it runs."""
+    """Seed Python, NumPy and PyTorch (every device), so that a cell gives the same numbers each time it runs.
+
+    Raises ValueError for a seed that NumPy does not take: it must have 32 bits.
+    """
+    require_integer("seed", seed, at_least=0, at_most=2**32 - 1)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def devices_of(model: nn.Module) -> list[torch.device]:
+    """The devices whose random numbers a model uses: the CPU first, then those that hold its weights."""
+    found = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    return [CPU, *sorted(found - {CPU, torch.device("meta")}, key=str)]
+
+
+def random_state(device: torch.device) -> Tensor:
+    """The state of a device's random numbers, a tensor of bytes on the CPU."""
+    return torch.get_rng_state() if device.type == "cpu" else torch.get_device_module(device).get_rng_state(device)
+
+
+def set_random_state(device: torch.device, state: Tensor) -> None:
+    """Put a device's random numbers back to a state, and no other device's."""
+    if device.type == "cpu":
+        torch.set_rng_state(state)
+    else:
+        torch.get_device_module(device).set_rng_state(state, device)
+
+
+@contextmanager
+def own_randomness(seed: int | None = None, devices: Sequence[torch.device] = (CPU,)) -> Iterator[None]:
+    """Random numbers of their own on these devices, from a seed if there is one; afterwards all are as they were.
+
+    `torch.manual_seed` seeds every device of the machine, also those that nothing here runs on.
+    """
+    if seed is not None:
+        require_integer("seed", seed, at_least=0)
+    before = [random_state(device) for device in devices]
+    try:
+        if seed is not None:
+            for device in devices:
+                set_random_state(device, Generator(device).manual_seed(seed).get_state())
+        yield
+    finally:
+        for device, state in zip(devices, before, strict=True):
+            set_random_state(device, state)
 
 
 @contextmanager
@@ -78,17 +134,26 @@ def expect(
     """Assert a claim, and print a verdict that is the same on every machine: the value itself is not printed.
 
     Give `equals`, or one or both of `at_least` and `at_most`; `cause` says what usually makes it fail.
-    Raises AssertionError with the value where the claim fails (NaN always fails), ValueError where there is no bound.
+    Raises AssertionError with the value where the claim fails (NaN always fails), ValueError where there is no bound,
+    and where value or bound is no number.
 
     >>> expect("validation loss", 1.52, at_most=1.60)
     validation loss · expected at most 1.60 · ok
     >>> expect("neighbour of paris", "london", equals="london")
     neighbour of paris · expected london · ok
     """
+    bounded = at_least is not None or at_most is not None
+    if bounded and equals is not None:
+        raise ValueError(f"expect({name!r}, ...) takes equals= or bounds, not both")
     if equals is not None:
-        wanted, holds = str(equals), value == equals
-    elif at_least is not None or at_most is not None:
-        number, bounds = float(value), []  # type: ignore[arg-type]
+        wanted, same = str(equals), value == equals
+        require(np.ndim(same) == 0, f"expect({name!r}, ...) compares one value with equals=", value)  # type: ignore[arg-type]
+        holds = bool(same)
+    elif bounded:
+        for bound in (at_least, at_most):
+            if bound is not None:
+                require_number(f"the bound of {name!r}", bound)
+        number, bounds = _number(name, value), []
         holds = not math.isnan(number)
         if at_least is not None:
             bounds.append(f"at least {_show(at_least)}")
@@ -100,10 +165,17 @@ def expect(
     else:
         raise ValueError(f"expect({name!r}, ...) needs equals=, at_least= or at_most=")
     if not holds:
-        shown = value if equals is not None else f"{float(value):.6g}"  # type: ignore[arg-type]
+        shown = value if equals is not None else f"{number:.6g}"
         usually = f" What usually causes this: {cause}" if cause else ""
         raise AssertionError(f"{name} · expected {wanted}, but it is {shown}.{usually}")
     print(f"{name} · expected {wanted} · ok")
+
+
+def _number(name: str, value: Any) -> float:
+    """A value with which bounds can be compared: a number, or a tensor or array of one."""
+    one = value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1 else value
+    require(isinstance(one, Real) and not isinstance(one, bool), f"{name!r} must be a number to have a bound", value)
+    return float(one)
 
 
 def _show(bound: float | int) -> str:

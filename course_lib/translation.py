@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from course_lib import PROJECT
 from course_lib.generation import BeamConfig, BeamDecoder, beam_search
 from course_lib.generation.decoding import padded
+from course_lib.losses import mean_over
 from course_lib.model_files import load_model
 from course_lib.tokenizers import BPETokenizer, Tokenizer
 from course_lib.transformer import Transformer
@@ -97,6 +98,7 @@ def translation_loss(label_smoothing: float | int = 0.0) -> Callable[[nn.Module,
     With label smoothing ε, the token counts 1 - ε and every token ε / V: Szegedy et al. (2016), section 7.
     """
 
+    @mean_over(lambda batch: (batch.target[:, 1:] != PAD).sum())
     def loss(model: nn.Module, batch: Pairs) -> Tensor:
         logits = model(batch.source, batch.target[:, :-1])
         targets = batch.target[:, 1:].flatten()

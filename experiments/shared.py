@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from course_lib import data
 from course_lib.metrics import Interval, bits_per_character, bootstrap_interval
+from course_lib.runtime import own_randomness
 from course_lib.training import History, train
 
 __all__ = ["bits", "characters", "judgements", "one_core", "rounded", "seeded", "train_whole", "words_of"]
@@ -70,8 +71,7 @@ def train_whole(*arguments: Any, show: bool = False, **named: Any) -> History:
 
 def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
     """A model with the initial weights of a seed."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with own_randomness(seed):
         return make()
 
 

@@ -12,7 +12,8 @@ from course_lib.training import Execution, TrainingConfig
     [
         ({"steps": 0}, "steps must be at least 1, but it is 0"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0, but it is 0.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0, but it is nan"),
+        ({"learning_rate": math.nan}, "learning_rate must be a number, but it is nan"),
+        ({"learning_rate": math.inf}, "learning_rate must be finite, but it is inf"),
         ({"warmup_steps": 38}, r"warmup_steps must be from 0 to 37 \(steps\), but it is 38"),
         ({"schedule": "linear"}, "schedule must be one of cosine, constant, trapezoid, but it is 'linear'"),
         ({"decay_steps": 1}, "decay_steps must be from 0 to 0 with the schedule 'cosine', but it is 1"),

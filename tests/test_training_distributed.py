@@ -9,20 +9,40 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
+import safetensors
 import torch
 from helpers import TEXT, json_lines
 from safetensors.torch import load_file
+from torch.distributed.tensor import DTensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from course_lib import PROJECT
 from course_lib.gpt import build, preset
 from course_lib.losses import next_token_loss
 from course_lib.model_files import load_model
-from course_lib.training import Execution, TrainingConfig, adamw, command, muon, random_windows, train, write_tokens
+from course_lib.training import (
+    Execution,
+    TrainingConfig,
+    adamw,
+    checkpoints,
+    command,
+    muon,
+    random_windows,
+    save_weights,
+    train,
+    write_tokens,
+)
 from course_lib.training.__main__ import main
-from course_lib.training.distributed import process_group, rank, world_size
+from course_lib.training.deferred import build_sharded
+from course_lib.training.distributed import full_tensor, is_sharded, process_group, rank, world_size
+from course_lib.training.loop import backward_pass
+from course_lib.transformer import Transformer, TransformerConfig
+from course_lib.translation import Pairs, translation_loss
 
 DRAW = random_windows(TEXT, batch_size=8, context_length=7)
 SMALL = {"vocab_size": 11, "context_length": 7, "d_model": 12, "n_layers": 2, "n_heads": 2}
@@ -35,13 +55,18 @@ CASES = {
     "sharded, muon": {"execution": SHARD, "make_optimiser": muon},
     "muon": {"make_optimiser": muon},
 }
+PADDED = [Execution(parallel=parallel, accumulate=parts) for parallel in ("replicate", "shard") for parts in (1, 2, 4)]
+LARGE = SMALL | {"n_layers": 6, "d_model": 24}
 RESUMED = ("one batch", "sharded", "sharded, muon")
 COMMAND = {"steps": 9, "evaluate_every": 4, "batch_size": 4, "learning_rate": 0.01, "optimiser": "muon", "dropout": 0.2}
 COMMAND |= {name: size for name, size in SMALL.items() if name != "vocab_size"}
 
 
-def run(press=None, dropout=0.0, steps=6, d_model=12, **options):
-    """Losses, norms and held-out losses of six steps; the stop button is pressed in the last process at a step."""
+def run(press=None, dropout=0.0, steps=6, d_model=12, evaluated=False, **options):
+    """Losses, norms and held-out losses of six steps, or the weights that were `evaluated` best.
+
+    The stop button is pressed in the last process at a step.
+    """
 
     def batches(generator):
         batches.calls += 1
@@ -64,11 +89,105 @@ def run(press=None, dropout=0.0, steps=6, d_model=12, **options):
         show=False,
         **options,
     )
+    if evaluated:
+        return done.best_weights
     return [done.losses, done.gradient_norms, list(done.evaluations.values())]
+
+
+def gradient(loss, execution):
+    """Loss and gradient of a batch whose second half is padding in one case, and unequally long in the other."""
+    torch.manual_seed(0)
+    if loss == "translation":
+        model = Transformer(TransformerConfig(vocab_size=11, d_model=8, n_heads=2, d_ff=8, dropout=0.0))
+        batch = Pairs(*torch.randint(3, 11, (2, 8, 9)))
+        for row, length in enumerate((9, 4, 7, 1, 2, 8, 3, 5)):
+            batch.target[row, length:] = 0
+        loss = translation_loss(0.1)
+    else:
+        model, batch, loss = build(preset("tiny", **SMALL)), torch.randint(11, (2, 8, 7)).unbind(), next_token_loss
+        batch[1][1, 4:] = batch[1][4:] = -100
+    value = backward_pass(model, loss, execution)(batch)
+    return value, torch.cat([full_tensor(parameter.grad).flatten() for parameter in model.parameters()]).tolist()
+
+
+class Allocated(TorchDispatchMode):
+    """The bytes of all tensors that are there at one time, at most."""
+
+    def __init__(self):
+        super().__init__()
+        self.live, self.peak = {}, 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if any(issubclass(kind, DTensor) for kind in types):
+            return NotImplemented  # the operations on its shards come by again
+        made = operation(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if type(tensor) is torch.Tensor and not tensor.is_meta:
+                storage = tensor.untyped_storage()
+                self.live[storage._cdata] = weakref.ref(storage), storage.nbytes()
+        self.live = {key: (alive, size) for key, (alive, size) in self.live.items() if alive() is not None}
+        self.peak = max(self.peak, sum(size for _, size in self.live.values()))
+        return made
+
+
+def built():
+    """The shards of a model that was built from them, put together; and the most bytes that a process had."""
+    torch.manual_seed(5)
+    with Allocated() as allocated:
+        model = build_sharded(lambda: build(preset("tiny", **LARGE)), torch.device("cpu"))
+    weights = {name: full_tensor(tensor).tolist() for name, tensor in model.state_dict().items()}
+    return weights, torch.rand(3).tolist(), allocated.peak
+
+
+def bytes_read(work):
+    """How much is read of safetensors files."""
+    plain, read = safetensors.safe_open, []
+
+    class Counted:
+        def __init__(self, *arguments, **named):
+            self.file = plain(*arguments, **named)
+
+        def __enter__(self):
+            self.file.__enter__()
+            return self
+
+        def __exit__(self, *error):
+            return self.file.__exit__(*error)
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def get_tensor(self, name):
+            read.append(self.file.get_tensor(name))
+            return read[-1]
+
+        def get_slice(self, name):
+            return Slice(self.file.get_slice(name))
+
+    class Slice:
+        def __init__(self, slice):
+            self.slice = slice
+
+        def __getattr__(self, name):
+            return getattr(self.slice, name)
+
+        def __getitem__(self, at):
+            read.append(self.slice[at])
+            return read[-1]
+
+    safetensors.safe_open = checkpoints.safe_open = Counted
+    work()
+    safetensors.safe_open = checkpoints.safe_open = plain
+    return sum(tensor.nbytes for tensor in read)
 
 
 def work(folder):
     found = {name: run(**options) for name, options in CASES.items()}
+    found["padded"] = [gradient(loss, how) for loss in ("translation", "next token") for how in PADDED]
+    *found["built"], peak = built()
+    best = run(evaluated=True, execution=SHARD)
+    found["best is sharded"] = [is_sharded(tensor) for tensor in best.values()]
+    save_weights(folder / "best of two", torch.nn.Module(), weights=best)
     for name in RESUMED:
         checkpoint = folder / f"{name}.run"
         stopped = run(press=3, dropout=0.3, checkpoint=checkpoint, **CASES[name])[0]
@@ -77,9 +196,11 @@ def work(folder):
     run(press=3, checkpoint=folder / "two.run", execution=SHARD)
     found["from one"] = run(checkpoint=folder / "one.run", execution=SHARD)
     try:
-        run(checkpoint=folder / "one.run" / "best.safetensors" / "two.run", execution=SHARD)
+        run(checkpoint=folder / "one.run" / "about.safetensors" / "two.run", execution=SHARD)
     except OSError as error:
         found["no room"] = str(error)
+    read = bytes_read(lambda: run(dropout=0.3, checkpoint=folder / "sharded.run", execution=SHARD))  # it is finished
+    (folder / f"{rank()} bytes.json").write_text(json.dumps([peak, read]))
     (folder / f"{rank()}.json").write_text(json.dumps(found))
 
 
@@ -128,6 +249,54 @@ def test_two_processes_are_one_with_the_same_batch_and_resume_exactly(worked):
     for name in RESUMED:
         stopped, resumed, whole = found[f"{name}, resumed"]
         assert len(stopped) == 3 and resumed == whole, name
+
+
+@pytest.mark.slow
+def test_two_processes_weigh_by_real_tokens(worked):
+    """The second process has no target at all in one case, with one part as with four."""
+    found = iter(worked[1]["padded"])
+    for loss in ("translation", "next token"):
+        value, whole = gradient(loss, Execution())
+        whole = torch.tensor(whole)
+        for how in PADDED:
+            mine, parts = next(found)
+            assert mine == pytest.approx(value, rel=1e-5), how
+            assert (torch.tensor(parts) - whole).norm() < 1e-5 * whole.norm(), how
+
+
+@pytest.mark.slow
+def test_a_model_is_sharded_before_it_has_memory_with_the_weights_of_any_other(worked):
+    folder, found = worked
+    torch.manual_seed(5)
+    model = build(preset("tiny", **LARGE))
+    weights, after = found["built"]
+    assert weights == {name: tensor.tolist() for name, tensor in model.state_dict().items()}
+    assert after == torch.rand(3).tolist()
+    sizes = [tensor.nbytes for tensor in model.parameters()]
+    for process in range(2):
+        peak, _ = json.loads((folder / f"{process} bytes.json").read_text())
+        assert 0.4 * sum(sizes) < peak < 0.6 * sum(sizes) + 3 * max(sizes)
+
+
+@pytest.mark.slow
+def test_the_best_weights_are_sharded_and_put_together_where_they_are_asked_for(worked):
+    folder, found = worked
+    assert all(found["best is sharded"])
+    best = run(evaluated=True)
+    read = load_file(folder / "best of two")
+    assert read.keys() == best.keys()
+    for name, tensor in best.items():
+        torch.testing.assert_close(read[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_process_that_resumes_reads_its_own_shards_alone(worked):
+    folder, _ = worked
+    files = sorted((folder / "sharded.run" / "shards").iterdir())
+    whole = sum(file.stat().st_size for file in files)
+    for process in range(2):
+        _, read = json.loads((folder / f"{process} bytes.json").read_text())
+        assert 0.3 * whole < read < 0.7 * whole
 
 
 @pytest.mark.slow

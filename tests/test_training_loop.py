@@ -12,8 +12,14 @@ import pytest
 import torch
 from helpers import DRAW, X, Y, config, cross_entropy, network, on_all, run
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from course_lib.gpt import build, preset
+from course_lib.losses import mean_over, next_token_loss
 from course_lib.training import Execution, train
+from course_lib.training.loop import backward_pass
+from course_lib.transformer import Transformer, TransformerConfig
+from course_lib.translation import Pairs, translation_loss
 
 
 def test_the_loop_equals_one_written_out_with_pytorch_alone():
@@ -195,6 +201,79 @@ def test_accumulation_equals_the_large_batch(accumulate):
     assert history.gradient_norms == pytest.approx(expected.gradient_norms, rel=1e-4)
     for mine, theirs in zip(parts.parameters(), whole.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+@mean_over(lambda batch: (batch[1] >= 0).sum())
+def over_real(model, batch):
+    """A reader's loss, in which a negative target is padding: 0 / 0 where there is nothing else."""
+    real = batch[1] >= 0
+    losses = F.cross_entropy(model(batch[0]), batch[1].clamp(min=0), reduction="none")
+    return (losses * real).sum() / real.sum()
+
+
+def padded(generator):
+    """Twelve rows, of which 3, 0, 2 and 1 of each three are real."""
+    x, y = (torch.cat([part, part])[:12] for part in DRAW(generator))
+    return x, torch.where(torch.tensor([1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 1]) > 0, y, -1)
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 4, 6])
+def test_parts_weigh_by_what_the_loss_averages(accumulate):
+    whole, parts = network(dropout=0.0), network(dropout=0.0)
+    expected = run(whole, over_real, padded, clip_norm=math.inf, steps=5)
+    history = run(parts, over_real, padded, clip_norm=math.inf, steps=5, execution=Execution(accumulate=accumulate))
+    assert history.losses == pytest.approx(expected.losses, rel=1e-5)
+    assert history.gradient_norms == pytest.approx(expected.gradient_norms, rel=1e-5)
+    for mine, theirs in zip(parts.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def gradient(model, loss, batch, accumulate):
+    model.zero_grad()
+    value = backward_pass(model, loss, Execution(accumulate=accumulate))(batch)
+    return value, torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+
+def translations():
+    """Pairs with 8 real target tokens to none."""
+    torch.manual_seed(0)
+    source, target = (torch.randint(3, 11, (6, width)) for width in (7, 9))
+    for row, length in enumerate((9, 5, 8, 2, 1, 3)):
+        target[row, length:] = 0
+    config = TransformerConfig(vocab_size=11, d_model=8, n_heads=2, d_ff=8, dropout=0.0)
+    return Transformer(config), Pairs(source, target)
+
+
+def continuations():
+    """Windows of which one is all padding, and another has it at its end."""
+    inputs, targets = torch.randint(11, (2, 6, 7), generator=torch.Generator().manual_seed(0))
+    targets[1, 3:] = targets[3] = -100
+    torch.manual_seed(0)
+    return build(preset("tiny", vocab_size=11, context_length=7, d_model=12, n_layers=2, n_heads=2)), (inputs, targets)
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 6])
+@pytest.mark.parametrize(
+    "loss, made",
+    [(translation_loss(), translations), (translation_loss(0.3), translations), (next_token_loss, continuations)],
+)
+def test_the_librarys_losses_have_the_whole_batchs_gradient(loss, made, accumulate):
+    model, batch = made()
+    expected, whole = gradient(model, loss, batch, 1)
+    found, parts = gradient(model, loss, batch, accumulate)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert (parts - whole).norm() < 1e-5 * whole.norm()
+
+
+def test_a_batch_of_padding_alone_is_named():
+    with pytest.raises(ValueError, match=r"a batch must hold something that the loss counts, but it is \[0.0, 0.0\]"):
+        run(loss=over_real, batches=lambda generator: (X[:6], -1 - Y[:6]), execution=Execution(accumulate=2))
+
+
+def test_a_count_that_is_no_number_of_values_is_named():
+    loss = mean_over(lambda batch: -3)(lambda model, batch: cross_entropy(model, batch))
+    with pytest.raises(ValueError, match="the loss's count of a part of the batch must be at least 0"):
+        run(loss=loss, batches=even, execution=Execution(accumulate=2))
 
 
 class Pair(NamedTuple):

@@ -3,8 +3,27 @@
 import os
 
 import pytest
+import safetensors.torch
+import torch
+from safetensors.torch import load_file
 
+from course_lib.training import read_about, save_weights
+from course_lib.training.checkpoints import DTYPES
 from course_lib.training.shards import folder_written_whole, put_back
+
+
+@pytest.mark.parametrize("dtype", list(DTYPES.values()))
+def test_a_file_written_tensor_by_tensor_is_what_safetensors_writes(tmp_path, dtype):
+    numbers = torch.arange(15).view(3, 5)
+    tensors = {"b": numbers.to(dtype), "a": numbers.T.to(torch.float32), "scalar": numbers[1, 1].to(dtype)}
+    tensors |= {"none": numbers[:0].to(dtype), "é": numbers[0].to(torch.bool)}
+    save_weights(tmp_path / "weights", torch.nn.Module(), {"step": "é"}, weights=tensors)
+    read = load_file(tmp_path / "weights")
+    assert read.keys() == tensors.keys() and all(torch.equal(read[name], tensors[name]) for name in tensors)
+    theirs = safetensors.torch.save({name: tensor.clone().contiguous() for name, tensor in tensors.items()})
+    size = int.from_bytes(theirs[:8], "little")
+    assert (tmp_path / "weights").read_bytes().endswith(theirs[8 + size :])  # but for the order in the header
+    assert read_about(tmp_path / "weights") == {"step": "é"}
 
 
 def write(path, text):

@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from course_lib import data
 from course_lib.losses import next_token_loss, token_losses
+from course_lib.runtime import own_randomness
 from course_lib.speed_run.parts import GPTOfParts, Parts
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import Execution, History, TrainingConfig, adamw, random_windows, train, windows
@@ -55,8 +56,7 @@ def _characters() -> CharTokenizer:
 
 
 def _first_weights(entry: Entry, seed: int) -> GPTOfParts:
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with own_randomness(seed):
         return GPTOfParts(entry.parts, _characters().vocab_size)
 
 

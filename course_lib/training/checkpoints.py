@@ -5,17 +5,18 @@ The learning rate then follows the schedule of that length: a cosine, which had 
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from safetensors import safe_open
 from torch import Generator, Tensor, nn
 
 from course_lib.files import existing_file, file_to_write, written_whole
+from course_lib.runtime import devices_of, random_state, set_random_state
 from course_lib.training.config import TrainingConfig
 from course_lib.training.distributed import all_gather, distribute_like, full_tensor, is_sharded, rank
 from course_lib.training.history import History
@@ -24,6 +25,7 @@ from course_lib.training.shards import (
     count_shards,
     damage_named,
     folder_written_whole,
+    like_it,
     put_back,
     read_shards,
     remove_aside,
@@ -32,15 +34,25 @@ from course_lib.training.shards import (
 )
 from course_lib.validation import require
 
-__all__ = ["full_weights", "load_run", "load_weights", "read_about", "save_run", "save_weights"]
+__all__ = ["copied_weights", "load_run", "load_weights", "read_about", "save_run", "save_weights"]
 
-BEST, SHARDS = "best.safetensors", "shards"  # what is in the folder of a sharded run
+ABOUT, SHARDS = "about.safetensors", "shards"  # what is in the folder of a sharded run
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+DTYPES |= {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8}
+DTYPES |= {"U8": torch.uint8, "BOOL": torch.bool}
 
 
-def save_weights(path: Path | str, model: nn.Module, about: dict[str, Any] | None = None) -> None:
-    """Write a model's weights, and what `about` says of them (anything JSON can hold). Missing folders are made.
+def save_weights(
+    path: Path | str,
+    model: nn.Module,
+    about: dict[str, Any] | None = None,
+    *,
+    weights: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write a model's weights, or others in their place, and what `about` says of them (anything JSON can hold).
 
-    Raises ValueError for what is no model, for notes that JSON cannot hold, and for a folder in place of a file.
+    Missing folders are made. Raises ValueError for what is no model, for notes that JSON cannot hold, and for a folder
+    in place of a file.
     """
     _require_module(model)
     path = file_to_write(path)
@@ -48,9 +60,7 @@ def save_weights(path: Path | str, model: nn.Module, about: dict[str, Any] | Non
         json.dumps(about)
     except (TypeError, ValueError) as error:
         raise ValueError(f"about must be what JSON can hold: {error}") from None
-    copies = full_weights(model)
-    if rank() == 0:
-        _write(path, copies, about or {})
+    _write(path, model.state_dict() if weights is None else weights, about or {})
 
 
 def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
@@ -79,14 +89,16 @@ def _require_module(model: Any) -> None:
     require(isinstance(model, nn.Module), "model must be a torch.nn.Module", model)
 
 
-def full_weights(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of a model's weights on the CPU, for `load_state_dict`; of many processes the first has it."""
-    copies = {}
-    for name, tensor in model.state_dict().items():
-        tensor = full_tensor(tensor.detach())  # in all processes, and one at a time: a sharded model fits into none
-        if rank() == 0:
-            copies[name] = _copy(tensor)
-    return copies
+def copied_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of a model's weights on the CPU, for `load_state_dict`.
+
+    Of a sharded model each process has its shards, as the whole may fit into none; of a replicated one the first
+    process has all.
+    """
+    weights = model.state_dict()
+    if rank() and not any(map(is_sharded, weights.values())):
+        return {}
+    return {name: _copy(tensor) for name, tensor in weights.items()}
 
 
 def save_run(
@@ -101,10 +113,10 @@ def save_run(
     from others: its config, its optimiser's settings, and what its next batch looks like.
 
     All processes take part. Process 0 writes a file. Where the model is sharded, the path becomes a folder, in which
-    each process writes its own shards, and process 0 the best weights, which it alone has, and the losses.
+    each process writes its own shards, and process 0 the losses.
     """
     path, tensors = Path(path), _state(model, optimiser, batches.generator)  # before the next batch is drawn
-    best = {f"best.{name}": tensor for name, tensor in history.best_weights.items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in history.best_weights.items()}
     about = {
         "config": asdict(config),
         "optimiser": settings(optimiser),
@@ -115,11 +127,11 @@ def save_run(
         with folder_written_whole(path) as folder:
             write_shards(folder / SHARDS, {name: _copy(tensor) for name, tensor in tensors.items()})
             if rank() == 0:
-                _write(folder / BEST, best, about | {"shards": count_shards(folder / SHARDS)})
+                _write(folder / ABOUT, {}, about | {"shards": count_shards(folder / SHARDS)})
     elif rank() == 0:
         if path.is_dir():
             set_aside(path)
-        _write(path, {name: _copy(tensor) for name, tensor in tensors.items()} | best, about)
+        _write(path, tensors, about)
         remove_aside(path)
 
 
@@ -140,26 +152,25 @@ def load_run(
     path = Path(path)
     put_back(path)
     sharded = path.is_dir()
-    first = path / BEST if sharded else path
+    first = path / ABOUT if sharded else path
     about = read_about(first) if path.exists() else None
     if about is not None and not {"config", "optimiser", "next batch", *_figures(History())} <= about.keys():
         raise ValueError(f"{path} holds no training run: expected what save_run writes")
     _require_one_start(path, 0 if about is None else len(about["losses"]))
     if about is None:
         return History()
-    tensors = _read(first)[0] if rank() == 0 or not sharded else {}
-    if sharded:
-        here = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        here |= {f"optimiser.{index}": parameter for index, parameter in enumerate(_parameters(optimiser))}
-        tensors |= read_shards(path / SHARDS, about["shards"], here)
+    here = {f"{kind}.{name}": tensor for kind in ("model", "best") for name, tensor in model.state_dict().items()}
+    here |= {f"optimiser.{index}": parameter for index, parameter in enumerate(_parameters(optimiser))}
+    tensors = read_shards(path / SHARDS, about["shards"], here) if sharded else _read(path, like=here)[0]
     _require_same_model(path, model, _part(tensors, "model."))
     _require_same_run(path, about, optimiser, config)
-    _load_random_states(batches.generator, _part(tensors, "random."))
+    _load_random_states(model, batches.generator, _part(tensors, "random."))
     _require_same_data(path, about["next batch"], batches.peek())
     _load_weights(model, _part(tensors, "model."))
     _load_optimiser(optimiser, _part(tensors, "optimiser."))
     figures = {name: about[name] for name in _figures(History())}
-    best = _part(tensors, "best.") if rank() == 0 else {}
+    keeps = rank() == 0 or any(map(is_sharded, tensors.values()))
+    best = {name: _copy(tensor) for name, tensor in _part(tensors, "best.").items()} if keeps else {}
     return History(**figures | {"evaluations": dict(about["evaluations"]), "best_weights": best})
 
 
@@ -191,11 +202,9 @@ def _state(model: nn.Module, optimiser: torch.optim.Optimizer, generator: Genera
     tensors = {f"model.{name}": tensor.detach() for name, tensor in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items() if value is not None}
-    states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["cuda"] = torch.cuda.get_rng_state()
-    for kind, state in states.items():
-        tensors |= {f"random.{kind}.{process}": its for process, its in enumerate(all_gather(state))}
+    for name, device in _random_devices(model).items():
+        states = all_gather(random_state(device))
+        tensors |= {f"random.{name}.{process}": state for process, state in enumerate(states)}
     return tensors | {"random.batches": generator.get_state()}
 
 
@@ -234,12 +243,17 @@ def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
     return [parameter for group in optimiser.param_groups for parameter in group["params"]]
 
 
-def _load_random_states(generator: Generator, states: dict[str, Tensor]) -> None:
+def _random_devices(model: nn.Module) -> dict[str, torch.device]:
+    """The devices with random numbers of the run, under names that fit whichever of a kind a process has."""
+    return {f"{number}.{device.type}": device for number, device in enumerate(devices_of(model))}
+
+
+def _load_random_states(model: nn.Module, generator: Generator, states: dict[str, Tensor]) -> None:
+    """Devices that the run did not have, and processes, keep what the seed gave them."""
     generator.set_state(states["batches"])
-    if (mine := f"cpu.{rank()}") in states:  # not in a run that goes on with more processes
-        torch.set_rng_state(states[mine])
-    if torch.cuda.is_available() and (mine := f"cuda.{rank()}") in states:
-        torch.cuda.set_rng_state(states[mine])
+    for name, device in _random_devices(model).items():
+        if (mine := f"{name}.{rank()}") in states:
+            set_random_state(device, states[mine])
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -251,15 +265,34 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
-def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    with written_whole(path) as file:
-        file.write(safetensors.torch.save(tensors, metadata={"about": json.dumps(about)}))
+def _write(path: Path, tensors: Mapping[str, Tensor], about: Any) -> None:
+    """A safetensors file, written by process 0, tensor by tensor: all processes that have shards put each together."""
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))  # so all are aligned
+    names, header, end = {dtype: name for name, dtype in DTYPES.items()}, {}, 0
+    for name, tensor in ordered:
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    text = json.dumps({"__metadata__": {"about": json.dumps(about)}} | header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with written_whole(path) if rank() == 0 else nullcontext() as file:
+        if file is not None:
+            file.write(len(text).to_bytes(8, "little") + text)
+        for _, tensor in ordered:
+            whole = full_tensor(tensor.detach())
+            if file is not None:
+                file.write(whole.cpu().contiguous().view(-1).view(torch.uint8).numpy())
 
 
-def _read(path: Path, names: Collection[str] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a file, all or those named, and what it says about them."""
+def _read(
+    path: Path, names: Collection[str] | None = None, like: Mapping[str, Tensor] | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a file, all or those named, sharded as those `like` them; and what it says about them."""
     with damage_named(path), safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in (file.keys() if names is None else names)}
+        tensors = {}
+        for name in file.keys() if names is None else names:
+            tensor = file.get_tensor(name)
+            reference = like_it(name, tensor.shape, like or {})
+            tensors[name] = tensor if reference is None else distribute_like(tensor, reference)
         said = (file.metadata() or {}).get("about", "{}")
     try:
         about = json.loads(said)

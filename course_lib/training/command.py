@@ -22,11 +22,13 @@ from course_lib import data, gpt
 from course_lib.files import existing_file, written_whole
 from course_lib.losses import next_token_loss, token_losses
 from course_lib.model_files import TOKENIZERS, save_model
+from course_lib.runtime import own_randomness
 from course_lib.tokenizers import BPETokenizer, CharTokenizer, Tokenizer
 from course_lib.training.batches import TokenFile, random_windows, windows
-from course_lib.training.checkpoints import full_weights
+from course_lib.training.checkpoints import copied_weights
 from course_lib.training.config import Execution, TrainingConfig
-from course_lib.training.distributed import distribute_model, rank, world_size
+from course_lib.training.deferred import build_sharded
+from course_lib.training.distributed import rank, world_size
 from course_lib.training.history import History, RunLog, flops_per_token
 from course_lib.training.loop import train
 from course_lib.training.optimisers import adamw, muon
@@ -71,9 +73,8 @@ def run(options: argparse.Namespace, config: TrainingConfig, execution: Executio
         log=_log(options, config, model, texts.tokenizer),
         execution=execution,
     )
-    best = history.best_weights if history.evaluations else full_weights(model)
-    if rank() == 0:
-        _write_model(options, model.config, best, texts.tokenizer, history)
+    best = history.best_weights if history.evaluations else copied_weights(model)
+    _write_model(options, model.config, best, texts.tokenizer, history)
     return 130 if history.stopped else 0
 
 
@@ -149,11 +150,11 @@ def _tokenizer(path: Path) -> Tokenizer:
 
 
 def _model(options: argparse.Namespace, vocab_size: int, execution: Execution, device: torch.device) -> nn.Module:
-    torch.manual_seed(options.seed)
-    model = gpt.build(model_config(options, vocab_size))
-    if execution.parallel == "shard" and world_size() > 1:
-        return distribute_model(model, "shard", device)  # from the CPU, as one device may not hold all of it
-    return model.to(device)
+    config = model_config(options, vocab_size)
+    with own_randomness(options.seed):
+        if execution.parallel == "shard" and world_size() > 1:
+            return build_sharded(lambda: gpt.build(config), device)
+        return gpt.build(config).to(device)
 
 
 def _evaluation(
@@ -200,12 +201,11 @@ def _log(
 def _write_model(
     options: argparse.Namespace, config: Any, weights: dict[str, Tensor], tokenizer: Tokenizer | None, history: History
 ) -> None:
-    """The one file that `sample` reads, and what it says of the run."""
-    with torch.random.fork_rng([]):  # the run's own random numbers stay as they are
+    """The one file that `sample` reads, and what it says of the run; all processes that have a shard take part."""
+    with torch.device("meta"):
         model = gpt.build(config)
-    model.load_state_dict(weights)
     done = len(history.losses)
     about = {"trained on": options.data, "step": done, "steps": options.steps, "finished": done == options.steps}
     if history.evaluations:
         about |= {"step": history.best_step, "held-out loss": history.best_loss}
-    save_model(options.out / MODEL_FILE, model, tokenizer, about)
+    save_model(options.out / MODEL_FILE, model, tokenizer, about, weights=weights)

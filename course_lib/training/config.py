@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, fields
 
-from course_lib.validation import require, require_one_of
+from course_lib.validation import require, require_integer, require_number, require_one_of
 
 __all__ = ["Execution", "TrainingConfig"]
 
@@ -16,7 +16,7 @@ PARALLEL = ("replicate", "shard")
 class TrainingConfig:
     """How a model is trained; the model, the data and the batch size are chosen elsewhere.
 
-    Raises ValueError for a value out of range, with what was expected and what came.
+    Raises ValueError for a value of the wrong type or out of range, with what was expected and what came.
 
     >>> TrainingConfig(steps=100, learning_rate=1e-3, warmup_steps=200)
     Traceback (most recent call last):
@@ -35,16 +35,22 @@ class TrainingConfig:
     seed: int = 0  # of the batches and of dropout
 
     def __post_init__(self) -> None:
+        for name in ("steps", "warmup_steps", "decay_steps", "evaluate_every"):
+            require_integer(name, getattr(self, name))
+        for name in ("learning_rate", "weight_decay", "beta2", "clip_norm"):
+            require_number(name, getattr(self, name))
+        require_integer("seed", self.seed, at_least=0, at_most=2**63 - 1)
         require(self.steps >= 1, "steps must be at least 1", self.steps)
-        require(0 < self.learning_rate < math.inf, "learning_rate must be above 0", self.learning_rate)
+        require_number("learning_rate", self.learning_rate, below=math.inf)
+        require(self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
         up_to = f"warmup_steps must be from 0 to {self.steps} (steps)"
         require(0 <= self.warmup_steps <= self.steps, up_to, self.warmup_steps)
         require_one_of("schedule", SCHEDULES, self.schedule)
         least, most = (1, self.steps - self.warmup_steps) if self.schedule == "trapezoid" else (0, 0)
         of_it = f"decay_steps must be from {least} to {most} with the schedule {self.schedule!r}"
         require(least <= self.decay_steps <= most, of_it, self.decay_steps)
-        require(0 <= self.weight_decay < math.inf, "weight_decay must be at least 0", self.weight_decay)
-        require(0 <= self.beta2 < 1, "beta2 must be at least 0 and below 1", self.beta2)
+        require_number("weight_decay", self.weight_decay, at_least=0, below=math.inf)
+        require_number("beta2", self.beta2, at_least=0, below=1)
         require(self.clip_norm > 0, "clip_norm must be above 0", self.clip_norm)
         require(self.evaluate_every >= 1, "evaluate_every must be at least 1 (step)", self.evaluate_every)
 
@@ -60,17 +66,21 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How a machine computes a run: it changes time and memory, and the losses by rounding alone.
+    """How a machine computes a run: it changes time and memory, and the losses by rounding alone, dropout aside.
 
-    A run may go on from its checkpoint with another Execution. Raises ValueError for a value out of range.
+    Dropout draws other masks where a batch is computed in other parts. Parts count by what the loss is a mean over:
+    `losses.mean_over`. A run may go on from its checkpoint with another Execution. Raises ValueError for a value of the
+    wrong type or out of range.
     """
 
     precision: str = "float32"  # of matrix products; "bfloat16" (autocast) leaves weights and optimiser in float32
-    accumulate: int = 1  # parts into which a batch is cut, one after the other: less memory, the same gradient
+    accumulate: int = 1  # parts into which a batch is cut, one after the other: less memory, the whole batch's gradient
     compile: bool = False  # translate model and loss with torch.compile: a minute's wait, then faster steps
     parallel: str = "replicate"  # each of many processes holds the model (DDP); "shard": a part of it (FSDP2)
 
     def __post_init__(self) -> None:
         require_one_of("precision", PRECISIONS, self.precision)
+        require_integer("accumulate", self.accumulate)
         require(self.accumulate >= 1, "accumulate must be at least 1 (part)", self.accumulate)
+        require(isinstance(self.compile, bool), "compile must be True or False", self.compile)
         require_one_of("parallel", PARALLEL, self.parallel)

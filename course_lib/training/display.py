@@ -26,9 +26,10 @@ def reporter(
 ) -> Callable[[History, bool], None]:
     """What shows a run that goes on from a history: report(history, final). In a notebook it leaves one picture.
 
-    `log` gets every step. Of many processes the first alone shows and logs.
+    `log` gets every step. Of many processes the first alone shows; all log.
     """
-    if rank() or not (show or log):
+    show = show and rank() == 0
+    if not (show or log):
         return lambda history, final: None
     if not show:
         return lambda history, final: None if final else log(history)

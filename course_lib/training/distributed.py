@@ -93,8 +93,8 @@ def blocks(model: nn.Module) -> list[nn.Module]:
 def distribute_model(model: nn.Module, parallel: str, device: torch.device | None = None) -> nn.Module:
     """The model for all processes: each holds a replica (DDP, Li et al., 2020) or a shard (FSDP2; Zhao et al., 2023).
 
-    Sharding changes the model itself, so there must be no optimiser yet. It goes block by block: a model on the CPU,
-    sharded to another `device` than its own, need not fit into one device's memory. A sharded model stays as it is.
+    Sharding changes the model itself, so there must be no optimiser yet. A model on the meta device is sharded for a
+    `device` before it has memory there. A sharded model stays as it is.
     """
     if world_size() == 1 or any(is_sharded(parameter) for parameter in model.parameters()):
         return model
@@ -104,9 +104,10 @@ def distribute_model(model: nn.Module, parallel: str, device: torch.device | Non
     from torch.distributed.fsdp import fully_shard
 
     for tensor in model.state_dict().values():
-        distributed.broadcast(tensor, src=0)
+        if not tensor.is_meta:
+            distributed.broadcast(tensor, src=0)
     mesh = distributed.init_device_mesh(device.type, (world_size(),))
-    for block in blocks(model):
+    for block in reversed(blocks(model)):  # one within another first
         fully_shard(block, mesh=mesh)
     return fully_shard(model, mesh=mesh)
 
@@ -121,8 +122,8 @@ def is_sharded(tensor: Tensor) -> bool:
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """A sharded tensor put together in each process; any other as it is."""
-    return tensor.full_tensor() if is_sharded(tensor) else tensor
+    """A sharded tensor put together in each process, on the device of the shards' mesh; any other as it is."""
+    return tensor.to(tensor.device_mesh.device_type).full_tensor() if is_sharded(tensor) else tensor
 
 
 def distribute_like(tensor: Tensor, reference: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from course_lib.files import file_to_write, written_whole
 from course_lib.training.config import TrainingConfig
-from course_lib.training.distributed import blocks
+from course_lib.training.distributed import blocks, rank
 from course_lib.training.optimisers import learning_rate
 from course_lib.validation import require, require_integer, require_number
 
@@ -23,7 +23,7 @@ class History:
 
     losses: list[float] = field(default_factory=list)  # of each step's batch, the first step's first
     evaluations: dict[int, float] = field(default_factory=dict)  # after so many steps: the held-out loss
-    best_weights: dict[str, Tensor] = field(default_factory=dict)  # for model.load_state_dict; on the CPU of process 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)  # for load_state_dict; on process 0's CPU, or sharded
     stopped: bool = False  # by the stop button
     gradient_norms: list[float] = field(default_factory=list)  # of each step, before clipping
     seconds: list[float] = field(default_factory=list)  # that each step took, evaluations and checkpoints left out
@@ -69,7 +69,9 @@ class RunLog:
         self.flops, self.peak, self.begun = flops_per_token, peak_flops, False
 
     def __call__(self, history: History) -> None:
-        """Add the line of the last step."""
+        """Add the line of the last step; of many processes the first does."""
+        if rank():
+            return
         steps = len(history.losses)
         if not self.begun:
             kept = self._kept(history)

@@ -1,4 +1,11 @@
-"""The training loop, and the gradients of a batch as an Execution says: in parts, in bfloat16, by many processes."""
+"""The training loop, and the gradients of a batch as an Execution says: in parts, in bfloat16, by many processes.
+
+`loss(model, batch)` gives a mean over its rows, or over what `losses.mean_over` says. `evaluate(model)` gives
+the held-out loss, in evaluation mode, without gradients and without effect on the random numbers; several processes
+each evaluate an equal share, or each all, as the mean is taken; `history.best_weights` are those of its lowest value.
+`checkpoint` is written at every evaluation and at the end. Where it exists, the run goes on from it, to the same losses
+or to more steps (`checkpoints` says what they mean for the schedule); a finished run is read.
+"""
 
 import math
 import signal
@@ -6,13 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
-from course_lib.training.checkpoints import full_weights, load_run, save_run
+from course_lib.runtime import devices_of, own_randomness
+from course_lib.training.checkpoints import copied_weights, load_run, save_run
 from course_lib.training.compiling import require_compiler
 from course_lib.training.config import Execution, TrainingConfig
 from course_lib.training.display import reporter
@@ -28,6 +37,7 @@ from course_lib.training.distributed import (
 from course_lib.training.history import History
 from course_lib.training.identity import Batches
 from course_lib.training.optimisers import adamw, learning_rate
+from course_lib.validation import require, require_number
 
 __all__ = ["backward_pass", "train"]
 
@@ -49,18 +59,18 @@ def train(
 ) -> History:
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
 
-    `evaluate(model)` gives the held-out loss, in evaluation mode, without gradients and without effect on the run's
-    random numbers; `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run after
-    the step it is in, pressed twice at once. `checkpoint` is written at every evaluation and at the end; where it
-    exists, the run goes on from it, to the same losses (or to more steps: see checkpoints); a finished run is read. Of
-    another run it raises ValueError. `log(history)` is called after each step. The model is left in evaluation mode.
-    Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights.
+    The stop button (Ctrl-C) ends it after the step it is in, pressed twice at once; `log(history)` hears of every step,
+    in every process; the model is left in evaluation mode. What `loss`, `evaluate` and `checkpoint` mean stands above.
+    Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights, and ValueError for
+    arguments of the wrong kind and for the checkpoint of another run.
     """
     execution = execution or Execution()
-    with _own_randomness(model, config.seed), _stop_button() as pressed:
+    _require_kinds(model, loss, batches, config, evaluate, make_optimiser, log, execution)
+    # each process draws a dropout mask of its own
+    with own_randomness(config.seed + rank(), devices_of(model)), _stop_button() as pressed:
         backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
-        optimiser = make_optimiser(model, config)
-        drawn = Batches(batches, Generator().manual_seed(config.seed))
+        optimiser, drawn = make_optimiser(model, config), Batches(batches, Generator().manual_seed(config.seed))
+        require(isinstance(optimiser, torch.optim.Optimizer), "make_optimiser must give an optimiser", optimiser)
         history = load_run(checkpoint, model, optimiser, drawn, config)
         with _training(model, reporter(config, history, show, log), history) as report:
             while len(history.losses) < config.steps and not history.stopped:
@@ -76,15 +86,31 @@ def train(
     return history
 
 
+def _require_kinds(
+    model: Any, loss: Any, batches: Any, config: Any, evaluate: Any, make_optimiser: Any, log: Any, execution: Any
+) -> None:
+    require(isinstance(model, nn.Module), "the model must be an nn.Module", model)
+    is_loss = callable(loss) and not isinstance(loss, nn.modules.loss._Loss)  # PyTorch's are of logits and targets
+    require(is_loss, "the loss must be a function of a model and a batch", loss)
+    require(callable(batches), "batches must be a function that draws a batch, as random_rows makes one", batches)
+    require(isinstance(config, TrainingConfig), "the config must be a TrainingConfig", config)
+    require(evaluate is None or callable(evaluate), "evaluate must be a function of a model", evaluate)
+    makes = callable(make_optimiser) and not isinstance(make_optimiser, type)
+    require(makes, "make_optimiser must be a function of a model and a config, like adamw", make_optimiser)
+    require(log is None or callable(log), "log must be a function of a History", log)
+    require(isinstance(execution, Execution), "the execution must be an Execution", execution)
+
+
 def backward_pass(model: nn.Module, loss: Loss, execution: Execution) -> Callable[[Any], float]:
     """A function that adds a batch's gradients to the parameters and gives its loss, both over all processes.
 
-    The batch is cut into parts of equally many rows, `accumulate` for each process, and the parts' losses are averaged:
-    for a loss that is a mean over rows, that is the loss of the whole batch. Call it before there is an optimiser: it
-    may shard the model's weights.
+    The batch is cut into parts of equally many rows, `accumulate` for each process. Each part's loss is weighted by its
+    share of what the loss is a mean over, so that loss and gradient are the whole batch's. Call it before there is an
+    optimiser: it may shard the model's weights.
     """
     if execution.compile:
         require_compiler(next(model.parameters()).device)
+    count = getattr(loss, "count", None)
     if execution.compile and execution.parallel == "shard":
         for block in blocks(model):
             block.compile()  # one by one, as FSDP gathers and frees each one's weights by itself
@@ -95,11 +121,11 @@ def backward_pass(model: nn.Module, loss: Loss, execution: Execution) -> Callabl
 
     def backward(batch: Any) -> float:
         total = torch.zeros(())
-        mine = _rows(batch, parts)[first : first + execution.accumulate]
-        for part in mine:
-            with _synchronised(distributed, part is mine[-1]):
+        mine = _weighted(_rows(batch, parts), count)[first : first + execution.accumulate]
+        for number, (part, share) in enumerate(mine, start=1):
+            with _synchronised(distributed, number == len(mine)):
                 with _precision(model, execution):
-                    value = loss(distributed, part) / execution.accumulate
+                    value = _required_loss(loss(distributed, part)) * (share * world_size())  # processes average
                 value.backward()
             total = total + value.detach()
         return all_reduce_mean(total.item())
@@ -112,13 +138,39 @@ def _rows(batch: Any, parts: int) -> Sequence[Any]:
     if parts == 1:
         return [batch]
     tensors = [batch] if isinstance(batch, Tensor) else list(batch)
-    if len(tensors[0]) % parts:
+    have_rows = [isinstance(tensor, Tensor) and tensor.ndim > 0 for tensor in tensors]
+    require(tensors and all(have_rows), "to be cut into parts, a batch must be a tensor or a tuple of some", batch)
+    rows = sorted({len(tensor) for tensor in tensors})
+    require(len(rows) == 1, "the tensors of a batch must have equally many rows", rows)
+    if rows[0] % parts or not rows[0]:
         count = f"{world_size()} (processes) x {parts // world_size()} (accumulate)"
-        raise ValueError(f"a batch of {len(tensors[0])} rows cannot be cut into {count} parts of one size")
+        raise ValueError(f"a batch of {rows[0]} rows cannot be cut into {count} parts of one size")
     cut = list(zip(*(tensor.chunk(parts) for tensor in tensors), strict=True))
     if isinstance(batch, Tensor):
         return [part for (part,) in cut]
     return [type(batch)(*part) if hasattr(batch, "_fields") else part for part in cut]
+
+
+def _weighted(parts: Sequence[Any], count: Callable[[Any], Any] | None) -> list[tuple[Any, float]]:
+    """The parts of a batch, each with its share of what the loss is a mean over: of the rows, if there is no count.
+
+    A part that counts for nothing is replaced: its own loss may be 0 / 0, but every process must take part in the sum.
+    """
+    if count is None or len(parts) == 1:
+        return [(part, 1 / len(parts)) for part in parts]
+    counts = [float(count(part)) for part in parts]
+    for number in counts:
+        require_number("the loss's count of a part of the batch", number, at_least=0, below=math.inf)
+    require(sum(counts), "a batch must hold something that the loss counts", counts)
+    largest = parts[counts.index(max(counts))]
+    return [(part if number else largest, number / sum(counts)) for part, number in zip(parts, counts, strict=True)]
+
+
+def _required_loss(value: Any) -> Tensor:
+    one = isinstance(value, Tensor) and value.numel() == 1
+    require(one, "the loss must be a tensor of one number, the mean over the batch", value)
+    require(value.requires_grad, "the loss must depend on the model's parameters, by operations of PyTorch", value)
+    return value.reshape(())
 
 
 def _synchronised(distributed: nn.Module, last: bool) -> AbstractContextManager:
@@ -186,19 +238,18 @@ def _evaluate(
 ) -> None:
     """The held-out loss, added to the history; the best weights are kept."""
     model.eval()
-    with torch.no_grad(), torch.random.fork_rng(_devices(model)), _precision(model, execution):
-        value = all_reduce_mean(float(evaluate(model)))
+    with torch.no_grad(), own_randomness(None, devices_of(model)), _precision(model, execution):
+        found = evaluate(model)
+        one = found.numel() == 1 if isinstance(found, Tensor) else isinstance(found, Real)
+        require(one, "evaluate must give one number, the held-out loss", found)
+        value = all_reduce_mean(float(found))
     model.train()
     step = len(history.losses)
     if not math.isfinite(value):
         raise FloatingPointError(f"the held-out loss after step {step} is {value}, although the training loss is not")
     if value < min(history.evaluations.values(), default=math.inf):
-        history.best_weights = full_weights(model)
+        history.best_weights = copied_weights(model)
     history.evaluations[step] = value
-
-
-def _devices(model: nn.Module) -> list[torch.device]:
-    return sorted({p.device for p in model.parameters() if p.device.type == "cuda"}, key=str)
 
 
 @contextmanager
@@ -212,14 +263,6 @@ def _training(
     finally:
         report(history, True)
         model.eval()
-
-
-@contextmanager
-def _own_randomness(model: nn.Module, seed: int) -> Iterator[None]:
-    """Dropout and the like start from the run's seed; afterwards PyTorch's random state is as it was."""
-    with torch.random.fork_rng(_devices(model)):
-        torch.manual_seed(seed + rank())  # each process draws a dropout mask of its own
-        yield
 
 
 @contextmanager

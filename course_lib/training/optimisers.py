@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from course_lib.training.config import TrainingConfig
 from course_lib.training.distributed import blocks, distribute_like, full_tensor
+from course_lib.validation import require, require_integer, require_number
 
 __all__ = ["Muon", "adamw", "learning_rate", "muon", "orthogonalise"]
 
@@ -18,12 +19,14 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
 
     In the warmup lr · (step + 1) / warmup_steps. The decay begins with t = 0 and ends one step before t = 1, so that no
     step is wasted on a rate of 0. "cosine": lr · (1 + cos πt) / 2 from the warmup on (Loshchilov and Hutter, 2017,
-    equation 5); "trapezoid": lr · (1 - t) over the last decay_steps (Hägele et al., 2024).
+    equation 5); "trapezoid": lr · (1 - t) over the last decay_steps (Hägele et al., 2024). Raises ValueError for a step
+    that the run does not have.
 
     >>> config = TrainingConfig(steps=8, learning_rate=1.0, warmup_steps=4)
     >>> [round(learning_rate(step, config), 2) for step in range(8)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 0.85, 0.5, 0.15]
     """
+    require_integer("step", step, at_least=0, at_most=config.steps - 1)
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     if config.schedule == "cosine":
@@ -38,9 +41,11 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
 def adamw(model: nn.Module, config: TrainingConfig, fused: bool | None = None) -> torch.optim.Optimizer:
     """PyTorch's AdamW (Loshchilov and Hutter, 2019), which decays the matrices and leaves biases and gains alone.
 
-    `fused` takes a step in one pass over the weights: faster, and the same but for rounding.
+    `fused` takes a step in one pass over the weights: faster, and the same but for rounding. Raises ValueError for a
+    model that has no parameter to train.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    require(trained, "the model must have a parameter that requires a gradient", _described(model))
     groups = [
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
@@ -50,16 +55,24 @@ def adamw(model: nn.Module, config: TrainingConfig, fused: bool | None = None) -
     return torch.optim.AdamW(used, lr=config.learning_rate, betas=betas, fused=fused)
 
 
+def _described(model: nn.Module) -> str:
+    return f"{type(model).__name__} with {len(list(model.parameters()))} parameters"
+
+
 def orthogonalise(matrix: Float[Tensor, "M N"], steps: int = 5) -> Float[Tensor, "M N"]:
     """About U Vᵀ, where U S Vᵀ is the matrix: its directions stay, its singular values all come near 1.
 
     Each step of a Newton-Schulz iteration, x ← a x + b (x xᵀ) x + c (x xᵀ)² x, moves every singular value s of x along
     a s + b s³ + c s⁵, without a decomposition; x begins as the matrix over its norm. The coefficients lift small values
     quickly and leave the large ones between 0.7 and 1.2: Jordan et al. (2024), who found that near 1 is near enough.
+    Raises ValueError for what is no matrix of floating-point numbers.
 
     >>> torch.linalg.svdvals(orthogonalise(torch.tensor([[3.0, 0.0], [0.0, 1.0]]))).round(decimals=1)
     tensor([1.1000, 0.8000])
     """
+    require_integer("steps", steps, at_least=0)
+    is_matrix = isinstance(matrix, Tensor) and matrix.ndim == 2 and matrix.is_floating_point()
+    require(is_matrix, "the matrix must be a tensor with two axes, of floating-point numbers", matrix)
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # x xᵀ is then the smaller of the two products
     x = wide.to(torch.bfloat16 if matrix.is_cuda else matrix.dtype)  # fast there, and exact enough
@@ -106,8 +119,10 @@ def muon(model: nn.Module, config: TrainingConfig, *, momentum: float = 0.95, ra
     """Muon for the matrices of the model's blocks (what stands in an nn.ModuleList), AdamW for all else.
 
     Embeddings, output, biases and gains stand outside or are no matrices. The matrices' learning rate is `ratio` times
-    the config's. Raises ValueError for a model that has no such matrix.
+    the config's. Raises ValueError for a model that has no such matrix, and for a momentum or ratio out of range.
     """
+    require_number("momentum", momentum, at_least=0, below=1)
+    require_number("ratio", ratio, above=0, below=math.inf)
     inside = {p for block in blocks(model) for p in block.parameters() if p.ndim == 2 and p.requires_grad}
     rest = [p for p in model.parameters() if p.requires_grad and p not in inside]
     if not inside:

@@ -20,6 +20,7 @@ __all__ = [
     "count_shards",
     "damage_named",
     "folder_written_whole",
+    "like_it",
     "put_back",
     "read_shards",
     "remove_aside",
@@ -48,8 +49,7 @@ def count_shards(folder: Path) -> int:
 def read_shards(folder: Path, files: int, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a folder of so many files, sharded as those that are `like` them, or else in full.
 
-    A tensor is like one of its name, or of its name up to the last dot, if their shapes are equal. Raises ValueError
-    where a file is missing or damaged.
+    Raises ValueError where a file is missing or damaged.
     """
     from torch.distributed import checkpoint
 
@@ -59,8 +59,7 @@ def read_shards(folder: Path, files: int, like: Mapping[str, Tensor]) -> dict[st
     with damage_named(folder):
         stored = reader.read_metadata().state_dict_metadata
     for name, about in stored.items():
-        reference = like.get(name, like.get(name.rpartition(".")[0]))
-        if reference is not None and reference.shape == about.size:
+        if (reference := like_it(name, about.size, like)) is not None:
             tensors[name] = torch.empty_like(reference, dtype=about.properties.dtype, requires_grad=False)
         else:
             tensors[name] = torch.empty(about.size, dtype=about.properties.dtype)
@@ -68,6 +67,12 @@ def read_shards(folder: Path, files: int, like: Mapping[str, Tensor]) -> dict[st
         warnings.filterwarnings("ignore", "torch.distributed is disabled")  # nothing new to a single process
         checkpoint.load(tensors, storage_reader=reader)
     return tensors
+
+
+def like_it(name: str, shape: torch.Size, like: Mapping[str, Tensor]) -> Tensor | None:
+    """A tensor is like one of its name, or of its name up to the last dot, if their shapes are equal."""
+    reference = like.get(name, like.get(name.rpartition(".")[0]))
+    return reference if reference is not None and reference.shape == shape else None
 
 
 @contextmanager

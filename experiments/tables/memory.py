@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.metrics import bootstrap_interval
+from course_lib.runtime import own_randomness
 from course_lib.training import TrainingConfig
 from experiments.shared import rounded, train_whole
 
@@ -61,8 +62,7 @@ def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
 @cache
 def trained(system: str, longest_gap: int, learning_rate: float, seed: int) -> Recaller:
     """A network trained from these initial weights on these sequences."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with own_randomness(seed):
         model = Recaller(system)
 
     def draw(generator: Generator) -> tuple[Tensor, Tensor]:
