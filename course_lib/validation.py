@@ -32,7 +32,7 @@ __all__ = [
     "texts_of",
 ]
 
-Ids = Iterable[int] | Integer[np.ndarray, " T"] | Integer[Tensor, " T"]  # unsigned ones, too
+Ids = Iterable[int] | Integer[np.ndarray, "_"] | Integer[Tensor, "_"]  # unsigned ones, too; of any length
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80

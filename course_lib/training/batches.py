@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int, Integer
+from jaxtyping import Int
 from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
@@ -128,7 +128,7 @@ class TokenFile:
         return torch.from_numpy(ids)
 
 
-Text = Iterable[int] | Integer[np.ndarray, " N"] | Integer[Tensor, " N"] | TokenFile
+Text = Ids | TokenFile
 
 
 def random_rows(*tensors: Tensor | ArrayLike, batch_size: int) -> Callable[[Generator], tuple[Tensor, ...]]:

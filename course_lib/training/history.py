@@ -74,7 +74,7 @@ class RunLog:
             return
         steps = len(history.losses)
         if not self.begun:
-            kept = self._kept(history)
+            kept = _kept_lines(self.path, history)
             lines = [kept.get(step) or self._line(history, step) for step in range(1, steps + 1)]
             with written_whole(self.path) as file:
                 file.write("".join(lines).encode())
@@ -85,18 +85,6 @@ class RunLog:
                 file.write(self._line(history, steps))
         except OSError as error:
             raise OSError(f"{self.path} could not be written ({error})") from error
-
-    def _kept(self, history: History) -> dict[int, str]:
-        """The lines that are there already, by their steps: those of this run, which have its losses."""
-        kept = {}
-        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []:
-            try:
-                step, loss = operator.itemgetter("step", "loss")(json.loads(line))
-            except (ValueError, KeyError, TypeError):  # cut off by a full disk
-                continue
-            if step in range(1, len(history.losses)) and history.losses[step - 1] == loss:
-                kept[step] = line + "\n"
-        return kept
 
     def _line(self, history: History, step: int) -> str:
         speed = self.tokens / history.seconds[step - 1]
@@ -112,6 +100,19 @@ class RunLog:
         if self.peak:
             line["mfu"] = round(speed * self.flops / self.peak, 4)
         return json.dumps(line) + "\n"
+
+
+def _kept_lines(path: Path, history: History) -> dict[int, str]:
+    """The lines that are there already, by their steps: those of this run, which have its losses."""
+    kept = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            step, loss = operator.itemgetter("step", "loss")(json.loads(line))
+        except (ValueError, KeyError, TypeError):  # cut off by a full disk
+            continue
+        if step in range(1, len(history.losses)) and history.losses[step - 1] == loss:
+            kept[step] = line + "\n"
+    return kept
 
 
 def flops_per_token(model: nn.Module, context_length: int) -> int:
