@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from course_lib import PROJECT
 from course_lib.validation import require, text_of
 
-__all__ = ["RESULTS", "existing_file", "load_results", "path_in_environment", "written_whole"]
+__all__ = ["RESULTS", "existing_file", "file_to_write", "load_results", "path_in_environment", "written_whole"]
 
 RESULTS = PROJECT / "data" / "results"
 
@@ -22,8 +22,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Missing folders are made. Whatever fails on the way, a full disk for one, leaves the old file as it was and nothing
     beside it; an OSError then says so. In a path, `~` is the home folder. Raises ValueError for a path to a folder.
     """
-    path = _path(path)
-    require(not path.is_dir(), "the path must name a file, not a folder", str(path))
+    path = file_to_write(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +35,15 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         kept = "; the one before it is still there, whole" if path.exists() else ""
         raise OSError(f"{path} could not be written ({error}){kept}") from error
     finally:
-        with suppress(OSError):
+        with suppress(OSError):  # where its folder is none, for one
             partial.unlink()
+
+
+def file_to_write(path: str | os.PathLike[str]) -> Path:
+    """The path of a file to write. Raises ValueError for a folder, and for anything but a path."""
+    path = _path(path)
+    require(not path.is_dir(), "the path must name a file, not a folder", str(path))
+    return path
 
 
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:

@@ -4,7 +4,6 @@ The file's metadata hold, as JSON, the format and its version, the kind and conf
 the tokenizer, and notes about the model.
 """
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict
@@ -88,10 +87,7 @@ def read_about(path: Path | str) -> Any:
 
 def _description(path: Path | str) -> dict[str, Any]:
     """The file's metadata. Raises ValueError unless they describe a model of a known kind."""
-    try:
-        found = checkpoints.read_about(path)
-    except json.JSONDecodeError:  # another's metadata
-        found = {}
+    found = checkpoints.read_about(path)
     if found.get("format") != FORMAT:
         raise ValueError(f"{path} holds no model and config: expected what save_model writes")
     if found.get("version") != VERSION:

@@ -119,8 +119,9 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
 
     with pytest.raises(MemoryError):
         write_tokens(file, parts(), vocab_size=5)
-    for wrong, where in (5, "after 2 tokens there is 5"), (-1, "after 2 tokens there is -1"):
-        with pytest.raises(ValueError, match=rf"from 0 to 4 \(vocab_size\), but {where}"):
+    for wrong in 5, -1:
+        sentence = rf"parts\[1\] must be ids from 0 to 4 \(vocab_size - 1\), but at position 1 there is {wrong}"
+        with pytest.raises(ValueError, match=sentence):
             write_tokens(file, [[3, 4], [0, wrong]], vocab_size=5)
     assert TokenFile(file)[:].tolist() == [1, 2] and list(tmp_path.iterdir()) == [file]
 

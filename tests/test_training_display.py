@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import torch
-from helpers import on_all, run
+from helpers import on_all, press_stop_at, run
 from nbclient import NotebookClient
 
 from classroom.notebooks import normalise
@@ -44,11 +44,14 @@ def test_a_notebook_keeps_one_picture_and_the_same_text():
     cells = [nbformat.v4.new_code_cell(code) for code in (CELL, "os.environ['PRESS'] = '1'\n" + CELL)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False).execute()
-    for cell, end in zip(normalise(notebook).cells, ("", ", stopped after step 1"), strict=True):
-        [output] = cell.outputs
-        assert output.output_type == "display_data" and set(output.data) == {"image/png", "text/plain"}
-        words = "learning curves: training and held-out loss (nats) over 40 steps"
-        assert output.data["text/plain"] == words + end
+    whole, stopped = (cell.outputs for cell in normalise(notebook).cells)
+    assert [output.output_type for output in (*whole, *stopped)] == ["display_data"] * 2
+    words = "learning curves: training and held-out loss (nats) over 40 steps"
+    assert set(whole[0].data) == {"image/png", "text/plain"} and whole[0].data["text/plain"] == words
+    said = "stopped after step 1 of 40: the model is half-trained, with that step's weights"
+    assert stopped[0].data["text/plain"] == f"{words}, {said}" and stopped[0].data["image/png"]
+    shown = stopped[0].data["text/html"]
+    assert shown.startswith(f"<strong>S{said[1:]}.</strong>") and 'src="data:image/png;base64,' in shown
     assert "widget" not in json.dumps(notebook.metadata)
 
 
@@ -78,8 +81,8 @@ def test_the_bar_moves_once_a_second_and_the_picture_is_drawn_more_seldom(notebo
 
     monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
     monkeypatch.setattr(display, "_png", draw)
-    report = display.reporter(TrainingConfig(steps=500, learning_rate=0.1), True)
     history = History()
+    report = display.reporter(TrainingConfig(steps=500, learning_rate=0.1), history, True)
     for _ in range(300):
         seconds[0] += 0.125
         history.losses.append(1.0)
@@ -101,7 +104,52 @@ def test_a_run_that_fails_leaves_its_picture(notebook):
     fails.calls = 0
     with pytest.raises(MemoryError):
         run(batches=fails, show=True)
-    assert notebook.updates[-1]["text/plain"].endswith("stopped after step 4") and notebook.updates[-1]["image/png"]
+    assert notebook.updates[-1]["text/plain"].endswith("with that step's weights") and notebook.updates[-1]["image/png"]
+
+
+def test_a_run_that_fails_in_its_first_step_says_so(notebook):
+    with pytest.raises(ValueError, match="no parameter"):
+        run(loss=lambda model, batch: torch.ones((), requires_grad=True) * 2, show=True)
+    said = "topped before the end of its first step: the model has its initial weights"
+    assert notebook.updates[-1] == {
+        "text/plain": f"learning curves: training and held-out loss (nats) over 20 steps, s{said}",
+        "text/html": f"<strong>S{said}.</strong>",
+    }
+
+
+def test_a_resumed_run_counts_its_own_steps_only(notebook, monkeypatch, tmp_path):
+    seconds = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(display, "_png", lambda history: "picture")
+    history = History(losses=[1.0] * 400)
+    report = display.reporter(TrainingConfig(steps=500, learning_rate=0.1), history, True)
+    for _ in range(10):
+        seconds[0] += 0.5
+        history.losses.append(1.0)
+        report(history, False)
+    assert "step 410 of 500, about 45 s left" in notebook.updates[-1]["text/html"]
+    finished = History(losses=[1.0] * 500)
+    display.reporter(TrainingConfig(steps=500, learning_rate=0.1), finished, True)(finished, True)
+    assert "Finished before, at step 500: read from its checkpoint, not trained." in notebook.updates[-1]["text/html"]
+
+
+def test_a_resumed_runs_lines_are_those_of_an_uninterrupted_one(tmp_path, capsys):
+    run(show=True, evaluate=on_all)
+    whole = capsys.readouterr().out.splitlines()
+    run(show=True, evaluate=on_all, batches=press_stop_at(9), checkpoint=tmp_path / "run")
+    *first, last, sentence = capsys.readouterr().out.splitlines()
+    run(show=True, evaluate=on_all, checkpoint=tmp_path / "run")
+    assert first + capsys.readouterr().out.splitlines() == whole
+    assert last.startswith("step 9 of 20 · training ")
+    assert sentence == (
+        "stopped after step 9 of 20: the model is half-trained, with that step's weights (those of step 6, the best so "
+        "far, are in history.best_weights)"
+    )
+
+
+def test_a_history_without_steps_has_no_curves():
+    with pytest.raises(ValueError, match="history must be what train returns, after at least one step"):
+        learning_curves(History())
 
 
 def test_learning_curves_show_means_of_training_and_every_evaluation():

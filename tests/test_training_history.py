@@ -44,6 +44,35 @@ def test_a_resumed_runs_log_is_that_of_an_uninterrupted_one(tmp_path):
     assert [line["step"] for line in json_lines(tmp_path / "log.jsonl")] == list(range(1, 21))
 
 
+def test_the_lines_of_the_steps_before_a_resumption_stay_as_they_were(tmp_path):
+    """Their speeds, and with more steps their learning rates: the new schedule was not theirs."""
+    log = tmp_path / "log.jsonl"
+    run(steps=9, evaluate=on_all, checkpoint=tmp_path / "run", log=RunLog(log, config(steps=9), tokens_per_step=30))
+    before = log.read_text().splitlines()
+    lost = [
+        *before[:4],
+        before[5],
+        '{"step": 5, "loss": 5}',
+        before[6],
+        '["loss", "step"]',
+        *before[7:8],
+        "8",
+        before[8][:20],
+    ]
+    log.write_text("\n".join(lost))
+    history = run(evaluate=on_all, checkpoint=tmp_path / "run", log=RunLog(log, config(), tokens_per_step=60))
+    assert [line["loss"] for line in json_lines(log)] == history.losses
+    after = log.read_text().splitlines()
+    assert [line["step"] for line in json_lines(log)] == list(range(1, 21))
+    assert [place for place in range(9) if after[place] != before[place]] == [4, 8]  # these two were lost
+    assert json_lines(log)[9]["learning_rate"] == learning_rate(9, config())
+
+
+def test_a_history_without_evaluations_has_no_best_step():
+    with pytest.raises(ValueError, match="nothing was evaluated"):
+        History(losses=[1.0]).best_loss  # noqa: B018
+
+
 @pytest.mark.parametrize(("name", "changes"), [("tiny", {}), ("modern_tiny", {}), ("modern_tiny", {"tied": False})])
 def test_operations_equal_those_that_pytorch_counts(name, changes):
     model = build(preset(name, vocab_size=13, context_length=11, d_model=24, n_layers=3, **changes))
@@ -54,7 +83,7 @@ def test_operations_equal_those_that_pytorch_counts(name, changes):
 
 
 def test_a_log_that_cannot_be_written_says_so(tmp_path):
-    (tmp_path / "log.jsonl").mkdir()
-    log = RunLog(tmp_path / "log.jsonl", TrainingConfig(steps=1, learning_rate=1), tokens_per_step=1)
+    (tmp_path / "file").touch()
+    log = RunLog(tmp_path / "file" / "log.jsonl", TrainingConfig(steps=1, learning_rate=1), tokens_per_step=1)
     with pytest.raises(OSError, match=r"log\.jsonl could not be written"):
         log(History(losses=[1.0], gradient_norms=[2.0], seconds=[0.5]))

@@ -5,6 +5,7 @@ folder.
 """
 
 import argparse
+import math
 import os
 import sys
 import types
@@ -16,14 +17,16 @@ from typing import Any
 import torch
 
 from course_lib import data, gpt, runtime
+from course_lib.console import replace_unprintable, say
 from course_lib.generation import GenerationConfig
 from course_lib.training import Execution, TrainingConfig, command, sampling
+from course_lib.training.compiling import what_compiling_lacks
 from course_lib.training.distributed import process_group
-from course_lib.validation import require
+from course_lib.validation import require, require_integer, require_number
 
 DEFAULTS = {"steps": 1000, "learning_rate": 1e-3}
 HELP = {
-    "steps": "updates of the weights",
+    "steps": "updates of the weights; a run goes on to more, on the schedule of that length",
     "learning_rate": "the highest, reached after the warmup",
     "warmup_steps": "steps over which the learning rate rises",
     "schedule": "cosine, constant or trapezoid",
@@ -35,7 +38,7 @@ HELP = {
     "seed": "of the initial weights, the batches and dropout",
     "precision": "float32 or bfloat16",
     "accumulate": "parts into which a process cuts its rows of a batch",
-    "compile": "use torch.compile",
+    "compile": "use torch.compile, which needs a C++ compiler; 'auto': where there is one",
     "parallel": "many processes replicate the model (DDP) or shard it (FSDP2)",
 }
 EXPECTED = (ValueError, OSError, FloatingPointError, data.DataError, torch.OutOfMemoryError)
@@ -43,6 +46,7 @@ EXPECTED = (ValueError, OSError, FloatingPointError, data.DataError, torch.OutOf
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0, 1 where it failed, 2 for a wrong flag, 130 where it was stopped."""
+    replace_unprintable()
     words = list(sys.argv[1:] if arguments is None else arguments)
     commands = {"train": _train, "sample": _sample}
     chosen = words.pop(0) if words and words[0] in commands else "train"
@@ -59,11 +63,15 @@ def _train(words: list[str]) -> int:
     parser = _train_parser()
     options = parser.parse_args(words)
     try:
-        config, execution = _made(TrainingConfig, options), _made(Execution, options)
         device = _device(options)
-        require(options.batch_size >= 1, "batch_size must be at least 1", options.batch_size)
-        require(options.held_out_tokens >= 1, "held_out_tokens must be at least 1", options.held_out_tokens)
-        require(options.peak_flops is None or options.peak_flops > 0, "peak_flops must be above 0", options.peak_flops)
+        if options.compile == "auto":
+            options.compile = _can_compile(device)
+        config, execution = _made(TrainingConfig, options), _made(Execution, options)
+        require(not options.out.is_file(), "out must be a folder", str(options.out))
+        require_integer("batch_size", options.batch_size, at_least=1)
+        require_integer("held_out_tokens", options.held_out_tokens, at_least=1)
+        if options.peak_flops is not None:
+            require_number("peak_flops", options.peak_flops, above=0, below=math.inf)
         command.model_config(options, vocab_size=1)
     except ValueError as error:
         parser.error(str(error))
@@ -71,11 +79,18 @@ def _train(words: list[str]) -> int:
         return command.run(options, config, execution, device)
 
 
+def _can_compile(device: torch.device) -> bool:
+    if lacks := what_compiling_lacks(device):
+        say(f"{lacks}; this run goes without", file=sys.stderr)
+    return not lacks
+
+
 def _sample(words: list[str]) -> int:
     parser = _sample_parser()
     options = parser.parse_args(words)
     try:
         config, device = _made(GenerationConfig, options), _device(options)
+        require_integer("seed", options.seed, at_least=0, at_most=2**63 - 1)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -132,7 +147,9 @@ def _train_parser() -> argparse.ArgumentParser:
 
 def _add(group: Any, field: Field, default: Any, text: str | None) -> None:
     flag, default = f"--{field.name.replace('_', '-')}", None if default is MISSING else default
-    if field.type is bool:
+    if field.name == "compile":
+        group.add_argument(flag, nargs="?", const=True, default=False, choices=["auto"], help=text)
+    elif field.type is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
     else:
         kind = float if isinstance(field.type, types.UnionType) else field.type

@@ -5,10 +5,13 @@ it), log.jsonl (a line per step) and model.safetensors (the model with the best 
 """
 
 import argparse
+import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib import data, gpt
-from course_lib.files import written_whole
+from course_lib.files import existing_file, written_whole
 from course_lib.losses import next_token_loss, token_losses
 from course_lib.model_files import TOKENIZERS, save_model
 from course_lib.runtime import own_randomness
@@ -38,6 +41,7 @@ OPTIMISERS: dict[str, Any] = {"adamw": partial(adamw, fused=True), "muon": muon}
 SHAKESPEARE = {"characters": CharTokenizer, "bpe": BPETokenizer}
 MODEL_FIELDS = {field.name: field for config in (gpt.GPTConfig, gpt.ModernGPTConfig) for field in fields(config)}
 MACHINE = ("out", "device", "peak_flops", *(field.name for field in fields(Execution)))  # may change as a run goes on
+FILES = ("data", "held_out", "tokenizer")  # whose contents count, not where they lie
 
 
 class Texts(NamedTuple):
@@ -90,8 +94,14 @@ def model_config(options: argparse.Namespace, vocab_size: int) -> Any:
 
 
 def _require_same_run(options: argparse.Namespace) -> None:
-    """The choices that make a run, written beside its checkpoint, or compared with those that are there."""
-    chosen = {name: str(value) for name, value in vars(options).items() if name not in MACHINE}
+    """The choices that make a run, written beside its checkpoint, or compared with those that are there.
+
+    The steps are the checkpoint's affair: they may become more.
+    """
+    chosen = {name: str(value) for name, value in vars(options).items() if name not in (*MACHINE, "steps")}
+    chosen |= {name: _contents(path) for name in FILES if (path := Path(str(getattr(options, name)))).is_file()}
+    for left in filter(Path.is_file, options.out.glob(".*.partial")):  # by a process that was killed as it wrote
+        left.unlink()
     file = options.out / "run.json"
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else chosen
     different = [f"{name} {mine} and {before.get(name)}" for name, mine in chosen.items() if mine != before.get(name)]
@@ -101,27 +111,39 @@ def _require_same_run(options: argparse.Namespace) -> None:
         stream.write(json.dumps(chosen, indent=1).encode() + b"\n")
 
 
+def _contents(path: Path) -> str:
+    """What a file is known by, however large: its size and a checksum of its first and last million bytes."""
+    with path.open("rb") as file:
+        size, million = path.stat().st_size, 1_000_000
+        checksum = hashlib.sha256(file.read(million))
+        file.seek(max(size - million, 0))
+        checksum.update(file.read())
+    return f"a file of {size:,} bytes with checksum {checksum.hexdigest()[:8]}"
+
+
 def _texts(options: argparse.Namespace) -> Texts:
     """Shakespeare's training and validation plays, or token files."""
     if options.data in SHAKESPEARE:
+        own = f"held_out and tokenizer are for a token file, and --data {options.data} brings its own: leave them out"
+        require(options.held_out is None and options.tokenizer is None, own, options.held_out or options.tokenizer)
         text, kind = data.shakespeare("train"), SHAKESPEARE[options.data]
         tokenizer = kind.train(text, options.vocab_size or 1000) if kind is BPETokenizer else kind.train(text)
         held_out = torch.tensor(tokenizer.encode(data.shakespeare("validation")))
         return Texts(torch.tensor(tokenizer.encode(text)), held_out, tokenizer.vocab_size, tokenizer)
     train, held_out = TokenFile(options.data), TokenFile(options.held_out) if options.held_out else None
-    vocab_size = max(file.vocab_size for file in (train, held_out) if file is not None)
     tokenizer = _tokenizer(options.tokenizer) if options.tokenizer else None
-    if tokenizer is not None:
-        expected = f"the vocab_size of {options.tokenizer} must be that of the token files, {vocab_size}"
-        require(tokenizer.vocab_size == vocab_size, expected, tokenizer.vocab_size)
-    return Texts(train, held_out, vocab_size, tokenizer)
+    for path, other in (options.held_out, held_out), (options.tokenizer, tokenizer):
+        if other is not None:
+            expected = f"the vocab_size of {path} must be that of {options.data}, {train.vocab_size}"
+            require(other.vocab_size == train.vocab_size, expected, other.vocab_size)
+    return Texts(train, held_out, train.vocab_size, tokenizer)
 
 
 def _tokenizer(path: Path) -> Tokenizer:
     """What a tokenizer's `save` wrote, of whatever kind."""
     try:
-        kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
-    except (ValueError, KeyError, TypeError):
+        kind = json.loads(existing_file(path, "tokenizer").read_text(encoding="utf-8"))["kind"]
+    except (JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
         raise ValueError(f"{path} is no tokenizer: expected what its save writes") from None
     require_one_of(f"the kind of {path}", TOKENIZERS, kind)
     return TOKENIZERS[kind].load(path)
@@ -138,14 +160,21 @@ def _model(options: argparse.Namespace, vocab_size: int, execution: Execution, d
 def _evaluation(
     tokens: Tensor | TokenFile, options: argparse.Namespace, length: int, device: torch.device
 ) -> Callable[[nn.Module], float]:
-    """The mean loss over the held-out text's first windows; each process takes as many of them."""
+    """The mean loss over the held-out text's first windows, the same whatever the number of processes.
+
+    Each computes equally many, as sharded ones wait for each other: the last ones some that are not theirs, and do not
+    count.
+    """
     inputs, targets = windows(tokens[: options.held_out_tokens + 1].to(device), length)
-    used = len(inputs) // world_size() * world_size()
-    expected = f"the held-out text must have a window for each of {world_size()} processes"
-    require(used > 0, expected, len(inputs))
-    mine = slice(rank(), used, world_size())
+    mine = torch.arange(rank(), math.ceil(len(inputs) / world_size()) * world_size(), world_size())
+    counts, mine = (mine < len(inputs)).to(device), mine % len(inputs)
     rows = max(options.batch_size // world_size() // options.accumulate, 1)
-    return lambda model: token_losses(model, inputs[mine], targets[mine], rows).mean().item()
+
+    def evaluate(model: nn.Module) -> float:
+        losses = token_losses(model, inputs[mine], targets[mine], rows)[counts]
+        return losses.double().sum().item() * world_size() / targets.numel()  # `train` takes the mean over processes
+
+    return evaluate
 
 
 def _log(

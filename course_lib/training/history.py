@@ -1,16 +1,18 @@
 """What happened in a run, and what of it is left for other programs: a line of JSON per step, with its speed."""
 
 import json
+import math
+import operator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
-from course_lib.files import written_whole
+from course_lib.files import file_to_write, written_whole
 from course_lib.training.config import TrainingConfig
 from course_lib.training.distributed import blocks, rank
 from course_lib.training.optimisers import learning_rate
+from course_lib.validation import require, require_integer, require_number
 
 __all__ = ["History", "RunLog", "flops_per_token"]
 
@@ -29,6 +31,8 @@ class History:
     @property
     def best_step(self) -> int:
         """After how many steps the held-out loss was lowest. Raises ValueError where nothing was evaluated."""
+        if not self.evaluations:
+            raise ValueError("nothing was evaluated, so no step is the best: give `train` an `evaluate`")
         return min(self.evaluations, key=self.evaluations.__getitem__)
 
     @property
@@ -42,8 +46,9 @@ class RunLog:
 
     It holds step, loss (nats), learning_rate, gradient_norm (before clipping), tokens_per_second (evaluations and
     checkpoints left out), held_out (nats) where there was an evaluation and, where `peak_flops` is given, mfu: what
-    share of so many floating-point operations per second the step used (Chowdhery et al., 2022, appendix B). A run that
-    goes on from a checkpoint drops the lines of steps that came after it. Raises OSError where the disk is full.
+    share of so many floating-point operations per second the step used (Chowdhery et al., 2022, appendix B). Where a
+    run goes on from a checkpoint, the lines up to there stay, what came after is dropped, and what is missing is added.
+    Raises OSError where the disk is full.
     """
 
     def __init__(
@@ -55,7 +60,12 @@ class RunLog:
         flops_per_token: float | int = 0,
         peak_flops: float | int | None = None,
     ) -> None:
-        self.path, self.config, self.tokens = Path(path), config, tokens_per_step
+        require(isinstance(config, TrainingConfig), "config must be a TrainingConfig", config)
+        require_integer("tokens_per_step", tokens_per_step, at_least=1)
+        require_number("flops_per_token", flops_per_token, at_least=0, below=math.inf)
+        if peak_flops is not None:
+            require_number("peak_flops", peak_flops, above=0, below=math.inf)
+        self.path, self.config, self.tokens = file_to_write(path), config, tokens_per_step
         self.flops, self.peak, self.begun = flops_per_token, peak_flops, False
 
     def __call__(self, history: History) -> None:
@@ -63,19 +73,20 @@ class RunLog:
         if rank():
             return
         steps = len(history.losses)
-        lines = [json.dumps(self._line(history, step)) + "\n" for step in range(steps if self.begun else 1, steps + 1)]
         if not self.begun:
+            kept = _kept_lines(self.path, history)
+            lines = [kept.get(step) or self._line(history, step) for step in range(1, steps + 1)]
             with written_whole(self.path) as file:
                 file.write("".join(lines).encode())
             self.begun = True
             return
         try:
             with self.path.open("a", encoding="utf-8", newline="\n") as file:
-                file.writelines(lines)
+                file.write(self._line(history, steps))
         except OSError as error:
             raise OSError(f"{self.path} could not be written ({error})") from error
 
-    def _line(self, history: History, step: int) -> dict[str, Any]:
+    def _line(self, history: History, step: int) -> str:
         speed = self.tokens / history.seconds[step - 1]
         line = {
             "step": step,
@@ -88,7 +99,20 @@ class RunLog:
             line["held_out"] = history.evaluations[step]
         if self.peak:
             line["mfu"] = round(speed * self.flops / self.peak, 4)
-        return line
+        return json.dumps(line) + "\n"
+
+
+def _kept_lines(path: Path, history: History) -> dict[int, str]:
+    """The lines that are there already, by their steps: those of this run, which have its losses."""
+    kept = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            step, loss = operator.itemgetter("step", "loss")(json.loads(line))
+        except (ValueError, KeyError, TypeError):  # cut off by a full disk
+            continue
+        if step in range(1, len(history.losses)) and history.losses[step - 1] == loss:
+            kept[step] = line + "\n"
+    return kept
 
 
 def flops_per_token(model: nn.Module, context_length: int) -> int:
@@ -97,13 +121,16 @@ def flops_per_token(model: nn.Module, context_length: int) -> int:
     N counts the parameters of the matrices in products, the one that gives the logits included; each takes a
     multiplication and an addition in the forward pass, and twice that in the backward pass. Attention compares vectors
     of C numbers at T positions in L layers, the masked half counted too, as is the custom: Chowdhery et al. (2022),
-    appendix B.
+    appendix B. Raises ValueError for a model whose config does not say what that takes.
 
     >>> from course_lib.gpt import build, preset
     >>> flops_per_token(build(preset("tiny", vocab_size=97)), context_length=64)
     5186304
     """
+    config = getattr(model, "config", None)
+    decoder = all(hasattr(config, name) for name in ("n_layers", "d_model", "vocab_size"))
+    require(decoder, "model must be a decoder-only model, GPT or ModernGPT", type(model).__name__)
+    require_integer("context_length", context_length, at_least=1)
     matrices = [part for block in blocks(model) for part in block.modules() if isinstance(part, nn.Linear)]
-    config = model.config
     parameters = sum(part.weight.numel() for part in matrices) + config.vocab_size * config.d_model
     return 6 * parameters + 12 * config.n_layers * config.d_model * context_length

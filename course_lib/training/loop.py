@@ -1,4 +1,11 @@
-"""The training loop, and the gradients of a batch as an Execution says: in parts, in bfloat16, by many processes."""
+"""The training loop, and the gradients of a batch as an Execution says: in parts, in bfloat16, by many processes.
+
+`loss(model, batch)` gives a mean over its rows, or over what `losses.mean_over` says. `evaluate(model)` gives
+the held-out loss, in evaluation mode, without gradients and without effect on the random numbers; several processes
+each evaluate an equal share, or each all, as the mean is taken; `history.best_weights` are those of its lowest value.
+`checkpoint` is written at every evaluation and at the end. Where it exists, the run goes on from it, to the same losses
+or to more steps (`checkpoints` says what they mean for the schedule); a finished run is read.
+"""
 
 import math
 import signal
@@ -15,6 +22,7 @@ from torch import Generator, Tensor, nn
 
 from course_lib.runtime import devices_of, own_randomness
 from course_lib.training.checkpoints import copied_weights, load_run, save_run
+from course_lib.training.compiling import require_compiler
 from course_lib.training.config import Execution, TrainingConfig
 from course_lib.training.display import reporter
 from course_lib.training.distributed import (
@@ -27,6 +35,7 @@ from course_lib.training.distributed import (
     world_size,
 )
 from course_lib.training.history import History
+from course_lib.training.identity import Batches
 from course_lib.training.optimisers import adamw, learning_rate
 from course_lib.validation import require, require_number
 
@@ -50,30 +59,29 @@ def train(
 ) -> History:
     """Train `model` in place for config.steps steps of loss(model, batches(generator)), and say what happened.
 
-    `loss` is a mean over rows, or over what `losses.mean_over` says. `evaluate(model)` gives the held-out loss, in
-    evaluation mode, without gradients and without effect on the run's random numbers; of several processes the mean
-    counts; `history.best_weights` are those of its lowest value. The stop button (Ctrl-C) ends the run after the step
-    it is in, pressed twice at once. `checkpoint` is written at every evaluation and at the end; where it exists, the
-    run goes on from it, to the same losses. `log(history)` is called after each step, in every process. The model is
-    left in evaluation mode. Raises FloatingPointError where a loss or gradient is not finite, before it reaches the
-    weights, and ValueError for an argument of the wrong kind.
+    The stop button (Ctrl-C) ends it after the step it is in, pressed twice at once; `log(history)` hears of every step,
+    in every process; the model is left in evaluation mode. What `loss`, `evaluate` and `checkpoint` mean stands above.
+    Raises FloatingPointError where a loss or gradient is not finite, before it reaches the weights, and ValueError for
+    arguments of the wrong kind and for the checkpoint of another run.
     """
     execution = execution or Execution()
     _require_kinds(model, loss, batches, config, evaluate, make_optimiser, log, execution)
     with own_randomness(config.seed + rank(), devices_of(model)), _stop_button() as pressed:  # dropout differs by rank
         backward = backward_pass(model, loss, execution)  # first, as it may shard the weights
-        optimiser, generator = _optimiser(make_optimiser(model, config)), Generator().manual_seed(config.seed)
-        history = load_run(checkpoint, model, optimiser, generator, config)
-        with _training(model, reporter(config, show, log), history) as report:
+        optimiser = _optimiser(make_optimiser(model, config))
+        drawn = Batches(batches, Generator().manual_seed(config.seed))
+        history = load_run(checkpoint, model, optimiser, drawn, config)
+        with _training(model, reporter(config, history, show, log), history) as report:
             while len(history.losses) < config.steps and not history.stopped:
-                _step(model, backward, batches(generator), optimiser, config, history)
+                _step(model, backward, drawn.take(), optimiser, config, history)
                 due = config.is_due(len(history.losses))
                 if due and evaluate is not None:
                     _evaluate(model, evaluate, execution, history)
                 history.stopped = all_reduce_any(bool(pressed))
+                report(history, False)  # before the checkpoint, as its steps are not repeated
                 if checkpoint is not None and (due or history.stopped):
-                    save_run(checkpoint, model, optimiser, generator, config, history)
-                report(history, False)
+                    save_run(checkpoint, model, optimiser, drawn, config, history)
+            history.stopped = all_reduce_any(bool(pressed))  # after the last step, too
     return history
 
 
@@ -104,6 +112,8 @@ def backward_pass(model: nn.Module, loss: Loss, execution: Execution) -> Callabl
     share of what the loss is a mean over, so that loss and gradient are the whole batch's. Call it before there is an
     optimiser: it may shard the model's weights.
     """
+    if execution.compile:
+        require_compiler(next(model.parameters()).device)
     count = getattr(loss, "count", None)
     if execution.compile and execution.parallel == "shard":
         for block in blocks(model):

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
+from course_lib.console import say
 from course_lib.generation import GenerationConfig, stream
 from course_lib.model_files import load_model, read_about
 from course_lib.training.command import MODEL_FILE
-from course_lib.training.display import say
 
 __all__ = ["SlidingDecoder", "sample"]
 
@@ -38,7 +38,7 @@ def sample(folder: Path, prompt: str, config: GenerationConfig, *, seed: int, de
     about = read_about(path)
     if isinstance(about, dict) and about.get("finished") is False:
         step = f"step {about['step']:,} of {about['steps']:,}"
-        print(f"this run is unfinished: its best weights so far are those of {step}", file=sys.stderr)
+        say(f"this run is unfinished: its best weights so far are those of {step}", file=sys.stderr)
     say(prompt, end="")
     writer = SlidingDecoder(model.to(device), tokenizer.vocab_size)
     for piece in stream(writer, tokenizer, ids, config, Generator().manual_seed(seed)):

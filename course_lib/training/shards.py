@@ -81,7 +81,9 @@ def damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file, or damaged ({error}): delete it and train anew") from None
+        raise ValueError(
+            f"{path} is no safetensors file, or damaged ({error}): expected what save_weights or train writes"
+        ) from None
 
 
 @contextmanager
