@@ -1,7 +1,9 @@
 """GPT and ModernGPT against Transformers' on the same weights: logits and gradients; causality, the cache, learning."""
 
+import contextlib
 import dataclasses
 import math
+import signal
 import warnings
 
 import pytest
@@ -12,6 +14,7 @@ from torch import Generator, nn
 from torch.nn import functional as F
 
 from course_lib.attention import GroupedQueryAttention, recorded
+from course_lib.attention.cache import Cache
 from course_lib.generation import Decoder, GenerationConfig, generate
 from course_lib.gpt import GPT, PRESETS, GPTConfig, ModernGPT, ModernGPTConfig, build, preset
 from course_lib.positions import rotate, rotate_by, rotation_at
@@ -150,7 +153,7 @@ def test_an_unknown_preset_is_answered_with_those_there_are():
     names = "tiny, small, gpt2, modern_tiny, modern_small, smollm2"
     with pytest.raises(ValueError, match=f"the preset must be one of {names}, but it is 'gpt3'"):
         preset("gpt3")
-    with pytest.raises(TypeError, match="width"):
+    with pytest.raises(ValueError, match=r"a field of tiny must be one of vocab_size, .*, dropout, but it is 'width'"):
         preset("tiny", width=3)
 
 
@@ -190,7 +193,7 @@ def test_steps_give_the_logits_of_the_whole(config, lengths):
         each, state = model.step(tokens[rows, lengths + step], state)
         torch.testing.assert_close(each, whole[rows, lengths + step])
         capacities.add(state.cache.shape[-2])
-    assert capacities == {16, 32, 37}
+    assert capacities == {16, 32, 64}
     with pytest.raises(ValueError, match="a text may have 37 tokens"):
         model.step(tokens[:, 0], state)
 
@@ -226,6 +229,90 @@ def test_reordered_rows_go_on_as_their_own(config, lengths, written):
     torch.testing.assert_close(kept, whole[every, at])
     torch.testing.assert_close(moved, whole[rows, at[rows]])
     assert not torch.allclose(disturbed, moved)
+
+
+CHUNKS = {  # how many tokens each row brings, chunk by chunk; after the first they are padded to the longest
+    "equal": ([4, 4, 4], [3, 3, 3], [5, 5, 5], [1, 1, 1]),
+    "a start of unequal rows": ([4, 1, 0], [3, 3, 3], [1, 1, 1], [5, 5, 5]),
+    "unequal chunks": ([2, 2, 2], [3, 1, 2], [0, 4, 2], [2, 2, 2], [1, 1, 1]),
+    "one row waits": ([0, 3, 1], [0, 1, 5], [0, 0, 0], [1, 2, 0], [9, 9, 9]),
+    "to the end of the context": ([30, 2, 2], [7, 3, 1], [0, 7, 7], [0, 25, 1]),
+}
+
+
+@pytest.fixture
+def nan_in_new_memory():
+    torch.use_deterministic_algorithms(True)  # which fills it
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@every_model
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+def test_chunks_give_the_logits_of_the_whole(config, chunks, nan_in_new_memory):
+    model, tokens, read = _model(config), _tokens(CONTEXT), [0] * B
+    whole, state = model(tokens), model.start(tokens, torch.tensor(chunks[0]))
+    for counts in chunks:
+        if counts is not chunks[0]:
+            padded = torch.full((B, max(counts)), V - 1)
+            for row, (start, count) in enumerate(zip(read, counts, strict=True)):
+                padded[row, :count] = tokens[row, start : start + count]
+            logits, state = model.extend(padded, state, torch.tensor(counts))
+            for row, (start, count) in enumerate(zip(read, counts, strict=True)):
+                torch.testing.assert_close(logits[row, :count], whole[row, start : start + count])
+        read = [start + count for start, count in zip(read, counts, strict=True)]
+        assert state.lengths == read
+
+
+@every_model
+@pytest.mark.parametrize("lengths", [[6, 6, 6], [6, 2, 4]])
+def test_one_may_go_back_and_on_another_way(config, lengths):
+    """As speculative decoding does: six tokens, of which each row keeps some, and others after them."""
+    model, tokens, others = _model(config), _tokens(20), _tokens(20, seed=2)
+    state = model.start(tokens, torch.tensor(lengths))
+    _, longer = model.extend(others[:, :6], state)
+    kept = [length + more for length, more in zip(lengths, (2, 0, 6), strict=True)]
+    shorter = model.truncate(longer, kept)
+    assert shorter.lengths == kept and shorter.cache is longer.cache
+    rows = [torch.cat([tokens[b, : lengths[b]], others[b, : kept[b] - lengths[b]], tokens[b, 9:13]]) for b in range(B)]
+    logits, after = model.extend(tokens[:, 9:12], shorter)
+    last, _ = model.step(tokens[:, 12], after)
+    for b, row in enumerate(rows):
+        torch.testing.assert_close(torch.cat([logits[b], last[b : b + 1]]), model(row[None])[0, -4:])
+    for lost in (state, longer):
+        for work in (lambda s: model.step(tokens[:, 0], s), lambda s: model.reorder(s, torch.tensor([0]))):
+            with pytest.raises(ValueError, match="this state was truncated: go on from the one that truncate returned"):
+                work(lost)
+    assert model.truncate(after, after.lengths) is after
+    with pytest.raises(ValueError, match=r"lengths must be integers, one a row, from 0 to \[.*, but it is"):
+        model.truncate(after, [1, 1, 99])
+
+
+@every_model
+@pytest.mark.parametrize("lengths", [[4, 4, 4], [4, 0, 2]])
+def test_a_state_may_be_gone_on_from_twice(config, lengths):
+    model, tokens, others, every = _model(config), _tokens(20), _tokens(20, seed=2), torch.arange(B)
+    state = model.start(tokens, torch.tensor(lengths))
+    _, first = model.step(tokens[every, torch.tensor(lengths)], state)
+    _, second = model.extend(others[:, :2], state)
+    after_first, _ = model.step(tokens[every, torch.tensor(lengths) + 1], first)
+    after_second, _ = model.step(others[:, 2], second)
+    for b, length in enumerate(lengths):
+        torch.testing.assert_close(after_first[b], model(tokens[b : b + 1, : length + 2])[0, -1])
+        text = torch.cat([tokens[b, :length], others[b, :3]])
+        torch.testing.assert_close(after_second[b], model(text[None])[0, -1])
+
+
+@every_model
+def test_a_reading_that_is_stopped_leaves_the_state_as_it_was(config):
+    model, tokens = _model(config), _tokens()
+    state = model.start(tokens, torch.tensor([4, 4, 4]))
+    handle = model.blocks[1].register_forward_hook(lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        model.extend(_tokens(3, seed=2), state)
+    handle.remove()
+    logits, _ = model.extend(tokens[:, 4:], state)
+    torch.testing.assert_close(logits, model(tokens)[:, 4:])
 
 
 @every_model
@@ -284,7 +371,7 @@ def test_attention_is_recorded_by_name_and_changes_nothing(config):
     for whole, start, step in maps.values():
         assert whole.shape == (B, config.n_heads, T, T) and start.shape == (B, config.n_heads, 3, 3)
         assert step.shape == (B, config.n_heads, 1, 4)
-        assert not whole.triu(1).any() and not step[1, ..., :2].any() and not step[2, ..., :3].any()
+        assert not whole.triu(1).any() and not step[1, ..., 2:].any() and not step[2, ..., 1:].any()
         for weights in (whole, step):
             torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
 
@@ -311,12 +398,55 @@ def test_heads_of_a_group_look_at_the_same_keys():
     torch.testing.assert_close(grouped(x), many(x))
 
 
-def test_steps_after_others_come_one_at_a_time():
-    attention, cache = GroupedQueryAttention(20, 10, 2), (torch.zeros(B, 2, T, 2), torch.zeros(B, 2, T, 2))
-    attention(torch.zeros(B, T, 20), None, cache)
-    attention(torch.zeros(B, 1, 20), None, cache)
-    with pytest.raises(ValueError, match="after earlier positions, the number of new ones must be 1, but it is 2"):
-        attention(torch.zeros(B, 2, 20), None, cache)
+@torch.no_grad()
+@pytest.mark.parametrize("recording", [False, True], ids=["fused", "recorded"])
+@pytest.mark.parametrize("rotary", [False, True])
+def test_new_tokens_attend_to_the_cache_and_to_each_other(recording, rotary):
+    """Chunks of 2, 4 and 1 tokens give what one reading of all 7 gives."""
+    torch.manual_seed(0)
+    attention, x = GroupedQueryAttention(20, 10, 2).double(), torch.randn(B, T, 20, dtype=torch.float64)
+    cos, sin = rotation_at(torch.arange(T), 2)
+    keys, values = torch.full((2, B, 2, T, 2), math.nan, dtype=torch.float64)
+    with recorded(attention) as maps:
+        whole = attention(x, (cos, sin) if rotary else None)
+    weights = maps[""][0]
+    for start, end in ((0, 2), (2, 6), (6, 7)):
+        rotation, cache = (cos[start:end], sin[start:end]), (keys[:, :, :end], values[:, :, :end])
+        with recorded(attention) if recording else contextlib.nullcontext({"": []}) as maps:
+            part = attention(x[:, start:end], rotation if rotary else None, cache)
+        torch.testing.assert_close(part, whole[:, start:end])
+        for seen in maps[""]:
+            torch.testing.assert_close(seen, weights[:, :, start:end, :end])
+
+
+@torch.no_grad()
+def test_new_tokens_behind_rows_of_unequal_length():
+    torch.manual_seed(0)
+    attention, x = GroupedQueryAttention(20, 10, 2).double(), torch.randn(2, T, 20, dtype=torch.float64)
+    whole, cache = attention(x), torch.full((2, 2, 2, T, 2), math.nan, dtype=torch.float64)
+    attention(x[:, :4], None, (cache[0, :, :, :4], cache[1, :, :, :4]))
+    cache[:, 1, :, 1:4] = math.inf  # row 1 has a single token; an infinite key or value would be noticed
+    cache[:, :, :, 4:] = 0
+    new = torch.stack([x[0, 4:], x[1, 1:4]])
+    part = attention(new, None, Cache(*cache, torch.tensor([[4, 5, 6], [1, 2, 3]])))
+    torch.testing.assert_close(part, torch.stack([whole[0, 4:], whole[1, 1:4]]))
+
+
+@pytest.mark.parametrize(
+    "shape, positions, words",
+    [
+        ((B, 2, 1, 2), None, r"a cache must be \(3, 2, at least 2, 2\) for these tokens, but .*\(3, 2, 1, 2\)"),
+        ((1, 2, T, 2), None, r"a cache must be .*\(1, 2, 7, 2\)"),
+        ((B, 10, T, 2), None, r"a cache must be .*\(3, 10, 7, 2\)"),
+        ((B, T, 2), None, r"a cache must be .*\(3, 7, 2\)"),
+        ((B, 2, T, 2), torch.tensor([[1, 2]]), r"a cache's positions must be \(3, 2\), but .*\(1, 2\)"),
+    ],
+)
+def test_a_cache_that_does_not_fit(shape, positions, words, monkeypatch):
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
+    cache = Cache(torch.zeros(shape), torch.zeros(shape), positions)
+    with pytest.raises(ValueError, match=words):
+        GroupedQueryAttention(20, 10, 2)(torch.zeros(B, 2, 20), None, cache)
 
 
 @every_model
@@ -409,8 +539,8 @@ def test_a_text_longer_than_the_context(config):
         (NEW, {"n_heads": 8, "n_kv_heads": 2}, "d_model / n_heads must be even, as rotary .*, but it is 3"),
         (OLD, {"dropout": 1}, "dropout must be at least 0 and below 1, but it is 1"),
         (OLD, {"dropout": -0.1}, "dropout must be at least 0 and below 1, but it is -0.1"),
-        (NEW, {"rotary_base": 1}, "rotary_base must be above 1, but it is 1"),
-        (NEW, {"norm_eps": 0.0}, "norm_eps must be above 0, but it is 0.0"),
+        (NEW, {"rotary_base": 1}, "rotary_base must be above 1 and finite, but it is 1"),
+        (NEW, {"norm_eps": 0.0}, "norm_eps must be above 0 and finite, but it is 0.0"),
     ],
 )
 def test_what_will_not_do(config, changes, words):

@@ -67,7 +67,7 @@ class SlidingDecoder(nn.Module):
     ) -> tuple[Float[Tensor, "1 V"], tuple[list[int], Any]]:
         """The logits of what follows one more token, and the state after it."""
         text, inner = state
-        if inner.length == self.context_length:
+        if inner.lengths[0] == self.context_length:
             inner = self._read(self._half(text))
         logits, inner = self.model.step(tokens, inner)
         return logits[:, : self.vocab_size], ([*text, *tokens.tolist()], inner)
