@@ -287,7 +287,7 @@ def test_the_source_goes_whole_to_the_model_and_its_rows_become_beams():
         ({"end_token": -1}, "end_token must be at least 0"),
         ({"length_penalty": -0.1}, "length_penalty must be at least 0"),
         ({"length_penalty": math.inf}, "length_penalty must be at least 0 and finite"),
-        ({"length_penalty": math.nan}, "length_penalty must be at least 0 and finite"),
+        ({"length_penalty": math.nan}, "length_penalty must be a number, but it is nan"),
     ],
 )
 def test_settings_that_will_not_do(settings, words):

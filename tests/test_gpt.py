@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from course_lib.attention import GroupedQueryAttention, recorded
 from course_lib.attention.cache import Cache
-from course_lib.generation import Decoder, GenerationConfig, generate
+from course_lib.generation import BeamConfig, Decoder, GenerationConfig, answers, beam_search, generate
 from course_lib.gpt import GPT, PRESETS, GPTConfig, ModernGPT, ModernGPTConfig, build, preset
 from course_lib.positions import rotate, rotate_by, rotation_at
 
@@ -334,6 +334,71 @@ def test_a_batch_of_unequal_prompts_answers_as_each_alone(config):
     together = generate(model, prompts, settings, generators[0])
     alone = [generate(model, [p], settings, g)[0] for p, g in zip(prompts, generators[1], strict=True)]
     assert together == alone and len({*map(tuple, together)}) == B
+
+
+@every_model
+@pytest.mark.parametrize(
+    "settings",
+    [{"temperature": 0}, {}, {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "repetition_penalty": 1.3}],
+    ids=["greedy", "plain", "all"],
+)
+def test_log_probabilities_are_those_of_the_written_text(config, settings):
+    """Of the logits as they are, whatever is done to them before a token is chosen; rows end at different steps."""
+    model, prompts = _model(config), [[1, 2, 3, 4, 5], [6], [7, 8, 0], [1]]
+    settings = GenerationConfig(max_new_tokens=9, end_token=3, **settings)
+    found = answers(model, prompts, settings, [Generator().manual_seed(seed) for seed in range(4)])
+    for prompt, answer in zip(prompts, found, strict=True):
+        ended = answer.reason == "end token"
+        written, ln_p = [*answer.tokens, *[3] * ended], [*answer.log_probabilities]
+        ln_p += [answer.end_log_probability] * ended
+        logits = model(torch.tensor([prompt + written]))[0, len(prompt) - 1 : -1]
+        expected = logits.log_softmax(-1)[torch.arange(len(written)), written]
+        torch.testing.assert_close(torch.tensor(ln_p, dtype=torch.float64), expected, atol=1e-5, rtol=1e-5)
+    if settings.temperature:
+        assert {answer.reason for answer in found} == {"end token", "max_new_tokens"}
+
+
+@every_model
+def test_a_text_at_the_end_of_the_context_keeps_what_was_written_and_its_mates_go_on(config):
+    prompts, alone = [_tokens(CONTEXT)[0].tolist(), [6], _tokens(35)[1].tolist(), [7, 8, 0]], []
+    model, rule = _model(config), GenerationConfig(temperature=0, max_new_tokens=CONTEXT - 2)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        together = generate(model, prompts, rule)
+    assert [str(one.message) for one in warned] == [
+        "2 of 4 answers end early, as the model's context is full (config.context_length)"
+    ]
+    assert warned[0].category is UserWarning
+    for prompt in prompts:
+        [answer] = answers(model, [prompt], rule)
+        alone.append(answer.tokens)
+        assert answer.reason == ("context" if len(prompt) > 3 else "max_new_tokens")
+    assert together == alone and [*map(len, together)] == [1, 35, 3, 35]
+    text = prompts[2] + together[2]
+    assert text[35:] == model(torch.tensor([text[:-1]]))[0, 34:].argmax(-1).tolist()
+
+
+def test_a_prompt_longer_than_the_context_is_refused_before_anything_is_computed():
+    model = _model(OLD)
+    model.read = None
+    with pytest.raises(ValueError, match=r"prompts\[1\] must fit .* context, 37 tokens .*, but it has 38$"):
+        generate(model, [[1], [2] * 38], GenerationConfig())
+    with pytest.raises(ValueError, match=r"prompts\[0\] and begin_token must fit .* context, 37 tokens .*it has 37$"):
+        generate(model, [[2] * 37], GenerationConfig(begin_token=1))
+
+
+@every_model
+def test_beams_end_where_the_context_does(config):
+    model, rule = _model(config), BeamConfig(n_beams=2, begin_token=1, end_token=V - 1, max_new_tokens=30)
+    logits, never = model.logits, torch.arange(V) == V - 1
+    model.logits = lambda x: logits(x).masked_fill(never, -math.inf)
+    sources = [[3] * 36, [2] * 30, [4]]
+    with pytest.warns(UserWarning, match="2 of 3 answers end early"):
+        found = beam_search(model, sources, rule)
+    assert [len(one[0].tokens) for one in found] == [1, 7, 30]
+    assert found[2] == beam_search(model, [[4]], rule)[0]
+    with pytest.raises(ValueError, match=r"sources\[0\] and begin_token must fit into the model's context"):
+        beam_search(model, [[3] * 37], rule)
 
 
 @every_model
