@@ -245,6 +245,7 @@ class GPT(DecoderOnly):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
+        require(isinstance(config, GPTConfig), "config must be a GPTConfig", config)
         self.config, c = config, config.d_model
         self.embedding, self.positions = nn.Embedding(config.vocab_size, c), nn.Embedding(config.context_length, c)
         self.dropout = nn.Dropout(config.dropout)
@@ -281,6 +282,7 @@ class ModernGPT(DecoderOnly):
 
     def __init__(self, config: ModernGPTConfig) -> None:
         super().__init__()
+        require(isinstance(config, ModernGPTConfig), "config must be a ModernGPTConfig", config)
         self.config, c, eps = config, config.d_model, config.norm_eps
         self.embedding = nn.Embedding(config.vocab_size, c)
         self.blocks = nn.ModuleList(

@@ -24,9 +24,10 @@ __all__ = ["Answer", "Decoder", "answer_steps", "answers", "generate"]
 class Decoder(Protocol):
     """What decoding asks of a model. The state may be anything; decoding only hands it on.
 
-    A model may offer more. With `reorder` (see BeamDecoder), rows leave the batch once they have ended. One with a
-    limited context says in `room(length)` how many tokens it can step through after a source of this length, below 0
-    for a source that is too long; it needs `reorder` too. With `config.vocab_size`, ids are checked against it.
+    A model may offer more. With `config.vocab_size`, ids are checked against it. With `reorder` (see BeamDecoder), rows
+    leave the batch once they have ended. With `room(length)`, a model of limited context (`config.context_length`) says
+    how many tokens it can step through after a source of this length, below 0 for one that is too long itself; it needs
+    `reorder`, so that no row is stepped beyond that.
     """
 
     def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> Any:
