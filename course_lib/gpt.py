@@ -139,7 +139,10 @@ class Block(nn.Module):
 
 
 class DecoderOnly(nn.Module):
-    """A language model that reads from left to right. A subclass implements `read`."""
+    """A language model that reads from left to right. A subclass implements `read`.
+
+    Raises ValueError for a text of more than context_length tokens, whether it is read at once or step by step.
+    """
 
     def read(
         self, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "#B T"], caches: Sequence[Cache | None]
@@ -152,10 +155,7 @@ class DecoderOnly(nn.Module):
         return linear(x, self.embedding.weight)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        """The logits of the token after each position, given the tokens up to it.
-
-        Raises ValueError for more than context_length tokens.
-        """
+        """The logits of the token after each position, given the tokens up to it."""
         _require_tokens(tokens, 2)
         _require_fits(tokens.shape[1], self.config)
         positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
@@ -163,23 +163,17 @@ class DecoderOnly(nn.Module):
 
     @torch.no_grad()
     def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | Sequence[int]) -> State:
-        """The state after the first `lengths` tokens of each row; the rest is padding. A row may be empty.
-
-        Raises ValueError for more than context_length tokens.
-        """
+        """The state after the first `lengths` tokens of each row; the rest is padding. A row may be empty."""
         _require_tokens(source, 2)
         lengths = counts_of(lengths, [source.shape[1]] * len(source))
         longest, attention = max(lengths, default=0), self.blocks[0].attention
         sizes = (self.config.n_layers, len(source), attention.n_kv_heads, attention.d_head)
         state = State.empty(self.embedding.weight, *sizes, length=longest + 1)
-        return self._read_on(source[:, :longest], state, lengths)[1]
+        return _read_on(self, source[:, :longest], state, lengths)[1]
 
     @torch.no_grad()
     def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """Read one more token a row: the logits of the next one, and the state after it.
-
-        Raises ValueError where a row has context_length tokens already.
-        """
+        """Read one more token a row: the logits of what follows it, and the new state."""
         _require_tokens(tokens, 1)
         logits, state = self.extend(tokens[:, None], state)
         return logits[:, 0], state
@@ -190,22 +184,12 @@ class DecoderOnly(nn.Module):
     ) -> tuple[Float[Tensor, "B N V"], State]:
         """Read several more tokens a row, or the first `lengths` of them: the logits after each, and the new state.
 
-        At what follows these, padding, the logits mean nothing. Raises ValueError as `step`.
+        At what follows these, padding, the logits mean nothing.
         """
         _require_tokens(tokens, 2)
         all_new = [tokens.shape[1]] * len(tokens)
-        x, state = self._read_on(tokens, state, all_new if lengths is None else counts_of(lengths, all_new))
+        x, state = _read_on(self, tokens, state, all_new if lengths is None else counts_of(lengths, all_new))
         return self.logits(x), state
-
-    def _read_on(self, tokens: Tensor, state: State, counts: list[int]) -> tuple[Float[Tensor, "B N C"], State]:
-        require(len(tokens) == len(state.lengths), f"tokens must have {len(state.lengths)} rows, as the state", tokens)
-        _require_fits(max((n + count for n, count in zip(state.lengths, counts, strict=True)), default=0), self.config)
-        end = max(state.lengths, default=0) + tokens.shape[1]
-        state = state.writable(end)
-        positions, caches = state.layers(tokens.shape[1])
-        if end > self.config.context_length:  # only padding stands there
-            positions = positions.clamp(max=self.config.context_length - 1)
-        return self.read(tokens, positions, caches), state.read(counts)
 
     def truncate(self, state: State, lengths: Int[Tensor, " B"] | Sequence[int]) -> State:
         """The state after only the first `lengths` tokens of each row, to go on from in place of the one given."""
@@ -219,6 +203,21 @@ class DecoderOnly(nn.Module):
     def room(self, length: int) -> int:
         """How many more tokens a text of this length may have; below 0 if it is too long itself."""
         return self.config.context_length - length
+
+
+def _read_on(
+    model: DecoderOnly, tokens: Tensor, state: State, counts: list[int]
+) -> tuple[Float[Tensor, "B N C"], State]:
+    """The outputs at new tokens, of which the first `counts` of each row are read, and the state after these."""
+    require(len(tokens) == len(state.lengths), f"tokens must have {len(state.lengths)} rows, as the state", tokens)
+    after = [length + count for length, count in zip(state.lengths, counts, strict=True)]
+    _require_fits(max(after, default=0), model.config)
+    end = max(state.lengths, default=0) + tokens.shape[1]
+    state = state.writable(end)
+    positions, caches = state.layers(tokens.shape[1])
+    if end > model.config.context_length:  # only padding stands there
+        positions = positions.clamp(max=model.config.context_length - 1)
+    return model.read(tokens, positions, caches), state.read(after)
 
 
 def _require_tokens(tokens: Tensor, axes: int) -> None:

@@ -97,10 +97,10 @@ class State(NamedTuple):
         layers = self.cache[..., : longest + new, :].unbind()
         return positions, [Cache(*keys_values.unbind(), places, mask) for keys_values in layers]
 
-    def read(self, counts: list[int]) -> "State":
-        """The state after the first `counts` of each row's new tokens, once they are written."""
-        self.filled[:] = [length + count for length, count in zip(self.lengths, counts, strict=True)]
-        return State(self.cache, list(self.filled), self.filled)
+    def read(self, lengths: list[int]) -> "State":
+        """The state once the new tokens are written, of which each row keeps as many as give it this length."""
+        self.filled[:] = lengths
+        return State(self.cache, lengths, self.filled)
 
     def truncate(self, lengths: Sequence[int]) -> "State":
         """The state after the first `lengths` tokens of each row; it takes over the cache, and the others lose it."""
