@@ -289,6 +289,20 @@ def test_one_may_go_back_and_on_another_way(config, lengths):
 
 
 @every_model
+def test_a_row_may_be_given_to_another_text(config):
+    """As a server does: one answer has ended, and the next prompt is read while the others go on."""
+    model, tokens, other = _model(config), _tokens(20), _tokens(20, seed=2)
+    state = model.start(tokens, torch.tensor([4, 6, 9]))
+    state = model.truncate(state, [4, 0, 9])
+    padded = torch.zeros(B, 5, dtype=torch.long)
+    padded[0, 0], padded[1], padded[2, 0] = tokens[0, 4], other[1, :5], tokens[2, 9]
+    logits, state = model.extend(padded, state, [1, 5, 1])
+    for row, count, text in ((0, 1, tokens[0, :5]), (1, 5, other[1, :5]), (2, 1, tokens[2, :10])):
+        torch.testing.assert_close(logits[row, count - 1], model(text[None])[0, -1])
+    assert state.lengths == [5, 5, 10]
+
+
+@every_model
 @pytest.mark.parametrize("lengths", [[4, 4, 4], [4, 0, 2]])
 def test_a_state_may_be_gone_on_from_twice(config, lengths):
     model, tokens, others, every = _model(config), _tokens(20), _tokens(20, seed=2), torch.arange(B)

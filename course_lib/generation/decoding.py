@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from course_lib.generation.choosing import GenerationConfig, choose
 from course_lib.runtime import evaluating
-from course_lib.validation import Ids, require, rows_of_ids
+from course_lib.validation import Ids, require, require_integer, rows_of_ids
 
 __all__ = ["Answer", "Decoder", "answer_steps", "answers", "generate"]
 
@@ -56,11 +56,14 @@ class Task(NamedTuple):
     sources: list[list[int]]  # go to the model's start
     begins: list[list[int]]  # of each the last token is stepped through first
     most: list[int]  # tokens that each answer may have
+    vocab_size: int | None  # ids from there on are neither read nor written; None: not known
 
     @classmethod
-    def of(cls, name: str, model: Decoder, prompts: Iterable[Ids], config: Any) -> "Task":
-        """Raises ValueError for what the model cannot read, and names it."""
-        known = getattr(getattr(model, "config", None), "vocab_size", None)
+    def of(
+        cls, name: str, model: Decoder, prompts: Iterable[Ids], config: Any, vocab_size: int | None = None
+    ) -> "Task":
+        """Raises ValueError for what the model cannot read, and names it; `vocab_size` None is the model's."""
+        known = vocab_size or getattr(getattr(model, "config", None), "vocab_size", None)
         rows = rows_of_ids(name, prompts, known)
         if not rows or not all(rows):
             came = f"{name}[{rows.index([])}] is empty" if rows else "there are none"
@@ -68,7 +71,7 @@ class Task(NamedTuple):
         for token in ("begin_token", "end_token"):
             id = getattr(config, token)
             if known is not None and id is not None:
-                require(id < known, f"{token} must be below the model's vocab_size of {known}", id)
+                require(id < known, f"{token} must be below vocab_size, which is {known}", id)
         if config.begin_token is None:  # the prompt's own last token is the first that is stepped through
             sources, begins = [row[:-1] for row in rows], rows
         else:
@@ -80,7 +83,7 @@ class Task(NamedTuple):
                 what = f"{name}[{index}]" if config.begin_token is None else f"{name}[{index}] and begin_token"
                 size = f"{model.config.context_length} tokens (context_length)"
                 raise ValueError(f"{what} must fit into the model's context, {size}, but it has {len(row)}")
-        return cls(sources, begins, most)
+        return cls(sources, begins, most, known)
 
 
 def generate(
@@ -153,9 +156,8 @@ def written(
     config: GenerationConfig,
     generator: Generator | Sequence[Generator] | None,
     stop: Callable[[list[int]], bool] | None,
-    vocab_size: int | None = None,
 ) -> Iterator[list[Answer]]:
-    """answer_steps of a task; only ids below `vocab_size` are written, if it is given."""
+    """answer_steps of a task."""
     rows, seen = len(task.begins), None
     found, batch = [Answer() for _ in range(rows)], list(range(rows))
     with evaluating(model) as device:
@@ -165,8 +167,8 @@ def written(
         while batch:
             with torch.no_grad():  # not around the yield, which would take the caller's gradients
                 logits, state = model.step(tokens, state)
-            logits = logits[:, :vocab_size].float()  # half precision sums too coarsely
-            seen = _seen(task.begins, logits) if seen is None else seen
+            logits = logits[:, : task.vocab_size].float()  # half precision sums too coarsely
+            seen = _seen(task.begins, logits, config) if seen is None else seen
             tokens = choose(_of_all(logits, batch, rows), seen, config, generator)
             seen.scatter_(1, tokens[:, None], True)
             tokens = tokens if len(batch) == rows else tokens[batch]
@@ -226,9 +228,12 @@ def padded(rows: list[list[int]], device: torch.device | None = None) -> tuple[T
     return torch.tensor(tokens, dtype=torch.long, device=device), torch.tensor(lengths, device=device)
 
 
-def _seen(written: list[list[int]], logits: Tensor) -> Tensor:
-    """Which tokens stand in each row, (B, V)."""
-    seen = torch.zeros_like(logits, dtype=torch.bool)
-    for row, tokens in zip(seen, written, strict=True):
+def _seen(begins: list[list[int]], logits: Tensor, config: GenerationConfig) -> Tensor:
+    """Which tokens stand in each row, (B, V). Raises ValueError where one of them, or the end, has no logit."""
+    seen, most = torch.zeros_like(logits, dtype=torch.bool), logits.shape[1] - 1
+    for row, tokens in zip(seen, begins, strict=True):
+        require(max(tokens) <= most, f"ids must be from 0 to {most}, as the model's logits are", max(tokens))
         row[tokens] = True
+    if config.end_token is not None:
+        require_integer("end_token", config.end_token, at_most=most)
     return seen

@@ -28,8 +28,8 @@ def stream(
     """
     _require_alike(model, tokenizer, config)
     stops, ids = _stops(stop), tokenizer.encode(prompt) if isinstance(prompt, str) else ids_of("prompt", prompt)
-    steps = written(model, Task.of("prompts", model, [ids], config), config, generator, None, tokenizer.vocab_size)
-    return _pieces(steps, tokenizer, stops)
+    task = Task.of("prompts", model, [ids], config, tokenizer.vocab_size)
+    return _pieces(written(model, task, config, generator, None), tokenizer, stops)
 
 
 def generate_text(
@@ -52,8 +52,8 @@ def generate_text(
     stops = _stops(stop)
     if not isinstance(prompts, Tensor):
         prompts = [tokenizer.encode(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
-    task, found = Task.of("prompts", model, prompts, config), []
-    for found in written(model, task, config, generator, _stopped(tokenizer, stops), tokenizer.vocab_size):  # noqa: B007
+    task, found = Task.of("prompts", model, prompts, config, tokenizer.vocab_size), []
+    for found in written(model, task, config, generator, _stopped(tokenizer, stops)):  # noqa: B007
         pass
     warn_of_context([answer.reason == "context" for answer in found])
     return [_cut(tokenizer.decode(answer.tokens), stops)[0] for answer in found]

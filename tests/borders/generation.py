@@ -171,6 +171,10 @@ BORDERS = [
         for mistake, prompts, words in IDS
     ),
     Border("generation.generate", "an id too large, named", lambda: decoded(MODEL, [[1], [8]]), "prompts[1] must be ids"),
+    Border(
+        "generation.generate", "an id without a logit", lambda: decoded(Tiny(), [[1, 3]]), "ids must be from 0 to 2, as the model's logits are, but it is 3"
+    ),
+    Border("generation.generate", "an end token without a logit", lambda: decoded(Tiny(), [[1]], GenerationConfig(end_token=3)), "end_token must be at most 2"),
     Border("generation.generate", "a negative id, vocabulary unknown", lambda: decoded(Tiny(), [[-1]]), "of at least 0"),
     Border("generation.generate", "a prompt too long", lambda: decoded(MODEL, [[1] * 6]), "5 tokens (context_length)"),
     Border("generation.generate", "a tokenizer as model", lambda: decoded(LETTERS, [[1]]), "model must have start and step"),
@@ -181,7 +185,7 @@ BORDERS = [
             "generation.generate",
             f"{token} beyond the vocabulary",
             lambda token=token: decoded(MODEL, [[1]], GenerationConfig(**{token: 7})),
-            f"{token} must be below the model's vocab_size of 7, but it is 7",
+            f"{token} must be below vocab_size, which is 7, but it is 7",
         )
         for token in ("begin_token", "end_token")
     ),
@@ -225,6 +229,12 @@ BORDERS = [
             ("too long a text", ["abcdef"], "prompts[0] must fit into the model's context, 5 tokens (context_length)"),
         )
     ),
+    Border(
+        "generation.generate_text",
+        "an id that the tokenizer does not know",
+        lambda: written([[6]], CharTokenizer.train("abc")),
+        "ids from 0 to 2 (vocab_size - 1)",
+    ),
     Border("generation.generate_text", "another's tokenizer", lambda: written(["a"], OTHERS), "at most the model's 7, but it is 8"),
     Border("generation.generate_text", "a name for a tokenizer", lambda: written(["a"], "bpe"), "must be a Tokenizer"),
     Border("generation.generate_text", "model and tokenizer exchanged", lambda: written(["a"], MODEL, LETTERS), "start and step"),
@@ -261,8 +271,8 @@ BORDERS = [
     ),
     Border("generation.beam_search", "another's config", lambda: searched([[1]], config=PLAIN), "must be a BeamConfig"),
     Border("generation.beam_search", "a full context", lambda: searched([[1] * 5]), "sources[0] and begin_token must fit"),
-    Border("generation.beam_search", "end beyond the vocabulary", lambda: searched([[1]], end_token=7), "vocab_size of 7"),
-    Border("generation.beam_search", "begin beyond the vocabulary", lambda: searched([[1]], begin_token=9), "vocab_size of 7"),
+    Border("generation.beam_search", "end beyond the vocabulary", lambda: searched([[1]], end_token=7), "must be below vocab_size, which is 7"),
+    Border("generation.beam_search", "begin beyond the vocabulary", lambda: searched([[1]], begin_token=9), "must be below vocab_size, which is 7"),
     Border("generation.beam_search", "logits of NaN", lambda: searched([[1]], Tiny(NAN)), "logits must make a distribution"),
     *settings("generation.GenerationConfig", GenerationConfig, NUMBERS + SAMPLING),
     *settings("generation.BeamConfig", BeamConfig, NUMBERS + SEARCHING, **BEAM),
