@@ -1,21 +1,24 @@
 """Decoder-only Transformers: GPT (2019) and its successor ModernGPT (2023), two small classes with shared parts.
 
-Both compute the logits of all positions at once (`forward`) or one token at a time with a cache (`start`, `step`).
+Both compute the logits of all positions at once (`forward`), or of the next tokens alone with a cache (`start`, then
+`step` for one token, `extend` for several, `truncate` to take some back).
 
-Axes: B batch, T position, S position of a key, L blocks, G heads of keys and values, D per-head width, C d_model,
-V vocabulary.
+Axes: B batch, T position, N position among new tokens, L blocks, G heads of keys and values, D per-head width,
+C d_model, V vocabulary.
 """
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.attention.grouped import GroupedQueryAttention, KeysValues
+from course_lib.attention.cache import Cache, State, counts_of
+from course_lib.attention.grouped import GroupedQueryAttention
 from course_lib.linear import Embedding, Linear, linear
 from course_lib.positions import Rotation, rotation_at
 from course_lib.validation import require, require_divides, require_number, require_one_of, require_sizes
@@ -73,8 +76,9 @@ class ModernGPTConfig:
         require_divides(n_kv_heads=self.n_kv_heads, n_heads=self.n_heads)
         d_head = self.d_model // self.n_heads
         require(d_head % 2 == 0, "d_model / n_heads must be even, as rotary positions go by pairs", d_head)
-        require(self.rotary_base > 1, "rotary_base must be above 1", self.rotary_base)
-        require(self.norm_eps > 0, "norm_eps must be above 0", self.norm_eps)
+        require_number("rotary_base", self.rotary_base, above=1, below=math.inf)
+        require_number("norm_eps", self.norm_eps, above=0, below=math.inf)
+        require(isinstance(self.tied, bool), "tied must be True or False", self.tied)
 
 
 class FeedForward(nn.Module):
@@ -128,34 +132,20 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "B T C"],
         rotation: Rotation | None = None,
-        cache: KeysValues | None = None,
-        mask: Bool[Tensor, "B 1 1 S"] | None = None,
+        cache: Cache | None = None,
     ) -> Float[Tensor, "B T C"]:
-        x = x + self.dropout(self.attention(self.norm1(x), rotation, cache, mask))
+        x = x + self.dropout(self.attention(self.norm1(x), rotation, cache))
         return x + self.dropout(self.feed_forward(self.norm2(x)))
 
 
-class State(NamedTuple):
-    """The keys and values of the tokens read so far, in a cache with spare capacity. Shorter rows are right-aligned.
+class DecoderOnly(nn.Module):
+    """A language model that reads from left to right. A subclass implements `read`.
 
-    `step` writes into the cache of the state it receives, so use each state once and continue with the one returned.
-    `reorder` returns a copy.
+    Raises ValueError for a text of more than context_length tokens, whether it is read at once or step by step.
     """
 
-    cache: Float[Tensor, "L 2 B G capacity D"]
-    length: int  # positions of the cache that are filled
-    starts: Int[Tensor, " B"] | None  # position of each row's first token in the cache; None: 0 in all rows
-
-
-class DecoderOnly(nn.Module):
-    """A language model that reads from left to right. A subclass implements `read`."""
-
     def read(
-        self,
-        tokens: Int[Tensor, "B T"],
-        positions: Int[Tensor, "#B T"],
-        caches: list[KeysValues | None],
-        mask: Bool[Tensor, "B 1 1 S"] | None = None,
+        self, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "#B T"], caches: Sequence[Cache | None]
     ) -> Float[Tensor, "B T C"]:
         """The normalised output of the last block for tokens at these positions; one cache (or None) per block."""
         raise NotImplementedError
@@ -165,72 +155,80 @@ class DecoderOnly(nn.Module):
         return linear(x, self.embedding.weight)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        """The logits of the token after each position, given the tokens up to it.
-
-        Raises ValueError for more than context_length tokens.
-        """
+        """The logits of the token after each position, given the tokens up to it."""
+        _require_tokens(tokens, 2)
         _require_fits(tokens.shape[1], self.config)
         positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
         return self.logits(self.read(tokens, positions, [None] * self.config.n_layers))
 
     @torch.no_grad()
-    def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> State:
-        """The state after the first `lengths` tokens of each row; the rest is padding. A row may be empty.
-
-        Raises ValueError for more than context_length tokens.
-        """
-        length = int(lengths.max())
-        _require_fits(length, self.config)
-        cache = _empty_cache(self, len(source), length + 1)
-        if length:
-            positions = torch.arange(length, device=source.device)[None]
-            self.read(source[:, :length], positions, _of_blocks(cache, length))
-        starts = length - lengths
-        for row, start in enumerate(starts.tolist()):
-            if start:  # right-align the row: the padding moves to the left, where the mask hides it
-                cache[:, :, row, :, :length] = cache[:, :, row, :, :length].roll(start, dims=-2)
-        return State(cache, length, starts if starts.any() else None)
+    def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | Sequence[int]) -> State:
+        """The state after the first `lengths` tokens of each row; the rest is padding. A row may be empty."""
+        _require_tokens(source, 2)
+        lengths = counts_of(lengths, [source.shape[1]] * len(source))
+        longest, attention = max(lengths, default=0), self.blocks[0].attention
+        sizes = (self.config.n_layers, len(source), attention.n_kv_heads, attention.d_head)
+        state = State.empty(self.embedding.weight, *sizes, length=longest + 1)
+        return _read_on(self, source[:, :longest], state, lengths)[1]
 
     @torch.no_grad()
     def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """Read one more token per row: the logits of the next one, and the new state, which replaces the one given.
+        """Read one more token a row: the logits of what follows it, and the new state."""
+        _require_tokens(tokens, 1)
+        logits, state = self.extend(tokens[:, None], state)
+        return logits[:, 0], state
 
-        Raises ValueError where a row has context_length tokens already.
+    @torch.no_grad()
+    def extend(
+        self, tokens: Int[Tensor, "B N"], state: State, lengths: Int[Tensor, " B"] | Sequence[int] | None = None
+    ) -> tuple[Float[Tensor, "B N V"], State]:
+        """Read several more tokens a row, or the first `lengths` of them: the logits after each, and the new state.
+
+        At what follows these, padding, the logits mean nothing.
         """
-        cache, length, starts = state
-        _require_fits(length + 1, self.config)
-        if length == cache.shape[-2]:
-            cache = _empty_cache(self, len(tokens), length + 1)
-            cache[..., :length, :] = state.cache
-        positions, mask = torch.tensor([[length]], device=tokens.device), None
-        if starts is not None:
-            positions = positions - starts[:, None]  # (B, 1)
-            mask = (torch.arange(length + 1, device=tokens.device) >= starts[:, None])[:, None, None]
-        x = self.read(tokens[:, None], positions, _of_blocks(cache, length + 1), mask)
-        return self.logits(x[:, 0]), State(cache, length + 1, starts)
+        _require_tokens(tokens, 2)
+        all_new = [tokens.shape[1]] * len(tokens)
+        x, state = _read_on(self, tokens, state, all_new if lengths is None else counts_of(lengths, all_new))
+        return self.logits(x), state
+
+    def truncate(self, state: State, lengths: Int[Tensor, " B"] | Sequence[int]) -> State:
+        """The state after only the first `lengths` tokens of each row, to go on from in place of the one given."""
+        return state.truncate(lengths)
 
     @torch.no_grad()
     def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
         """A copy of the state with these rows, in this order; a row may occur more than once."""
-        return State(state.cache[:, :, rows], state.length, None if state.starts is None else state.starts[rows])
+        return state.reorder(rows)
+
+    def room(self, length: int) -> int:
+        """How many more tokens a text of this length may have; below 0 if it is too long itself."""
+        return self.config.context_length - length
+
+
+def _read_on(
+    model: DecoderOnly, tokens: Tensor, state: State, counts: list[int]
+) -> tuple[Float[Tensor, "B N C"], State]:
+    """The outputs at new tokens, of which the first `counts` of each row are read, and the state after these."""
+    require(len(tokens) == len(state.lengths), f"tokens must have {len(state.lengths)} rows, as the state", tokens)
+    after = [length + count for length, count in zip(state.lengths, counts, strict=True)]
+    _require_fits(max(after, default=0), model.config)
+    end = max(state.lengths, default=0) + tokens.shape[1]
+    state = state.writable(end)
+    positions, caches = state.layers(tokens.shape[1])
+    if end > model.config.context_length:  # only padding stands there
+        positions = positions.clamp(max=model.config.context_length - 1)
+    return model.read(tokens, positions, caches), state.read(after)
+
+
+def _require_tokens(tokens: Tensor, axes: int) -> None:
+    shape = ("(batch,), one a row", "(batch, time)")[axes - 1]
+    is_ids = isinstance(tokens, Tensor) and tokens.ndim == axes and tokens.dtype in (torch.int32, torch.int64)
+    require(is_ids, f"tokens must be a tensor of ids, {shape}", tokens)
 
 
 def _require_fits(length: int, config: "GPTConfig | ModernGPTConfig") -> None:
     if length > config.context_length:
         raise ValueError(f"a text may have {config.context_length} tokens (context_length), but this one has {length}")
-
-
-def _empty_cache(model: "GPT | ModernGPT", batch: int, length: int) -> Float[Tensor, "L 2 B G capacity D"]:
-    """A cache for at least `length` tokens per row; its capacity is a power of two, at most context_length."""
-    capacity = min(model.config.context_length, max(16, 1 << (length - 1).bit_length()))
-    attention = model.blocks[0].attention
-    shape = (model.config.n_layers, 2, batch, attention.n_kv_heads, capacity, attention.d_head)
-    return model.embedding.weight.new_empty(shape)
-
-
-def _of_blocks(cache: Tensor, length: int) -> list[KeysValues]:
-    """Views of the first positions of the cache as keys and values, one pair per block."""
-    return [keys_values.unbind() for keys_values in cache[..., :length, :].unbind()]
 
 
 class GPT(DecoderOnly):
@@ -246,6 +244,7 @@ class GPT(DecoderOnly):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
+        require(isinstance(config, GPTConfig), "config must be a GPTConfig", config)
         self.config, c = config, config.d_model
         self.embedding, self.positions = Embedding(config.vocab_size, c), nn.Embedding(config.context_length, c)
         self.dropout = nn.Dropout(config.dropout)
@@ -263,16 +262,12 @@ class GPT(DecoderOnly):
         initialise(self)
 
     def read(
-        self,
-        tokens: Int[Tensor, "B T"],
-        positions: Int[Tensor, "#B T"],
-        caches: list[KeysValues | None],
-        mask: Bool[Tensor, "B 1 1 S"] | None = None,
+        self, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "#B T"], caches: Sequence[Cache | None]
     ) -> Float[Tensor, "B T C"]:
         """The normalised output of the last block for tokens at these positions."""
         x = _as_computed(self.dropout(self.embedding(tokens) + self.positions(positions)))
         for block, cache in zip(self.blocks, caches, strict=True):
-            x = block(x, None, cache, mask)
+            x = block(x, None, cache)
         return self.norm(x)
 
 
@@ -286,6 +281,7 @@ class ModernGPT(DecoderOnly):
 
     def __init__(self, config: ModernGPTConfig) -> None:
         super().__init__()
+        require(isinstance(config, ModernGPTConfig), "config must be a ModernGPTConfig", config)
         self.config, c, eps = config, config.d_model, config.norm_eps
         self.embedding = Embedding(config.vocab_size, c)
         self.blocks = nn.ModuleList(
@@ -302,18 +298,14 @@ class ModernGPT(DecoderOnly):
         initialise(self)
 
     def read(
-        self,
-        tokens: Int[Tensor, "B T"],
-        positions: Int[Tensor, "#B T"],
-        caches: list[KeysValues | None],
-        mask: Bool[Tensor, "B 1 1 S"] | None = None,
+        self, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "#B T"], caches: Sequence[Cache | None]
     ) -> Float[Tensor, "B T C"]:
         """The normalised output of the last block for tokens at these positions."""
         x = _as_computed(self.embedding(tokens))
         d_head = self.config.d_model // self.config.n_heads
         rotation = rotation_at(positions[:, None], d_head, self.config.rotary_base, x.dtype)  # the same for all heads
         for block, cache in zip(self.blocks, caches, strict=True):
-            x = block(x, rotation, cache, mask)
+            x = block(x, rotation, cache)
         return self.norm(x)
 
     def logits(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
@@ -327,6 +319,7 @@ def build(config: GPTConfig | ModernGPTConfig) -> GPT | ModernGPT:
     >>> type(build(preset("modern_tiny", vocab_size=97))).__name__
     'ModernGPT'
     """
+    require(isinstance(config, GPTConfig | ModernGPTConfig), "config must be a GPTConfig or a ModernGPTConfig", config)
     return GPT(config) if isinstance(config, GPTConfig) else ModernGPT(config)
 
 
@@ -373,10 +366,12 @@ def preset(name: str, **changes: Any) -> GPTConfig | ModernGPTConfig:
     """The config of that name, with changes: "gpt2" is Radford et al. (2019), the smallest of their four, "smollm2"
     Allal et al. (2025), of 135 million parameters. The small ones have a vocabulary of bytes.
 
-    Raises ValueError for an unknown name, and TypeError for an unknown field.
+    Raises ValueError for an unknown name or field.
 
     >>> preset("tiny", vocab_size=97)
     GPTConfig(vocab_size=97, context_length=64, d_model=128, n_layers=4, n_heads=4, dropout=0.0)
     """
     require_one_of("the preset", PRESETS, name)
+    for field in changes:
+        require_one_of(f"a field of {name}", [one.name for one in fields(PRESETS[name])], field)
     return replace(PRESETS[name], **changes)

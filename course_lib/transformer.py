@@ -229,6 +229,12 @@ class Transformer(nn.Module):
         """The state of the rows given, in their order; a row may come more than once."""
         return state.of(rows)
 
+    def room(self, length: int) -> float | int:
+        """How many tokens can be written for a source of this length; below 0 if it is too long itself."""
+        if self.config.positions != "learned":
+            return math.inf
+        return self.config.context_length if length <= self.config.context_length else -1
+
 
 def _last_norm(config: TransformerConfig) -> nn.Module:
     """Before the logits, where no block ends with a norm of its own."""

@@ -276,26 +276,3 @@ def test_the_source_goes_whole_to_the_model_and_its_rows_become_beams():
     assert model.rows == [[0, 0, 1, 1], [0, 0, 2, 2]]
     assert model.tokens == [[BEGIN] * 4, [2, 3, 2, 3]]
     assert isinstance(model, BeamDecoder) and isinstance(Recurrent(), BeamDecoder)
-
-
-@pytest.mark.parametrize(
-    "settings, words",
-    [
-        ({"n_beams": 0}, "n_beams must be at least 1, but it is 0"),
-        ({"max_new_tokens": 0}, "max_new_tokens must be at least 1"),
-        ({"begin_token": -1}, "begin_token must be at least 0"),
-        ({"end_token": -1}, "end_token must be at least 0"),
-        ({"length_penalty": -0.1}, "length_penalty must be at least 0"),
-        ({"length_penalty": math.inf}, "length_penalty must be at least 0 and finite"),
-        ({"length_penalty": math.nan}, "length_penalty must be at least 0 and finite"),
-    ],
-)
-def test_settings_that_will_not_do(settings, words):
-    with pytest.raises(ValueError, match=words):
-        _config(**settings)
-
-
-@pytest.mark.parametrize("sources", [[], [[1], []]])
-def test_sources_that_will_not_do(sources):
-    with pytest.raises(ValueError, match="each source needs at least one token"):
-        beam_search(Table(*FORK), sources, _config())

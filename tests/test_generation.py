@@ -1,6 +1,8 @@
 """Choosing tokens: distributions by hand, batches as each prompt alone, stop strings and characters cut anywhere."""
 
 import math
+import signal
+import warnings
 
 import pytest
 import torch
@@ -9,8 +11,12 @@ from hypothesis import strategies as st
 from torch import Generator
 
 from course_lib.generation import (
+    BeamConfig,
     Decoder,
     GenerationConfig,
+    answer_steps,
+    answers,
+    beam_search,
     generate,
     generate_text,
     greedy,
@@ -22,6 +28,7 @@ from course_lib.generation import (
 )
 from course_lib.recurrent import GRU, LSTM, RNN, RecurrentLM, RecurrentLMConfig
 from course_lib.tokenizers import BPETokenizer, CharTokenizer, WordTokenizer
+from course_lib.transformer import Transformer, TransformerConfig
 
 V = 13
 PROMPTS = [[1, 2, 3, 4, 5], [6], [7, 8, 0], [6, 12]]
@@ -122,6 +129,179 @@ def test_answers_end_before_the_end_token_and_the_model_rests_when_all_have():
     assert generate(Script([1]), [[9]], _greedy(end_token=0, max_new_tokens=3)) == [[1, 1, 1]]
 
 
+class Leaving(Script):
+    """The same, but rows may leave: the state is each row's number and the steps so far."""
+
+    def start(self, source, lengths):
+        super().start(source, lengths)
+        return [*range(len(source))], 0
+
+    def step(self, tokens, state):
+        rows, step = state
+        self.stepped.append(tokens.tolist())
+        logits = torch.zeros(len(tokens), self.vocab_size)
+        for place, row in enumerate(rows):
+            logits[place, self.scripts[row][step % len(self.scripts[row])]] = 5
+        return logits, (rows, step + 1)
+
+    def reorder(self, state, rows):
+        return [state[0][row] for row in rows.tolist()], state[1]
+
+
+SCRIPTS = [1, 2, 0, 3], [4, 5, 6, 7, 0, 8], [9, 0], [1]
+
+
+def test_rows_that_have_ended_leave_the_batch_of_a_model_that_lets_them():
+    stays, leaves, config = Script(*SCRIPTS), Leaving(*SCRIPTS), _greedy(end_token=0, max_new_tokens=7)
+    found = answers(leaves, [[9]] * 4, config)
+    assert found == answers(stays, [[9]] * 4, config)
+    assert [answer.tokens for answer in found] == [[1, 2], [4, 5, 6, 7], [9], [1] * 7]
+    assert [*map(len, leaves.stepped)] == [4, 4, 3, 2, 2, 1, 1] and {*map(len, stays.stepped)} == {4}
+
+
+def test_rows_that_stay_draw_what_they_would_had_none_left():
+    prompts, config = [[9]] * 4, GenerationConfig(end_token=0, max_new_tokens=30)
+    stays, leaves = Script([1], [2], [3], [4]), Leaving([1], [2], [3], [4])
+    drawn = [generate(model, prompts, config, Generator().manual_seed(3)) for model in (stays, leaves)]
+    assert drawn[0] == drawn[1] and len(leaves.stepped[-1]) < 4
+
+
+def test_why_answers_ended_and_how_likely_they_were():
+    config, likely = _greedy(end_token=0, max_new_tokens=5), 5 - math.log(math.exp(5) + V - 1)
+    first, second, third, fourth = answers(
+        Script([1, 2, 0], [4, 5, 6, 7], [9, 8], [0]), [[9]] * 4, config, stop=lambda tokens: tokens[-2:] == [5, 6]
+    )
+    assert [one.reason for one in (first, second, third, fourth)] == [
+        "end token",
+        "stop",
+        "max_new_tokens",
+        "end token",
+    ]
+    assert (first.tokens, second.tokens, third.tokens, fourth.tokens) == ([1, 2], [4, 5, 6], [9, 8, 9, 8, 9], [])
+    for one in (first, second, third, fourth):
+        assert one.log_probabilities == pytest.approx([likely] * len(one.tokens))
+        assert one.end_log_probability == (pytest.approx(likely) if one.reason == "end token" else None)
+
+
+def test_log_probabilities_are_the_models_whatever_the_choice():
+    """p = 0.5 stays 0.5, though the penalty, the temperature and top_k make another token certain."""
+
+    class Fixed(Script):
+        def step(self, tokens, state):
+            return torch.tensor([[0.5, 0.125, 0.25, 0.125]]).log() + 90, state
+
+    config = GenerationConfig(max_new_tokens=2, temperature=0.1, top_k=1, repetition_penalty=2)
+    [answer] = answers(Fixed(), [[0]], config)
+    assert answer.tokens == [2, 1] and answer.log_probabilities == pytest.approx(
+        [math.log(0.25), math.log(0.125)], 1e-5
+    )
+
+
+class Short(Leaving):
+    """The same with a context of seven tokens, source and answer together."""
+
+    def room(self, length):
+        return 7 - length
+
+
+def test_a_text_that_reaches_the_end_of_the_context_is_kept_with_a_warning():
+    model, config, tokenizer = Short([1], [2], [3]), _greedy(max_new_tokens=4), LETTERS
+    prompts = ["a", "abcdef", "abcd"]
+    with pytest.warns(UserWarning, match=r"^1 of 3 answers end early, as the model's context is full .*") as warned:
+        texts = generate_text(model, tokenizer, prompts, config, stop="aaa")
+    assert texts == ["bbbb", "cc", "dddd"] and len(warned) == 1
+    with pytest.warns(UserWarning, match=r"^the answer ends early, as the model's context is full") as warned:
+        assert [*stream(Short([2]), tokenizer, "abcdef", config)] == ["c", "c"]
+    assert len(warned) == 1
+    found = answers(Short([1], [2], [3]), [*map(tokenizer.encode, prompts)], config)
+    assert [answer.reason for answer in found] == ["max_new_tokens", "context", "max_new_tokens"]
+
+
+@pytest.mark.parametrize("positions, most", [("learned", 7), ("sinusoidal", 9)])
+def test_what_an_encoder_decoder_writes_has_its_own_room_in_the_context(positions, most):
+    torch.manual_seed(0)
+    sizes = {"vocab_size": V, "context_length": 7, "d_model": 6, "n_heads": 2, "d_ff": 5}
+    model = Transformer(TransformerConfig(**sizes, positions=positions))
+    logits, never = model.logits, torch.arange(V) == 0
+    model.logits = lambda x: logits(x).masked_fill(never, -INF)
+    config = GenerationConfig(begin_token=1, end_token=0, max_new_tokens=9)
+    search = BeamConfig(begin_token=1, end_token=0, max_new_tokens=9)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        written = [*generate(model, [[2] * 7, [3]], config), beam_search(model, [[2] * 7], search)[0][0].tokens]
+    assert [*map(len, written)] == [most] * 3 and len(warned) == (2 if most == 7 else 0)
+    if positions == "learned":
+        with pytest.raises(ValueError, match=r"prompts\[1\] and begin_token must fit .*, 7 tokens .*, but it has 8"):
+            generate(model, [[2], [2] * 8], config)
+
+
+def _press_stop_at(model, calls):
+    """The stop button is pressed in the middle of one of the model's steps."""
+    step = model.step
+
+    def pressed(tokens, state):
+        if len(model.stepped) == calls:
+            signal.raise_signal(signal.SIGINT)
+        return step(tokens, state)
+
+    model.step = pressed
+    return model
+
+
+def test_what_was_written_before_an_interrupt_is_there():
+    model, config = _press_stop_at(Leaving([1, 2, 0], [4, 5, 6, 7]), 5), _greedy(end_token=0)
+    with pytest.raises(KeyboardInterrupt):
+        for found in answer_steps(model, [[9], [9]], config):
+            assert len(found) == 2
+    assert [answer.tokens for answer in found] == [[1, 2], [4, 5, 6, 7, 4]]
+    assert [answer.reason for answer in found] == ["end token", None]
+    assert [len(answer.log_probabilities) for answer in found] == [2, 5]
+    model, shown = _press_stop_at(Script(BYTES.encode("abcdef"), vocab_size=256), 4), []
+    with pytest.raises(KeyboardInterrupt):
+        for piece in stream(model, BYTES, "x", config):
+            shown.append(piece)
+    assert shown == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("work", [generate, lambda *args: generate_text(args[0], LETTERS, *args[1:])])
+def test_an_interrupt_ends_a_batch_as_a_whole_and_leaves_the_model_as_it_was(work):
+    model, calls = _model().train(), []
+    model.register_forward_hook(lambda *_: None)
+    before, step = [module.training for module in model.modules()], model.step
+
+    def pressed(tokens, state):
+        calls.append(model.training)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return step(tokens, state)
+
+    model.step = pressed
+    with pytest.raises(KeyboardInterrupt):
+        work(model, [[1], [2]], GenerationConfig())
+    assert calls == [False] * 3 and [module.training for module in model.modules()] == before
+    assert torch.is_grad_enabled()
+
+
+LETTERS = CharTokenizer.train("abcdefghijklm")
+
+
+def test_ids_that_the_tokenizer_does_not_know_are_never_written():
+    """A model's vocabulary may be padded."""
+    for seed in range(5):
+        config, model = GenerationConfig(max_new_tokens=50), Script([1], vocab_size=40)
+        model.scripts = ([39],)
+        [text] = generate_text(model, LETTERS, ["a"], config, Generator().manual_seed(seed))
+        assert len(text) == 50
+        assert text == "".join(stream(model, LETTERS, "a", config, Generator().manual_seed(seed)))
+
+
+def test_the_wrong_thing_is_said_when_it_is_passed_and_not_once_it_is_gone_through():
+    with pytest.raises(ValueError, match="each prompt needs at least one token"):
+        stream(Script([1]), LETTERS, "", _greedy())
+    with pytest.raises(ValueError, match="each prompt needs at least one token"):
+        answer_steps(Script([1]), [[]], _greedy())
+
+
 def test_dropout_is_off_while_generating_and_modes_are_as_before():
     model = RecurrentLM(RecurrentLMConfig(vocab_size=V, dropout=0.5)).train()
     model.embed.eval()
@@ -137,6 +317,17 @@ def test_dropout_is_off_while_generating_and_modes_are_as_before():
 
 def test_greedy_takes_the_first_of_equals():
     assert greedy(torch.tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 1.0]])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("wrong", [[0, math.nan, 1], [0, INF, 1], [-INF] * 3], ids=["NaN", "inf", "all -inf"])
+@pytest.mark.parametrize("config", [_greedy(), GenerationConfig(top_k=2), GenerationConfig(top_p=0.5)])
+def test_logits_that_are_no_distribution_end_in_a_sentence(wrong, config):
+    class Broken(Script):
+        def step(self, tokens, state):
+            return torch.tensor([[0.0, -INF, 1], wrong]), state
+
+    with pytest.raises(ValueError, match=r"logits must make a distribution, but a row holds NaN, .inf, or nothing but"):
+        generate(Broken(), [[0], [1]], config)
 
 
 @pytest.mark.parametrize(
@@ -327,42 +518,3 @@ def test_a_stream_is_the_text_and_the_text_is_the_tokens(tokenizer):
     assert text == tokenizer.decode(tokens)
     (same,) = generate_text(model, tokenizer, [tokenizer.encode(prompt)], config, Generator().manual_seed(1))
     assert same == text
-
-
-@pytest.mark.parametrize(
-    "field, value, words",
-    [
-        ("max_new_tokens", 0, "max_new_tokens must be at least 1, but it is 0"),
-        ("temperature", -0.1, "temperature must be at least 0"),
-        ("temperature", INF, "temperature must be at least 0 and finite"),
-        ("temperature", math.nan, "temperature must be at least 0"),
-        ("top_k", 0, "top_k must be None or at least 1"),
-        ("top_p", 0, "top_p must be above 0"),
-        ("top_p", 1.1, "top_p must be above 0 and at most 1, but it is 1.1"),
-        ("repetition_penalty", 0, "repetition_penalty must be above 0"),
-        ("repetition_penalty", INF, "repetition_penalty must be above 0 and finite"),
-    ],
-)
-def test_configs_out_of_range(field, value, words):
-    with pytest.raises(ValueError, match=words):
-        GenerationConfig(**{field: value})
-
-
-@pytest.mark.parametrize(
-    "work, words",
-    [
-        (lambda: top_k(torch.zeros(3), 0), "k must be at least 1, but it is 0"),
-        (lambda: top_p(torch.zeros(3), 0), "p must be above 0"),
-        (lambda: sample(torch.tensor([0.0, math.nan])), "logits must make a distribution"),
-        (lambda: sample(torch.tensor([-INF, -INF])), "logits must make a distribution"),
-        (lambda: sample(torch.zeros(3, 5), _generators(2)), "3 generators are needed, but there are 2"),
-        (lambda: generate(Script([1]), [[1], []], _greedy()), r"at least one token.*lengths are \[1, 0\]"),
-        (lambda: generate(Script([1]), [], _greedy()), "at least one token"),
-        (lambda: generate_text(Script([65]), BYTES, [""], _greedy()), "at least one token"),
-        (lambda: generate_text(Script([65]), BYTES, ["a"], _greedy(), stop=["a", ""]), "a stop string must hold"),
-        (lambda: generate_text(Script([65]), BYTES, ["a"], _greedy(), stop=""), "a stop string must hold"),
-    ],
-)
-def test_what_will_not_do(work, words):
-    with pytest.raises(ValueError, match=words):
-        work()

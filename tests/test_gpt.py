@@ -1,7 +1,9 @@
 """GPT and ModernGPT against Transformers' on the same weights: logits and gradients; causality, the cache, learning."""
 
+import contextlib
 import dataclasses
 import math
+import signal
 import warnings
 
 import pytest
@@ -12,7 +14,8 @@ from torch import Generator, nn
 from torch.nn import functional as F
 
 from course_lib.attention import GroupedQueryAttention, recorded
-from course_lib.generation import Decoder, GenerationConfig, generate
+from course_lib.attention.cache import Cache
+from course_lib.generation import BeamConfig, Decoder, GenerationConfig, answers, beam_search, generate
 from course_lib.gpt import GPT, PRESETS, GPTConfig, ModernGPT, ModernGPTConfig, build, preset
 from course_lib.positions import rotate, rotate_by, rotation_at
 
@@ -146,14 +149,6 @@ def test_presets_build_the_class_of_their_config(name):
     assert model.config == dataclasses.replace(PRESETS[name], vocab_size=101)
 
 
-def test_an_unknown_preset_is_answered_with_those_there_are():
-    names = "tiny, small, gpt2, modern_tiny, modern_small, smollm2"
-    with pytest.raises(ValueError, match=f"the preset must be one of {names}, but it is 'gpt3'"):
-        preset("gpt3")
-    with pytest.raises(TypeError, match="width"):
-        preset("tiny", width=3)
-
-
 def test_the_real_models_sizes():
     assert dataclasses.astuple(preset("gpt2")) == (50257, 1024, 768, 12, 12, 0.0)
     assert dataclasses.astuple(preset("smollm2")) == (49152, 8192, 576, 30, 9, 3, 1536, 100_000, 1e-5, True)
@@ -190,7 +185,7 @@ def test_steps_give_the_logits_of_the_whole(config, lengths):
         each, state = model.step(tokens[rows, lengths + step], state)
         torch.testing.assert_close(each, whole[rows, lengths + step])
         capacities.add(state.cache.shape[-2])
-    assert capacities == {16, 32, 37}
+    assert capacities == {16, 32, 64}
     with pytest.raises(ValueError, match="a text may have 37 tokens"):
         model.step(tokens[:, 0], state)
 
@@ -228,6 +223,104 @@ def test_reordered_rows_go_on_as_their_own(config, lengths, written):
     assert not torch.allclose(disturbed, moved)
 
 
+CHUNKS = {  # how many tokens each row brings, chunk by chunk; after the first they are padded to the longest
+    "equal": ([4, 4, 4], [3, 3, 3], [5, 5, 5], [1, 1, 1]),
+    "a start of unequal rows": ([4, 1, 0], [3, 3, 3], [1, 1, 1], [5, 5, 5]),
+    "unequal chunks": ([2, 2, 2], [3, 1, 2], [0, 4, 2], [2, 2, 2], [1, 1, 1]),
+    "one row waits": ([0, 3, 1], [0, 1, 5], [0, 0, 0], [1, 2, 0], [9, 9, 9]),
+    "to the end of the context": ([30, 2, 2], [7, 3, 1], [0, 7, 7], [0, 25, 1]),
+}
+
+
+@pytest.fixture
+def nan_in_new_memory():
+    torch.use_deterministic_algorithms(True)  # which fills it
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@every_model
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+def test_chunks_give_the_logits_of_the_whole(config, chunks, nan_in_new_memory):
+    model, tokens, read = _model(config), _tokens(CONTEXT), [0] * B
+    whole, state = model(tokens), model.start(tokens, torch.tensor(chunks[0]))
+    for counts in chunks:
+        if counts is not chunks[0]:
+            padded = torch.full((B, max(counts)), V - 1)
+            for row, (start, count) in enumerate(zip(read, counts, strict=True)):
+                padded[row, :count] = tokens[row, start : start + count]
+            logits, state = model.extend(padded, state, torch.tensor(counts))
+            for row, (start, count) in enumerate(zip(read, counts, strict=True)):
+                torch.testing.assert_close(logits[row, :count], whole[row, start : start + count])
+        read = [start + count for start, count in zip(read, counts, strict=True)]
+        assert state.lengths == read
+
+
+@every_model
+@pytest.mark.parametrize("lengths", [[6, 6, 6], [6, 2, 4]])
+def test_one_may_go_back_and_on_another_way(config, lengths):
+    """As speculative decoding does: six tokens, of which each row keeps some, and others after them."""
+    model, tokens, others = _model(config), _tokens(20), _tokens(20, seed=2)
+    state = model.start(tokens, torch.tensor(lengths))
+    _, longer = model.extend(others[:, :6], state)
+    kept = [length + more for length, more in zip(lengths, (2, 0, 6), strict=True)]
+    shorter = model.truncate(longer, kept)
+    assert shorter.lengths == kept and shorter.cache is longer.cache
+    rows = [torch.cat([tokens[b, : lengths[b]], others[b, : kept[b] - lengths[b]], tokens[b, 9:13]]) for b in range(B)]
+    logits, after = model.extend(tokens[:, 9:12], shorter)
+    last, _ = model.step(tokens[:, 12], after)
+    for b, row in enumerate(rows):
+        torch.testing.assert_close(torch.cat([logits[b], last[b : b + 1]]), model(row[None])[0, -4:])
+    for lost in (state, longer):
+        for work in (lambda s: model.step(tokens[:, 0], s), lambda s: model.reorder(s, torch.tensor([0]))):
+            with pytest.raises(ValueError, match="this state was truncated: go on from the one that truncate returned"):
+                work(lost)
+    assert model.truncate(after, after.lengths) is after
+    with pytest.raises(ValueError, match=r"lengths must be integers, one a row, from 0 to \[.*, but it is"):
+        model.truncate(after, [1, 1, 99])
+
+
+@every_model
+def test_a_row_may_be_given_to_another_text(config):
+    """As a server does: one answer has ended, and the next prompt is read while the others go on."""
+    model, tokens, other = _model(config), _tokens(20), _tokens(20, seed=2)
+    state = model.start(tokens, torch.tensor([4, 6, 9]))
+    state = model.truncate(state, [4, 0, 9])
+    padded = torch.zeros(B, 5, dtype=torch.long)
+    padded[0, 0], padded[1], padded[2, 0] = tokens[0, 4], other[1, :5], tokens[2, 9]
+    logits, state = model.extend(padded, state, [1, 5, 1])
+    for row, count, text in ((0, 1, tokens[0, :5]), (1, 5, other[1, :5]), (2, 1, tokens[2, :10])):
+        torch.testing.assert_close(logits[row, count - 1], model(text[None])[0, -1])
+    assert state.lengths == [5, 5, 10]
+
+
+@every_model
+@pytest.mark.parametrize("lengths", [[4, 4, 4], [4, 0, 2]])
+def test_a_state_may_be_gone_on_from_twice(config, lengths):
+    model, tokens, others, every = _model(config), _tokens(20), _tokens(20, seed=2), torch.arange(B)
+    state = model.start(tokens, torch.tensor(lengths))
+    _, first = model.step(tokens[every, torch.tensor(lengths)], state)
+    _, second = model.extend(others[:, :2], state)
+    after_first, _ = model.step(tokens[every, torch.tensor(lengths) + 1], first)
+    after_second, _ = model.step(others[:, 2], second)
+    for b, length in enumerate(lengths):
+        torch.testing.assert_close(after_first[b], model(tokens[b : b + 1, : length + 2])[0, -1])
+        text = torch.cat([tokens[b, :length], others[b, :3]])
+        torch.testing.assert_close(after_second[b], model(text[None])[0, -1])
+
+
+@every_model
+def test_a_reading_that_is_stopped_leaves_the_state_as_it_was(config):
+    model, tokens = _model(config), _tokens()
+    state = model.start(tokens, torch.tensor([4, 4, 4]))
+    handle = model.blocks[1].register_forward_hook(lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        model.extend(_tokens(3, seed=2), state)
+    handle.remove()
+    logits, _ = model.extend(tokens[:, 4:], state)
+    torch.testing.assert_close(logits, model(tokens)[:, 4:])
+
+
 @every_model
 def test_keys_and_values_are_written_in_place(config):
     model, tokens = _model(config), _tokens()
@@ -247,6 +340,71 @@ def test_a_batch_of_unequal_prompts_answers_as_each_alone(config):
     together = generate(model, prompts, settings, generators[0])
     alone = [generate(model, [p], settings, g)[0] for p, g in zip(prompts, generators[1], strict=True)]
     assert together == alone and len({*map(tuple, together)}) == B
+
+
+@every_model
+@pytest.mark.parametrize(
+    "settings",
+    [{"temperature": 0}, {}, {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "repetition_penalty": 1.3}],
+    ids=["greedy", "plain", "all"],
+)
+def test_log_probabilities_are_those_of_the_written_text(config, settings):
+    """Of the logits as they are, whatever is done to them before a token is chosen; rows end at different steps."""
+    model, prompts = _model(config), [[1, 2, 3, 4, 5], [6], [7, 8, 0], [1]]
+    settings = GenerationConfig(max_new_tokens=9, end_token=3, **settings)
+    found = answers(model, prompts, settings, [Generator().manual_seed(seed) for seed in range(4)])
+    for prompt, answer in zip(prompts, found, strict=True):
+        ended = answer.reason == "end token"
+        written, ln_p = [*answer.tokens, *[3] * ended], [*answer.log_probabilities]
+        ln_p += [answer.end_log_probability] * ended
+        logits = model(torch.tensor([prompt + written]))[0, len(prompt) - 1 : -1]
+        expected = logits.log_softmax(-1)[torch.arange(len(written)), written]
+        torch.testing.assert_close(torch.tensor(ln_p, dtype=torch.float64), expected, atol=1e-5, rtol=1e-5)
+    if settings.temperature:
+        assert {answer.reason for answer in found} == {"end token", "max_new_tokens"}
+
+
+@every_model
+def test_a_text_at_the_end_of_the_context_keeps_what_was_written_and_its_mates_go_on(config):
+    prompts, alone = [_tokens(CONTEXT)[0].tolist(), [6], _tokens(35)[1].tolist(), [7, 8, 0]], []
+    model, rule = _model(config), GenerationConfig(temperature=0, max_new_tokens=CONTEXT - 2)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        together = generate(model, prompts, rule)
+    assert [str(one.message) for one in warned] == [
+        "2 of 4 answers end early, as the model's context is full (config.context_length)"
+    ]
+    assert warned[0].category is UserWarning
+    for prompt in prompts:
+        [answer] = answers(model, [prompt], rule)
+        alone.append(answer.tokens)
+        assert answer.reason == ("context" if len(prompt) > 3 else "max_new_tokens")
+    assert together == alone and [*map(len, together)] == [1, 35, 3, 35]
+    text = prompts[2] + together[2]
+    assert text[35:] == model(torch.tensor([text[:-1]]))[0, 34:].argmax(-1).tolist()
+
+
+def test_a_prompt_longer_than_the_context_is_refused_before_anything_is_computed():
+    model = _model(OLD)
+    model.read = None
+    with pytest.raises(ValueError, match=r"prompts\[1\] must fit .* context, 37 tokens .*, but it has 38$"):
+        generate(model, [[1], [2] * 38], GenerationConfig())
+    with pytest.raises(ValueError, match=r"prompts\[0\] and begin_token must fit .* context, 37 tokens .*it has 37$"):
+        generate(model, [[2] * 37], GenerationConfig(begin_token=1))
+
+
+@every_model
+def test_beams_end_where_the_context_does(config):
+    model, rule = _model(config), BeamConfig(n_beams=2, begin_token=1, end_token=V - 1, max_new_tokens=30)
+    logits, never = model.logits, torch.arange(V) == V - 1
+    model.logits = lambda x: logits(x).masked_fill(never, -math.inf)
+    sources = [[3] * 36, [2] * 30, [4]]
+    with pytest.warns(UserWarning, match="2 of 3 answers end early"):
+        found = beam_search(model, sources, rule)
+    assert [len(one[0].tokens) for one in found] == [1, 7, 30]
+    assert found[2] == beam_search(model, [[4]], rule)[0]
+    with pytest.raises(ValueError, match=r"sources\[0\] and begin_token must fit into the model's context"):
+        beam_search(model, [[3] * 37], rule)
 
 
 @every_model
@@ -284,7 +442,7 @@ def test_attention_is_recorded_by_name_and_changes_nothing(config):
     for whole, start, step in maps.values():
         assert whole.shape == (B, config.n_heads, T, T) and start.shape == (B, config.n_heads, 3, 3)
         assert step.shape == (B, config.n_heads, 1, 4)
-        assert not whole.triu(1).any() and not step[1, ..., :2].any() and not step[2, ..., :3].any()
+        assert not whole.triu(1).any() and not step[1, ..., 2:].any() and not step[2, ..., 1:].any()
         for weights in (whole, step):
             torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
 
@@ -311,12 +469,55 @@ def test_heads_of_a_group_look_at_the_same_keys():
     torch.testing.assert_close(grouped(x), many(x))
 
 
-def test_steps_after_others_come_one_at_a_time():
-    attention, cache = GroupedQueryAttention(20, 10, 2), (torch.zeros(B, 2, T, 2), torch.zeros(B, 2, T, 2))
-    attention(torch.zeros(B, T, 20), None, cache)
-    attention(torch.zeros(B, 1, 20), None, cache)
-    with pytest.raises(ValueError, match="after earlier positions, the number of new ones must be 1, but it is 2"):
-        attention(torch.zeros(B, 2, 20), None, cache)
+@torch.no_grad()
+@pytest.mark.parametrize("recording", [False, True], ids=["fused", "recorded"])
+@pytest.mark.parametrize("rotary", [False, True])
+def test_new_tokens_attend_to_the_cache_and_to_each_other(recording, rotary):
+    """Chunks of 2, 4 and 1 tokens give what one reading of all 7 gives."""
+    torch.manual_seed(0)
+    attention, x = GroupedQueryAttention(20, 10, 2).double(), torch.randn(B, T, 20, dtype=torch.float64)
+    cos, sin = rotation_at(torch.arange(T), 2)
+    keys, values = torch.full((2, B, 2, T, 2), math.nan, dtype=torch.float64)
+    with recorded(attention) as maps:
+        whole = attention(x, (cos, sin) if rotary else None)
+    weights = maps[""][0]
+    for start, end in ((0, 2), (2, 6), (6, 7)):
+        rotation, cache = (cos[start:end], sin[start:end]), (keys[:, :, :end], values[:, :, :end])
+        with recorded(attention) if recording else contextlib.nullcontext({"": []}) as maps:
+            part = attention(x[:, start:end], rotation if rotary else None, cache)
+        torch.testing.assert_close(part, whole[:, start:end])
+        for seen in maps[""]:
+            torch.testing.assert_close(seen, weights[:, :, start:end, :end])
+
+
+@torch.no_grad()
+def test_new_tokens_behind_rows_of_unequal_length():
+    torch.manual_seed(0)
+    attention, x = GroupedQueryAttention(20, 10, 2).double(), torch.randn(2, T, 20, dtype=torch.float64)
+    whole, cache = attention(x), torch.full((2, 2, 2, T, 2), math.nan, dtype=torch.float64)
+    attention(x[:, :4], None, (cache[0, :, :, :4], cache[1, :, :, :4]))
+    cache[:, 1, :, 1:4] = math.inf  # row 1 has a single token; an infinite key or value would be noticed
+    cache[:, :, :, 4:] = 0
+    new = torch.stack([x[0, 4:], x[1, 1:4]])
+    part = attention(new, None, Cache(*cache, torch.tensor([[4, 5, 6], [1, 2, 3]])))
+    torch.testing.assert_close(part, torch.stack([whole[0, 4:], whole[1, 1:4]]))
+
+
+@pytest.mark.parametrize(
+    "shape, positions, words",
+    [
+        ((B, 2, 1, 2), None, r"a cache must be \(3, 2, at least 2, 2\) for these tokens, but .*\(3, 2, 1, 2\)"),
+        ((1, 2, T, 2), None, r"a cache must be .*\(1, 2, 7, 2\)"),
+        ((B, 10, T, 2), None, r"a cache must be .*\(3, 10, 7, 2\)"),
+        ((B, T, 2), None, r"a cache must be .*\(3, 7, 2\)"),
+        ((B, 2, T, 2), torch.tensor([[1, 2]]), r"a cache's positions must be \(3, 2\), but .*\(1, 2\)"),
+    ],
+)
+def test_a_cache_that_does_not_fit(shape, positions, words, monkeypatch):
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
+    cache = Cache(torch.zeros(shape), torch.zeros(shape), positions)
+    with pytest.raises(ValueError, match=words):
+        GroupedQueryAttention(20, 10, 2)(torch.zeros(B, 2, 20), None, cache)
 
 
 @every_model
@@ -395,27 +596,6 @@ def test_a_text_longer_than_the_context(config):
     with pytest.raises(ValueError, match=words):
         model.start(_tokens(CONTEXT + 1), torch.tensor([2, 38, 3]))
     model.start(_tokens(CONTEXT + 1), torch.tensor([2, 37, 3]))
-
-
-@pytest.mark.parametrize(
-    "config, changes, words",
-    [
-        *((config, {name: 0}, f"{name} must be at least 1, but it is 0") for config in (OLD, NEW) for name in SIZES),
-        (NEW, {"n_kv_heads": 0}, "n_kv_heads must be at least 1, but it is 0"),
-        (NEW, {"d_ff": -1}, "d_ff must be at least 1, but it is -1"),
-        (OLD, {"n_heads": 4}, "n_heads must divide d_model, but they are 4 and 15"),
-        (NEW, {"n_heads": 7}, "n_heads must divide d_model, but they are 7 and 24"),
-        (NEW, {"n_kv_heads": 4}, "n_kv_heads must divide n_heads, but they are 4 and 6"),
-        (NEW, {"n_heads": 8, "n_kv_heads": 2}, "d_model / n_heads must be even, as rotary .*, but it is 3"),
-        (OLD, {"dropout": 1}, "dropout must be at least 0 and below 1, but it is 1"),
-        (OLD, {"dropout": -0.1}, "dropout must be at least 0 and below 1, but it is -0.1"),
-        (NEW, {"rotary_base": 1}, "rotary_base must be above 1, but it is 1"),
-        (NEW, {"norm_eps": 0.0}, "norm_eps must be above 0, but it is 0.0"),
-    ],
-)
-def test_what_will_not_do(config, changes, words):
-    with pytest.raises(ValueError, match=words):
-        dataclasses.replace(config, **changes)
 
 
 @pytest.mark.parametrize("sizes, words", [((15, 4, 2), "4 and 15"), ((15, 5, 2), "2 and 5")])

@@ -137,9 +137,9 @@ def test_prompts_of_unequal_length_that_stream_and_stop(smollm2):
 def test_prompts_that_cannot_be(smollm2):
     model, tokenizer = smollm2
     config = GenerationConfig(temperature=0, max_new_tokens=2)
-    with pytest.raises(ValueError, match=r"each prompt needs at least one token, but their lengths are \[0\]"):
+    with pytest.raises(ValueError, match=r"each prompt needs at least one token, but prompts\[0\] is empty"):
         generate_text(model, tokenizer, [""], config)
-    with pytest.raises(ValueError, match=r"a text may have 8192 tokens \(context_length\), but this one has 8999"):
+    with pytest.raises(ValueError, match=r"prompts\[0\] must fit .* 8192 tokens \(context_length\), but it has 9000"):
         generate(model, [[5] * 9000], config)
     with pytest.raises(ValueError, match=r"a text may have 8192 tokens \(context_length\), but this one has 8193"):
         model(torch.zeros(1, 8193, dtype=torch.long))

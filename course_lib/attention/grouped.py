@@ -3,19 +3,19 @@
 Axes: B batch, T position, S position of a key, H heads, G heads of keys and values, D per-head width, C d_model = H D.
 """
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.attention.functions import causal_mask, scaled_dot_product_attention
+from course_lib.attention.cache import Cache, visible
+from course_lib.attention.functions import scaled_dot_product_attention
 from course_lib.attention.recording import Recorded
 from course_lib.linear import Linear
 from course_lib.positions import Rotation, rotate_by
-from course_lib.validation import require, require_divides
+from course_lib.validation import require_divides
 
-__all__ = ["GroupedQueryAttention", "KeysValues"]
-
-KeysValues = tuple[Float[Tensor, "B G S D"], Float[Tensor, "B G S D"]]
+__all__ = ["GroupedQueryAttention"]
 
 
 class GroupedQueryAttention(Recorded):
@@ -42,23 +42,22 @@ class GroupedQueryAttention(Recorded):
         self,
         x: Float[Tensor, "B T C"],
         rotation: Rotation | None = None,
-        cache: KeysValues | None = None,
-        mask: Bool[Tensor, "B 1 1 S"] | None = None,
+        cache: Cache | tuple[Tensor, Tensor] | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """Rotate queries and keys by `rotation`; store the keys and values of x as the last ones of the `cache`.
+        """Rotate queries and keys by `rotation`, and write the keys and values of x into the `cache`.
 
-        If the cache holds earlier positions, x must be a single one (T = 1, else ValueError), and `mask` says which
-        keys each row may attend to.
+        With a cache, x are the T new tokens, which attend to all tokens before them as well. Raises ValueError for a
+        cache whose shape does not fit.
         """
         projected = self.projection(x).unflatten(-1, (-1, self.d_head)).transpose(1, 2)  # (B, H + 2 G, T, D)
         q, k, v = projected.split([self.n_heads, self.n_kv_heads, self.n_kv_heads], dim=1)
         if rotation is not None:
             q, k = rotate_by(q, rotation), rotate_by(k, rotation)
+        mask = None
         if cache is not None:
-            steps = x.shape[1]
-            require(steps in (1, cache[0].shape[2]), "after earlier positions, the number of new ones must be 1", steps)
-            cache[0][:, :, -steps:], cache[1][:, :, -steps:] = k, v
-            k, v = cache
+            cache = Cache(*cache)
+            mask = cache.store(k, v)
+            k, v = cache.keys, cache.values
         return self.output(self.attend(q, k, v, mask).transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, C)
 
     def attend(
@@ -66,18 +65,23 @@ class GroupedQueryAttention(Recorded):
         q: Float[Tensor, "B H T D"],
         k: Float[Tensor, "B G S D"],
         v: Float[Tensor, "B G S D"],
-        mask: Bool[Tensor, "B 1 1 S"] | None,
+        mask: Bool[Tensor, "#B 1 T S"] | None,
     ) -> Float[Tensor, "B H T D"]:
-        """The weighted mean of the values that each query may attend to, for each head."""
-        step = q.shape[2] == 1
+        """The weighted mean of the values that each query may attend to, for each head.
+
+        Without a mask, the queries are those of the last T keys, and attend to all keys up to their own.
+        """
+        new, keys = q.shape[2], k.shape[2]
+        if mask is None and new > 1 and (new < keys or self.record is not None):
+            mask = visible(torch.arange(keys - new, keys, device=q.device)[None], keys)
         if self.record is not None:
             group = self.n_heads // self.n_kv_heads
             k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-            mask = mask if step else causal_mask(q.shape[2], q.device)
             heads, weights = scaled_dot_product_attention(q, k, v, mask)
             self.record.append(weights.detach())
             return heads
-        if step:  # the queries of a group share their keys, so they can be treated as positions of one head
+        if new == 1:  # the queries of a group share their keys, so they can be treated as positions of one head
             grouped = q.view(len(q), self.n_kv_heads, -1, self.d_head)
             return F.scaled_dot_product_attention(grouped, k, v, attn_mask=mask).view(q.shape)
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.n_kv_heads < self.n_heads)
+        grouped = self.n_kv_heads < self.n_heads
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)

@@ -4,7 +4,7 @@ Axes: B sources still being searched, K beams of each, N = B K rows of the model
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.generation.decoding import Decoder, padded
+from course_lib.generation.choosing import require_distribution
+from course_lib.generation.decoding import Decoder, Task, padded, warn_of_context
 from course_lib.runtime import evaluating
-from course_lib.validation import require, require_sizes
+from course_lib.validation import Ids, require, require_integer, require_number, require_sizes
 
 __all__ = ["BeamConfig", "BeamDecoder", "Beams", "Hypothesis", "beam_search", "beam_steps"]
 
@@ -39,10 +40,9 @@ class BeamConfig:
 
     def __post_init__(self) -> None:
         require_sizes(self, "n_beams", "max_new_tokens")
-        require(self.begin_token >= 0, "begin_token must be at least 0", self.begin_token)
-        require(self.end_token >= 0, "end_token must be at least 0", self.end_token)
-        penalty = self.length_penalty
-        require(0 <= penalty < math.inf, "length_penalty must be at least 0 and finite", penalty)
+        require_integer("begin_token", self.begin_token, at_least=0)
+        require_integer("end_token", self.end_token, at_least=0)
+        require_number("length_penalty", self.length_penalty, at_least=0, below=math.inf)
 
     def score(self, log_probability: float, length: int) -> float:
         """ln p / length^alpha, the end token counted in the length: per token where alpha is 1.
@@ -67,12 +67,13 @@ class Beams(NamedTuple):
     finished: list[Hypothesis]
 
 
-def beam_search(model: BeamDecoder, sources: Sequence[Sequence[int]], config: BeamConfig) -> list[list[Hypothesis]]:
+def beam_search(model: BeamDecoder, sources: Iterable[Ids], config: BeamConfig) -> list[list[Hypothesis]]:
     """The best finished answers to each source that the search finds, best first, at most n_beams of them.
 
     One beam is greedy search, whatever the penalty. Sources of unequal length may share a batch: each gets what it gets
-    alone. The model is used in evaluation mode. Raises ValueError for a source without tokens, or where the logits are
-    no distribution.
+    alone. The model is used in evaluation mode. What reaches the end of the model's context counts as finished, of
+    which a UserWarning tells. Raises ValueError for a source without tokens, longer than the context, or with ids that
+    the model does not know, and where the logits are no distribution.
 
     >>> class Fork:  # 2 is likelier than 3 at first, but what follows it is uncertain, and what follows 3 is not
     ...     p = torch.tensor([[0, 0.4, 0.2, 0.4], [0, 0, 0.55, 0.45], [0.4, 0.2, 0.2, 0.2], [0.9, 0.1, 0, 0]])
@@ -89,22 +90,26 @@ def beam_search(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Be
     return [one.finished for one in beams]
 
 
-def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: BeamConfig) -> Iterator[list[Beams]]:
+def beam_steps(model: BeamDecoder, sources: Iterable[Ids], config: BeamConfig) -> Iterator[list[Beams]]:
     """The search as it goes: the beams of every source after each step, until all are over.
 
     At each step every live beam is continued with every token, and of all continuations of a source the likeliest 2 K
     are looked at: at most K of them end, so that K are left to live. One that ends is finished if it is among the first
-    K. After max_new_tokens the live ones count as finished, without an end.
+    K. After max_new_tokens, or where the context is full, the live ones count as finished, without an end.
     """
-    rows = [list(source) for source in sources]
-    if not rows or not all(rows):
-        raise ValueError(f"each source needs at least one token, but their lengths are {[len(row) for row in rows]}")
-    beams, searched = [Beams([Hypothesis([], 0.0, 0.0)], []) for _ in rows], list(range(len(rows)))
+    require(isinstance(model, BeamDecoder), "model must have start, step and reorder", type(model).__name__)
+    require(isinstance(config, BeamConfig), "config must be a BeamConfig", config)
+    return _search(model, Task.of("sources", model, sources, config), config)
+
+
+def _search(model: BeamDecoder, task: Task, config: BeamConfig) -> Iterator[list[Beams]]:
+    beams = [Beams([Hypothesis([], 0.0, 0.0)], []) for _ in task.sources]
+    searched = list(range(len(beams)))
     parents = [row for row in searched for _ in range(config.n_beams)]
     with evaluating(model) as device:
         with torch.no_grad():
-            state = model.start(*padded(rows, device))
-        for length in range(1, config.max_new_tokens + 1):
+            state = model.start(*padded(task.sources, device))
+        for length in range(1, max(task.most) + 1):
             tokens, log_p = _inputs([beams[source] for source in searched], config)
             with torch.no_grad():  # not around the yield, which would take the caller's gradients
                 state = model.reorder(state, torch.tensor(parents, device=device))
@@ -113,7 +118,8 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
             parents, still = [], []
             for row, source in enumerate(searched):
                 chosen = [divmod(index, logits.shape[-1]) for index in indices[row]]
-                beams[source], origins = _advance(beams[source], values[row], chosen, length, config)
+                last = length == task.most[source]
+                beams[source], origins = _advance(beams[source], values[row], chosen, length, last, config)
                 if origins:
                     still.append(source)
                     missing = config.n_beams - len(origins)  # rows without a beam, whose ln p is -inf
@@ -121,7 +127,13 @@ def beam_steps(model: BeamDecoder, sources: Sequence[Sequence[int]], config: Bea
             yield list(beams)
             searched = still
             if not searched:
-                return
+                break
+    warn_of_context([_is_full(one, most, config) for one, most in zip(beams, task.most, strict=True)])
+
+
+def _is_full(beams: Beams, most: int, config: BeamConfig) -> bool:
+    """Whether an answer has as many tokens as the context holds, so that no end came."""
+    return most < config.max_new_tokens and any(len(one.tokens) == most for one in beams.finished)
 
 
 def _inputs(beams: list[Beams], config: BeamConfig) -> tuple[Int[Tensor, " N"], Float[Tensor, "B K"]]:
@@ -141,8 +153,7 @@ def _likeliest(
     """Each source's n likeliest continuations: ln p, and the index beam * V + token; of equals, the first."""
     each = logits.float().log_softmax(dim=-1)  # half precision sums too coarsely
     totals = (log_p[:, :, None] + each.view(*log_p.shape, -1)).flatten(1)  # (B, K V)
-    if totals.isnan().any():
-        raise ValueError("logits must make a distribution, but a row holds NaN, +inf, or nothing but -inf")
+    require_distribution(not totals.isnan().any())
     values, indices = totals.topk(min(n + 1, totals.shape[-1]))
     if (values[:, 1:] == values[:, :-1]).any():  # topk takes equals in any order
         values, indices = totals.sort(dim=-1, descending=True, stable=True)
@@ -150,7 +161,7 @@ def _likeliest(
 
 
 def _advance(
-    beams: Beams, log_p: list[float], chosen: list[tuple[int, int]], length: int, config: BeamConfig
+    beams: Beams, log_p: list[float], chosen: list[tuple[int, int]], length: int, last: bool, config: BeamConfig
 ) -> tuple[Beams, list[int]]:
     """The beams of one source after a step, from the likeliest continuations (beam, token); and the live ones' origins.
 
@@ -168,7 +179,7 @@ def _advance(
         elif len(live) < config.n_beams:
             live.append(Hypothesis([*tokens, token], score, total))
             origins.append(beam)
-    if length == config.max_new_tokens:
+    if last:
         finished, live = finished + live, []
     finished = sorted(finished, key=lambda one: one.score, reverse=True)[: config.n_beams]
     if live and len(finished) == config.n_beams:

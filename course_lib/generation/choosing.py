@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from course_lib.validation import require, require_sizes
+from course_lib.validation import require, require_integer, require_number, require_sizes
 
 __all__ = ["GenerationConfig", "choose", "greedy", "penalise_repetition", "sample", "top_k", "top_p"]
 
@@ -33,16 +33,31 @@ class GenerationConfig:
 
     def __post_init__(self) -> None:
         require_sizes(self, "max_new_tokens")
-        require(0 <= self.temperature < math.inf, "temperature must be at least 0 and finite", self.temperature)
-        require(self.top_k is None or self.top_k >= 1, "top_k must be None or at least 1", self.top_k)
-        require(0 < self.top_p <= 1, "top_p must be above 0 and at most 1", self.top_p)
-        penalty = self.repetition_penalty
-        require(0 < penalty < math.inf, "repetition_penalty must be above 0 and finite", penalty)
+        require_number("temperature", self.temperature, at_least=0, below=math.inf)
+        require_number("top_p", self.top_p, above=0, at_most=1)
+        require_number("repetition_penalty", self.repetition_penalty, above=0, below=math.inf)
+        for name, least in {"top_k": 1, "end_token": 0, "begin_token": 0}.items():
+            if getattr(self, name) is not None:
+                require_integer(name, getattr(self, name), at_least=least)
 
 
 def greedy(logits: Float[Tensor, "*B V"]) -> Int[Tensor, "*B"]:
-    """The likeliest token; of equals, the first."""
-    return logits.argmax(dim=-1)
+    """The likeliest token; of equals, the first. Raises ValueError where the logits are no distribution."""
+    _require_logits(logits)
+    largest, tokens = logits.max(dim=-1)
+    require_distribution(largest.isfinite().all())
+    return tokens
+
+
+def require_distribution(holds: object) -> None:
+    """Raise ValueError unless a check of logits holds."""
+    if not holds:
+        raise ValueError("logits must make a distribution, but a row holds NaN, +inf, or nothing but -inf")
+
+
+def _require_logits(logits: Tensor) -> None:
+    fits = isinstance(logits, Tensor) and logits.is_floating_point() and logits.ndim and logits.shape[-1]
+    require(fits, "logits must be a tensor of floating-point numbers, one for each token in its last axis", logits)
 
 
 def sample(
@@ -53,11 +68,15 @@ def sample(
     With one generator for each row, a row draws what it would draw alone. Raises ValueError where the logits are no
     distribution: NaN, or -inf throughout.
     """
+    _require_logits(logits)
     summed = logits.to("cpu", torch.float64).softmax(dim=-1).cumsum(dim=-1)
-    if summed[..., -1].isnan().any():
-        raise ValueError("logits must make a distribution, but a row holds NaN, +inf, or nothing but -inf")
+    require_distribution(not summed[..., -1].isnan().any())
     rows = summed.shape[:-1]
-    if isinstance(generator, Sequence):
+    several = isinstance(generator, Sequence)
+    for one in generator if several else [generator]:
+        fits = isinstance(one, Generator) and one.device.type == "cpu"
+        require(fits or generator is None, "a generator must be a torch.Generator on the CPU", one)
+    if several:
         if len(generator) != rows.numel():
             raise ValueError(f"{rows.numel()} generators are needed, but there are {len(generator)}")
         uniform = torch.cat([torch.rand(1, generator=one, dtype=torch.float64) for one in generator]).view(*rows, 1)
@@ -72,7 +91,8 @@ def top_k(logits: Float[Tensor, "*B V"], k: int) -> Float[Tensor, "*B V"]:
     >>> top_k(torch.tensor([1.0, 3.0, 2.0]), 2)
     tensor([-inf, 3., 2.])
     """
-    require(k >= 1, "k must be at least 1", k)
+    _require_logits(logits)
+    require_integer("k", k, at_least=1)
     least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
     return logits.masked_fill(logits < least, -math.inf)
 
@@ -85,7 +105,8 @@ def top_p(logits: Float[Tensor, "*B V"], p: float | int) -> Float[Tensor, "*B V"
     >>> top_p(torch.tensor([0.2, 0.7, 0.1]).log(), 0.8)
     tensor([-1.6094, -0.3567,    -inf])
     """
-    require(0 < p <= 1, "p must be above 0 and at most 1", p)
+    _require_logits(logits)
+    require_number("p", p, above=0, at_most=1)
     if p == 1:  # the sum may round to 1 before the last token
         return logits
     ordered, ids = torch.sort(logits, dim=-1, descending=True, stable=True)
@@ -100,8 +121,12 @@ def penalise_repetition(
     """Logits of tokens seen before are divided by the penalty, or multiplied with it where they are below 0.
 
     Keskar et al. (2019, CTRL), section 4.1, divide always, which would make a negative one likelier; Transformers does
-    as we do.
+    as we do. Raises ValueError unless `seen` is boolean, of the logits' shape.
     """
+    _require_logits(logits)
+    fits = isinstance(seen, Tensor) and seen.dtype == torch.bool and seen.shape == logits.shape
+    require(fits, f"seen must be boolean, of shape {tuple(logits.shape)}", seen)
+    require_number("penalty", penalty, above=0, below=math.inf)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
@@ -112,7 +137,7 @@ def choose(
     generator: Generator | Sequence[Generator] | None = None,
 ) -> Int[Tensor, " B"]:
     """The next token of each row as the config says; `seen` marks the tokens that the penalty is for."""
-    logits = penalise_repetition(logits.float(), seen, config.repetition_penalty)  # half precision sums too coarsely
+    logits = penalise_repetition(logits, seen, config.repetition_penalty)
     if config.temperature == 0:
         return greedy(logits)
     logits = (logits - logits.amax(dim=-1, keepdim=True)) / config.temperature  # at most 0: nothing overflows

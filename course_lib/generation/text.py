@@ -1,12 +1,13 @@
 """Text as it is generated: whole characters only, and nothing from a stop string on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
-from torch import Generator
+from torch import Generator, Tensor
 
 from course_lib.generation.choosing import GenerationConfig
-from course_lib.generation.decoding import Decoder, steps
+from course_lib.generation.decoding import Answer, Decoder, Task, require_decoder, warn_of_context, written
 from course_lib.tokenizers import Tokenizer
+from course_lib.validation import Ids, ids_of, require, texts_of
 
 __all__ = ["generate_text", "stream"]
 
@@ -14,87 +15,95 @@ __all__ = ["generate_text", "stream"]
 def stream(
     model: Decoder,
     tokenizer: Tokenizer,
-    prompt: str | Sequence[int],
+    prompt: str | Ids,
     config: GenerationConfig,
     generator: Generator | None = None,
-    stop: str | Sequence[str] = (),
+    stop: str | Iterable[str] = (),
 ) -> Iterator[str]:
     """The answer to a prompt, piece by piece as it comes; together the pieces are generate_text's answer.
 
     A character whose bytes are spread over tokens comes once it is whole, and what may begin a stop string once it is
-    clear that it does not. The prompt is a text, or its tokens, where it holds special ones.
+    clear that it does not. The prompt is a text, or its tokens, where it holds special ones. Warns and raises as
+    `generate_text`.
     """
-    text = _Text(tokenizer, stop)
-    for (token,) in steps(model, [_tokens(tokenizer, prompt)], config, generator):
-        if piece := text.add(token):
-            yield piece
-        if text.stopped:
-            return
-    if piece := text.finish():
-        yield piece
+    _require_alike(model, tokenizer, config)
+    stops, ids = _stops(stop), tokenizer.encode(prompt) if isinstance(prompt, str) else ids_of("prompt", prompt)
+    task = Task.of("prompts", model, [ids], config, tokenizer.vocab_size)
+    return _pieces(written(model, task, config, generator, None), tokenizer, stops)
 
 
 def generate_text(
     model: Decoder,
     tokenizer: Tokenizer,
-    prompts: Sequence[str | Sequence[int]],
+    prompts: Iterable[str | Ids],
     config: GenerationConfig,
     generator: Generator | Sequence[Generator] | None = None,
-    stop: str | Sequence[str] = (),
+    stop: str | Iterable[str] = (),
 ) -> list[str]:
     """The answers to prompts, each a text or its tokens, up to the first stop string, which is left out.
 
-    Generators as for `generate`. Raises ValueError for an empty prompt or stop string.
+    Generators, the warning of a full context and errors as for `generate`; raises ValueError also for an empty stop
+    string, and for a tokenizer with more tokens than the model's vocabulary. What the tokenizer does not know (a
+    vocabulary may be padded) is never written.
     """
-    texts = [_Text(tokenizer, stop) for _ in prompts]
-    for tokens in steps(model, [_tokens(tokenizer, prompt) for prompt in prompts], config, generator):
-        for text, token in zip(texts, tokens, strict=True):
-            if token is not None:
-                text.add(token)
-        if all(text.stopped or token is None for text, token in zip(texts, tokens, strict=True)):
-            break
-    for text in texts:
-        text.finish()
-    return [text.released for text in texts]
+    _require_alike(model, tokenizer, config)
+    if isinstance(prompts, str | bytes | Mapping | Set) or not isinstance(prompts, Iterable):
+        texts_of("prompts", prompts)  # raises
+    stops = _stops(stop)
+    if not isinstance(prompts, Tensor):
+        prompts = [tokenizer.encode(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
+    task, found = Task.of("prompts", model, prompts, config, tokenizer.vocab_size), []
+    for found in written(model, task, config, generator, _stopped(tokenizer, stops)):  # noqa: B007
+        pass
+    warn_of_context([answer.reason == "context" for answer in found])
+    return [_cut(tokenizer.decode(answer.tokens), stops)[0] for answer in found]
 
 
-class _Text:
-    """Text that grows by tokens: `released` holds what is certain, `stopped` says whether a stop string has come."""
-
-    def __init__(self, tokenizer: Tokenizer, stop: str | Sequence[str]) -> None:
-        self.tokenizer, self.stop = tokenizer, [stop] if isinstance(stop, str) else list(stop)
-        if not all(self.stop):
-            raise ValueError(f"a stop string must hold at least one character, but they are {self.stop}")
-        self.tokens: list[int] = []
-        self.released, self.stopped = "", False
-
-    def add(self, token: int) -> str:
-        """What is certain with one more token and was not before."""
-        self.tokens.append(token)
-        text = self.tokenizer.decode(self.tokens).removesuffix("\N{REPLACEMENT CHARACTER}")  # perhaps half a character
-        return self._release(text, last=False)
-
-    def finish(self) -> str:
-        """What was held back, after the last token."""
-        return self._release(self.tokenizer.decode(self.tokens), last=True)
-
-    def _release(self, text: str, last: bool) -> str:
-        if self.stopped:
-            return ""
-        found = [(start + len(one), start) for one in self.stop if (start := text.find(one)) >= 0]
-        if found:  # the one that ends first, so that it does not matter how text is cut into tokens
-            _, start = min(found)
-            text, self.stopped = text[:start], True
-        elif not last:
-            text = text[: len(text) - _open_end(text, self.stop)]
-        piece, self.released = text[len(self.released) :], text
-        return piece
+def _require_alike(model: Decoder, tokenizer: Tokenizer, config: GenerationConfig) -> None:
+    require_decoder(model, config)
+    require(isinstance(tokenizer, Tokenizer), "tokenizer must be a Tokenizer", tokenizer)
+    known = getattr(getattr(model, "config", None), "vocab_size", tokenizer.vocab_size)
+    expected = f"the tokenizer's vocab_size must be at most the model's {known}"
+    require(tokenizer.vocab_size <= known, expected, tokenizer.vocab_size)
 
 
-def _open_end(text: str, stop: list[str]) -> int:
+def _stops(stop: str | Iterable[str]) -> list[str]:
+    stops = texts_of("stop", [stop] if isinstance(stop, str) else stop)
+    require(all(stops), "a stop string must hold at least one character", stops)
+    return stops
+
+
+def _pieces(steps: Iterator[list[Answer]], tokenizer: Tokenizer, stops: list[str]) -> Iterator[str]:
+    shown, answer = "", Answer()
+    for [answer] in steps:
+        text, stopped = _cut(_whole(tokenizer, answer.tokens), stops)
+        text = text if stopped else text[: len(text) - _open_end(text, stops)]
+        if piece := text[len(shown) :]:
+            yield piece
+        if stopped:
+            return
+        shown = text
+    if piece := _cut(tokenizer.decode(answer.tokens), stops)[0][len(shown) :]:
+        yield piece
+    warn_of_context([answer.reason == "context"])
+
+
+def _stopped(tokenizer: Tokenizer, stops: list[str]) -> Callable[[list[int]], bool] | None:
+    """Whether a stop string has come with the last of some tokens."""
+    return (lambda tokens: _cut(_whole(tokenizer, tokens), stops)[1]) if stops else None
+
+
+def _whole(tokenizer: Tokenizer, tokens: list[int]) -> str:
+    return tokenizer.decode(tokens).removesuffix("\N{REPLACEMENT CHARACTER}")  # perhaps half a character
+
+
+def _cut(text: str, stops: list[str]) -> tuple[str, bool]:
+    """The text up to the first stop string, and whether there is one."""
+    found = [(start + len(one), start) for one in stops if (start := text.find(one)) >= 0]
+    # the one that ends first, so that it does not matter how text is cut into tokens
+    return (text[: min(found)[1]], True) if found else (text, False)
+
+
+def _open_end(text: str, stops: list[str]) -> int:
     """How many characters at the end may begin a stop string."""
-    return max((n for one in stop for n in range(1, len(one)) if text.endswith(one[:n])), default=0)
-
-
-def _tokens(tokenizer: Tokenizer, prompt: str | Sequence[int]) -> list[int]:
-    return tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
+    return max((n for one in stops for n in range(1, len(one)) if text.endswith(one[:n])), default=0)

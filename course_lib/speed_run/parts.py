@@ -106,7 +106,7 @@ class NormedAttention(GroupedQueryAttention):
         q: Float[Tensor, "B H T D"],
         k: Float[Tensor, "B G S D"],
         v: Float[Tensor, "B G S D"],
-        mask: Bool[Tensor, "B 1 1 S"] | None,
+        mask: Bool[Tensor, "#B 1 T S"] | None,
     ) -> Float[Tensor, "B H T D"]:
         """GroupedQueryAttention's, with normalised queries and keys."""
         return super().attend(F.rms_norm(q, q.shape[-1:]), F.rms_norm(k, k.shape[-1:]), v, mask)

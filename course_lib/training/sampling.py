@@ -10,8 +10,10 @@ from torch import Generator, Tensor, nn
 
 from course_lib.console import say
 from course_lib.generation import GenerationConfig, stream
+from course_lib.gpt import GPT, ModernGPT
 from course_lib.model_files import load_model, read_about
 from course_lib.training.command import MODEL_FILE
+from course_lib.validation import require
 
 __all__ = ["SlidingDecoder", "sample"]
 
@@ -29,6 +31,7 @@ def sample(folder: Path, prompt: str, config: GenerationConfig, *, seed: int, de
         when = "at its first evaluation or, where it has no held-out text, at its end"
         raise FileNotFoundError(f"{folder} has no {MODEL_FILE} yet: a run writes it {when}")
     model, tokenizer = load_model(path)
+    require(isinstance(model, GPT | ModernGPT), f"{path} must hold a GPT or a ModernGPT", type(model).__name__)
     if tokenizer is None:
         raise ValueError(f"{path} has no tokenizer: train with --tokenizer to keep one with the model")
     try:
@@ -39,22 +42,24 @@ def sample(folder: Path, prompt: str, config: GenerationConfig, *, seed: int, de
     if isinstance(about, dict) and about.get("finished") is False:
         step = f"step {about['step']:,} of {about['steps']:,}"
         say(f"this run is unfinished: its best weights so far are those of {step}", file=sys.stderr)
+    pieces = stream(SlidingDecoder(model.to(device)), tokenizer, ids, config, Generator().manual_seed(seed))
     say(prompt, end="")
-    writer = SlidingDecoder(model.to(device), tokenizer.vocab_size)
-    for piece in stream(writer, tokenizer, ids, config, Generator().manual_seed(seed)):
-        say(piece, end="")
-    say("")
+    try:
+        for piece in pieces:
+            say(piece, end="")
+    finally:  # also where it is stopped
+        say("")
 
 
 class SlidingDecoder(nn.Module):
     """A Decoder that writes on past its model's context: when that is full, it rereads the last half of the text.
 
-    It writes ids below `vocab_size` only, as a model's vocabulary may be padded. One prompt at a time.
+    One prompt at a time.
     """
 
-    def __init__(self, model: nn.Module, vocab_size: int) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self.vocab_size = model, vocab_size
+        self.model = model
         self.context_length: int = model.config.context_length
 
     def start(self, source: Int[Tensor, "1 T"], lengths: Int[Tensor, " 1"]) -> tuple[list[int], Any]:
@@ -67,10 +72,10 @@ class SlidingDecoder(nn.Module):
     ) -> tuple[Float[Tensor, "1 V"], tuple[list[int], Any]]:
         """The logits of what follows one more token, and the state after it."""
         text, inner = state
-        if inner.length == self.context_length:
+        if inner.lengths[0] == self.context_length:
             inner = self._read(self._half(text))
         logits, inner = self.model.step(tokens, inner)
-        return logits[:, : self.vocab_size], ([*text, *tokens.tolist()], inner)
+        return logits, ([*text, *tokens.tolist()], inner)
 
     def _half(self, text: list[int]) -> list[int]:
         return text[len(text) - self.context_length // 2 :]
