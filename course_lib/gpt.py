@@ -21,6 +21,7 @@ from course_lib.attention.cache import Cache, State, counts_of
 from course_lib.attention.grouped import GroupedQueryAttention
 from course_lib.linear import Embedding, Linear, linear
 from course_lib.positions import Rotation, rotation_at
+from course_lib.shapes import require_tensor
 from course_lib.validation import require, require_divides, require_number, require_one_of, require_sizes
 
 __all__ = [
@@ -156,7 +157,7 @@ class DecoderOnly(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """The logits of the token after each position, given the tokens up to it."""
-        _require_tokens(tokens, 2)
+        require_tensor("tokens", tokens, "batch", "time", integers=True)
         _require_fits(tokens.shape[1], self.config)
         positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
         return self.logits(self.read(tokens, positions, [None] * self.config.n_layers))
@@ -164,7 +165,7 @@ class DecoderOnly(nn.Module):
     @torch.no_grad()
     def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | Sequence[int]) -> State:
         """The state after the first `lengths` tokens of each row; the rest is padding. A row may be empty."""
-        _require_tokens(source, 2)
+        require_tensor("source", source, "batch", "time", integers=True)
         lengths = counts_of(lengths, [source.shape[1]] * len(source))
         longest, attention = max(lengths, default=0), self.blocks[0].attention
         sizes = (self.config.n_layers, len(source), attention.n_kv_heads, attention.d_head)
@@ -174,7 +175,7 @@ class DecoderOnly(nn.Module):
     @torch.no_grad()
     def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         """Read one more token a row: the logits of what follows it, and the new state."""
-        _require_tokens(tokens, 1)
+        require_tensor("tokens", tokens, "batch", integers=True)
         logits, state = self.extend(tokens[:, None], state)
         return logits[:, 0], state
 
@@ -186,7 +187,7 @@ class DecoderOnly(nn.Module):
 
         At what follows these, padding, the logits mean nothing.
         """
-        _require_tokens(tokens, 2)
+        require_tensor("tokens", tokens, "batch", "time", integers=True)
         all_new = [tokens.shape[1]] * len(tokens)
         x, state = _read_on(self, tokens, state, all_new if lengths is None else counts_of(lengths, all_new))
         return self.logits(x), state
@@ -218,12 +219,6 @@ def _read_on(
     if end > model.config.context_length:  # only padding stands there
         positions = positions.clamp(max=model.config.context_length - 1)
     return model.read(tokens, positions, caches), state.read(after)
-
-
-def _require_tokens(tokens: Tensor, axes: int) -> None:
-    shape = ("(batch,), one a row", "(batch, time)")[axes - 1]
-    is_ids = isinstance(tokens, Tensor) and tokens.ndim == axes and tokens.dtype in (torch.int32, torch.int64)
-    require(is_ids, f"tokens must be a tensor of ids, {shape}", tokens)
 
 
 def _require_fits(length: int, config: "GPTConfig | ModernGPTConfig") -> None:

@@ -6,7 +6,7 @@ Axes: B batch, T target position, S source position, C d_model, V vocabulary. To
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -161,9 +161,8 @@ class State(NamedTuple):
 class Transformer(nn.Module):
     """Vaswani et al. (2017): the logits of each target token, given the source and the tokens before it.
 
-    One matrix embeds source and target and gives the logits (section 3.4). Initialisation: embeddings normal with
-    standard deviation d_model^-1/2, so that after the factor √d_model they have variance 1; else as PyTorch's layers
-    begin (torch.nn.Transformer draws all matrices after Xavier).
+    One matrix embeds source and target and gives the logits (section 3.4). Embeddings start with standard deviation
+    d_model^-1/2 (variance 1 after the factor √d_model), the rest as PyTorch's layers.
 
     >>> model = Transformer(TransformerConfig(vocab_size=11, d_model=6, n_heads=2, d_ff=5))
     >>> model(torch.tensor([[1, 2, 3]]), torch.tensor([[1, 4]])).shape
@@ -183,11 +182,9 @@ class Transformer(nn.Module):
         self.encoder_norm, self.decoder_norm = _last_norm(config), _last_norm(config)
 
     def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        require_tensor("source", source, "batch", "time", integers=True)
-        require_tensor("target", target, len(source), "time", integers=True)
-        mask = (source != 0)[:, None, None]  # (B, 1, 1, S)
+        _require_pairs(source, target)
+        mask, causal = (source != 0)[:, None, None], causal_mask(target.shape[1], target.device)  # (B, 1, 1, S), (T, T)
         memory, x = self.encode(source, mask), self.embed(target)
-        causal = causal_mask(target.shape[1], target.device)
         for block in self.decoder:
             x = block(x, memory, causal, mask)
         return self.logits(x)
@@ -201,7 +198,6 @@ class Transformer(nn.Module):
 
     def embed(self, tokens: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T C"]:
         """A token's vector times √d_model, and its position's."""
-        require_tensor("tokens", tokens, "batch", "time", integers=True)
         return self.dropout(self.positions(self.embedding(tokens) * math.sqrt(self.config.d_model), start))
 
     def logits(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
@@ -210,8 +206,7 @@ class Transformer(nn.Module):
 
     def start(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]) -> State:
         """The state before the first step: the source, encoded once. What follows `lengths` tokens is padding."""
-        require_tensor("source", source, "batch", "time", integers=True)
-        mask = padding_mask(lengths_of(lengths, len(source), source.shape[1], source.device), source.shape[1])
+        mask = _real(source, lengths)
         memory = self.encode(source, mask)
         kept = tuple(block.cross_attention.keys_values(memory) for block in self.decoder)
         return State(mask, kept, (None,) * len(self.decoder))
@@ -231,9 +226,20 @@ class Transformer(nn.Module):
 
     def room(self, length: int) -> float | int:
         """How many tokens can be written for a source of this length; below 0 if it is too long itself."""
-        if self.config.positions != "learned":
-            return math.inf
-        return self.config.context_length if length <= self.config.context_length else -1
+        most = math.inf if self.limit is None else self.limit
+        return most if length <= most else -1
+
+
+def _require_pairs(source: Any, target: Any) -> None:
+    require_tensor("source", source, "batch", "time", integers=True)
+    require_tensor("target", target, len(source), "time", integers=True)
+
+
+def _real(source: Any, lengths: Any) -> Bool[Tensor, "B 1 1 S"]:
+    """Which tokens of the source are no padding."""
+    require_tensor("source", source, "batch", "time", integers=True)
+    longest = source.shape[1]
+    return padding_mask(lengths_of(lengths, len(source), longest, source.device), longest)
 
 
 def _last_norm(config: TransformerConfig) -> nn.Module:

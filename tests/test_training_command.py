@@ -97,13 +97,13 @@ def test_another_run_in_the_same_folder_is_refused_but_another_machine_may_go_on
 
 
 def test_a_file_is_known_by_its_contents(tmp_path, text, capsys):
-    CharTokenizer("abcdefghijk").save(tmp_path / "tokenizer.json")
+    CharTokenizer(list("abcdefghijk")).save(tmp_path / "tokenizer.json")
     flags = ["--tokenizer", str(tmp_path / "tokenizer.json")]
     assert run(tmp_path, text, *flags) == 0
     moved = text.rename(tmp_path / "moved.tokens")
     assert run(tmp_path, moved, *flags) == 0
     write_tokens(moved, [TEXT.flip(0)], vocab_size=11)
-    CharTokenizer("kjihgfedcba").save(tmp_path / "tokenizer.json")
+    CharTokenizer(list("kjihgfedcba")).save(tmp_path / "tokenizer.json")
     before = contents(tmp_path / "out")
     assert run(tmp_path, moved, *flags) == 1
     said = capsys.readouterr().err
@@ -154,7 +154,7 @@ def test_no_console_stops_it(tmp_path, text, monkeypatch, encoding):
     assert run(tmp_path, text) == 0
     with pytest.raises(SystemExit):
         main(["--help"])
-    CharTokenizer("abcdefghij\u2615").save(tmp_path / "tokenizer.json")
+    CharTokenizer(list("abcdefghij\u2615")).save(tmp_path / "tokenizer.json")
     assert run(tmp_path / "more", text, "--tokenizer", str(tmp_path / "tokenizer.json")) == 0
     sample = ["sample", "--out", str(tmp_path / "more" / "out"), "--prompt", "ab\u2615", "--max-new-tokens", "3"]
     assert main([*sample, "--device", "cpu"]) == 0
@@ -284,12 +284,12 @@ def test_shakespeare_by_characters_and_by_bpe(tmp_path, monkeypatch, name, kind)
 
 
 def test_a_tokenizer_of_ones_own_is_kept_with_the_model(tmp_path, text, capsys):
-    tokenizer = CharTokenizer("abcdefghijk")
+    tokenizer = CharTokenizer(list("abcdefghijk"))
     tokenizer.save(tmp_path / "tokenizer.json")
     assert run(tmp_path, text, "--tokenizer", str(tmp_path / "tokenizer.json")) == 0
     _, kept = load_model(tmp_path / "out" / "model.safetensors")
     assert kept.vocabulary == tokenizer.vocabulary
-    CharTokenizer("abc").save(tmp_path / "small.json")
+    CharTokenizer(list("abc")).save(tmp_path / "small.json")
     for file, sentence in {
         "small.json": "text.tokens, 11, but it is 3",
         "text.tokens": "is no tokenizer: expected what its save writes",

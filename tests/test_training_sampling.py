@@ -18,7 +18,7 @@ from course_lib.tokenizers import CharTokenizer
 from course_lib.training.__main__ import main
 from course_lib.training.sampling import SlidingDecoder
 
-TOKENIZER = CharTokenizer("\n ROMEabcdé·—")
+TOKENIZER = CharTokenizer(list("\n ROMEabcdé·—"))
 SIZES = {"vocab_size": 13, "context_length": 7, "d_model": 12, "n_layers": 2, "n_heads": 2}
 
 

@@ -224,6 +224,13 @@ def by_half_sums(w_1=((1.0, -1.0, 1.0, -1.0), (1.0, -1.0, -1.0, 1.0)), w_2=((1, 
     return lambda: (torch.tensor(w_1), torch.zeros(len(w_2)), torch.tensor(w_2) / 2)
 
 
+def by_five_units(down, back):
+    """Units for a, -a, b, -b and a - b; what is added of the last to the first result and to the second."""
+    w_1 = torch.tensor([[1.0, -1.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, -1.0, -1.0]])
+    w_2 = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [down, back]])
+    return lambda: (w_1, torch.zeros(5), w_2)
+
+
 def steps(**changes):
     choice = {"learning_rate": 0.005, "warmup_steps": 0, "norm": "pre", "positions": "rotary"}
     return lambda: choice | {"n_encoder_layers": 1, "n_heads": 4} | changes
@@ -254,6 +261,14 @@ WRONG = {
                 [[1, 0], [-1, 0], [0, 1], [0, -1]],
             ),
             "as they went in",
+        ),
+        (
+            by_five_units(-1.0, -1.0),
+            "both results move the same way: what is taken from one number is added to the other.",
+        ),
+        (
+            by_five_units(1.0, -1.0),
+            "this moves the numbers the wrong way: a unit for a - b, taken from the first and added",
         ),
         (lambda: torch.eye(2), "three tensors are expected"),
         (lambda: (torch.eye(3), torch.zeros(3), torch.eye(3)), "with F units the shapes are (2, F), (F,) and (F, 2)"),

@@ -320,7 +320,7 @@ BORDERS = [
     Border("gpt.GPT", "sizes as a dictionary", lambda: GPT(SIZES), "config must be a GPTConfig"),
     Border("gpt.ModernGPT", "another's config", lambda: ModernGPT(GPTConfig(**SIZES)), "config must be a ModernGPTConfig"),
     *(
-        Border("gpt.GPT", f"forward: {mistake}", lambda tokens=tokens: MODEL(tokens), "tokens must be a tensor of ids")
+        Border("gpt.GPT", f"forward: {mistake}", lambda tokens=tokens: MODEL(tokens), "tokens must be a tensor of integers")
         for mistake, tokens in (
             ("no batch axis", torch.tensor([1, 2])),
             ("fractions", torch.ones(1, 2)),
@@ -334,7 +334,7 @@ BORDERS = [
         for mistake, call, words in (
             ("start: a length for no row", lambda: MODEL.start(torch.ones(1, 2).long(), [2, 2]), "lengths must be integers"),
             ("start: beyond the row", lambda: MODEL.start(torch.ones(1, 2).long(), torch.tensor([3])), "one a row, from 0"),
-            ("step: a column", lambda: MODEL.step(torch.ones(1, 1).long(), begun()), "(batch,), one a row"),
+            ("step: a column", lambda: MODEL.step(torch.ones(1, 1).long(), begun()), "(batch)"),
             ("step: other rows", lambda: MODEL.step(torch.ones(2).long(), begun()), "must have 1 rows, as the state"),
             ("extend: one row", lambda: MODEL.extend(torch.ones(3).long(), begun()), "(batch, time)"),
             ("extend: beyond the context", lambda: MODEL.extend(torch.ones(1, 4).long(), begun()), "a text may have 5 tokens"),

@@ -23,7 +23,7 @@ IDS = list(range(9))
 LAYER = torch.nn.Linear(2, 3)
 MODEL = GPT(GPTConfig(vocab_size=3, context_length=2, d_model=2, n_layers=1, n_heads=1))
 CONFIG = TrainingConfig(steps=2, learning_rate=0.1)
-LETTERS = CharTokenizer("ab")
+LETTERS = CharTokenizer(list("ab"))
 EMPTY.touch()
 torch.save(LAYER.state_dict(), PICKLE)
 training.save_weights(FOREIGN, LAYER)
@@ -162,7 +162,10 @@ BORDERS = [
     Border("model_files.save_model", "weights", lambda: save_model(NEW, MODEL.state_dict()), "the model must be one of GPT, "),
     Border("model_files.save_model", "no tokenizer", lambda: save_model(NEW, MODEL, "ab"), "the tokenizer must be one of BPETokenizer, "),
     Border(
-        "model_files.save_model", "a larger vocabulary", lambda: save_model(NEW, MODEL, CharTokenizer("abcd")), "must be at most the model's 3, but it is 4"
+        "model_files.save_model",
+        "a larger vocabulary",
+        lambda: save_model(NEW, MODEL, CharTokenizer(list("abcd"))),
+        "must be at most the model's 3, but it is 4",
     ),
     Border(
         "model_files.save_model", "notes that are no JSON", lambda: save_model(NEW, MODEL, about={1, 2}), "about must be what JSON can hold: Object of type set"
