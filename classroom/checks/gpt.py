@@ -66,9 +66,6 @@ def _one_long_text(logits, tokens):
             "aligned": lambda logits, tokens: (logits[:, 1:], tokens[:, :-1])
         },
         "shifted by two: the logits at t are for the token at t + 1.": {"aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 2:])},
-        "the windows run into each other: the end of one is asked for the beginning of the next. Shift along axis 1, before you flatten.": {
-            "aligned": lambda logits, tokens: (logits.flatten(0, 1)[None, :-1], tokens.flatten()[None, 1:])
-        },
         "this shifts the batch axis: position is axis 1.": {"aligned": lambda logits, tokens: (logits[: len(logits) - 1], tokens[1:])},
         "the last logits of a window have no label in it (`roll` hands them the first token): drop them.": {
             "aligned": lambda logits, tokens: (logits, tokens.roll(-1, 1))

@@ -164,7 +164,6 @@ WRONG = {
         (loss_between(lambda z: 2 * z[:, :-1], lambda t: t[:, 1:]), "expected"),
         (F.cross_entropy, "flatten batch and position"),
         (lambda logits, tokens: F.cross_entropy(logits[:, :-1], tokens[:, 1:]), "flatten batch and position"),
-        (lambda logits, tokens: F.cross_entropy(logits.flatten(0, 1)[:-1], tokens.flatten()[1:]), "run into each"),
         (lambda *inputs: loss_by_loop(*inputs, shift=2), "shifted by two"),
         (loss_at_the_end, "only the last prediction"),
         (loss_of_probabilities, "one too many"),
