@@ -4,13 +4,13 @@ import math
 import random
 
 import torch
+from course_lib import files
+from experiments.tables import equal_compute
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
-from course_lib import files
-from experiments.tables import equal_compute
 
 __all__ = [
     "accumulated_gradient",

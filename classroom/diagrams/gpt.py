@@ -1,4 +1,4 @@
-"""Drawings of GPT: a block with its cache, a step's memory, gradients of two processes, one weight's way from 4 bits."""
+"""Drawings of GPT: a block with its cache, a step's memory, two processes' gradients, one weight's way from 4 bits."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,7 +95,8 @@ def all_reduce(windows: int, first: ArrayLike, second: ArrayLike) -> Diagram:
         {np.round(mean, 2).tolist()}."""
     d = Diagram(900, 316, alt)
     d.title("Two processes compute one gradient")
-    batch, plus, halve = d.box(64, 150, 92, 48, f"{windows}\nwindows", "token"), d.op(620, 150, "+"), d.op(672, 150, "÷2", 12)
+    batch = d.box(64, 150, 92, 48, f"{windows}\nwindows", "token")
+    plus, halve = d.op(620, 150, "+"), d.op(672, 150, "÷2", 12)
     for rank, y in enumerate((96, 204)):
         part = d.box(196, y, 100, 36, f"{windows // 2} windows", "token")
         model = d.box(334, y, 100, 46, f"model in\nprocess {rank}", "weight", 13)

@@ -59,9 +59,7 @@ def row(*, seed: int, **choice: Any) -> dict[str, Any]:
         steps=steps, learning_rate=choice["learning_rate"], warmup_steps=steps // 10, beta2=0.99, seed=seed
     )
     model = build(seed, **choice)
-    draw = random_windows(
-        ids("train"), batch_size=choice["batch_size"], context_length=choice["context_length"]
-    )
+    draw = random_windows(ids("train"), batch_size=choice["batch_size"], context_length=choice["context_length"])
     train_whole(model, next_token_loss, draw, config)
     nats = text_losses(model, ids("validation")[:HELD_OUT])
     return {**choice, "seed": seed, "steps": steps, "bits": bits(nats.double().numpy())}
