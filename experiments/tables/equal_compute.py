@@ -9,7 +9,7 @@ import torch
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.losses import next_token_loss, text_losses
 from course_lib.training import TrainingConfig, flops_per_token, random_windows
-from experiments.shared import bits, characters, seeded, train_whole
+from experiments.shared import bits, characters, one_core, seeded, train_whole
 
 OPERATIONS = 4 * 10**10  # of all steps of a run, forward and backward
 VOCABULARY, HEAD, HELD_OUT = 80, 16, 20_000  # characters; width of a head; characters of the validation plays
@@ -60,8 +60,9 @@ def row(*, seed: int, **choice: Any) -> dict[str, Any]:
     )
     model = build(seed, **choice)
     draw = random_windows(ids("train"), batch_size=choice["batch_size"], context_length=choice["context_length"])
-    train_whole(model, next_token_loss, draw, config)
-    nats = text_losses(model, ids("validation")[:HELD_OUT])
+    with one_core():  # such small models gain nothing from a second one, and lose much where it is busy
+        train_whole(model, next_token_loss, draw, config)
+        nats = text_losses(model, ids("validation")[:HELD_OUT])
     return {**choice, "seed": seed, "steps": steps, "bits": bits(nats.double().numpy())}
 
 
