@@ -137,7 +137,9 @@ def test_an_interrupted_command_goes_on_to_the_same_checkpoint(tmp_path, name):
     code, printed = finish(source, path)
     assert code == 0 and path.read_bytes() == straight and not run.exists()
     scored = [line for line in printed.splitlines() if line.startswith(("validation", "test"))]
-    assert scored and all(line.endswith(" 1") for line in scored), "a finished run looks at one batch, and trains on none"
+    assert scored and all(line.endswith(" 1") for line in scored), (
+        "a finished run looks at one batch, and trains on none"
+    )
 
 
 @pytest.mark.slow

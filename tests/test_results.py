@@ -21,6 +21,7 @@ from experiments.shared import judgements
 from experiments.tables import (
     beyond_length,
     count_vectors,
+    equal_compute,
     first_steps,
     gpt_shakespeare,
     memory,
@@ -45,6 +46,11 @@ CHEAP = {
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
         ["development"],
+    ),
+    "equal_compute": (
+        lambda: equal_compute.row(**equal_compute.CHOICE | {"d_model": 160}, seed=0),
+        [*equal_compute.CHOICE, "seed"],
+        ["bits"],
     ),
     "first_steps": (
         lambda: first_steps.row(**first_steps.CHOICE | {"positions": "sinusoidal"}, seed=0),

@@ -4,20 +4,21 @@ import math
 import random
 
 import torch
+from course_lib import files
+from experiments.tables import equal_compute
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
-from classroom.exercise import case, exercise
+from classroom.exercise import case, exercise, experiment
 
 __all__ = [
     "accumulated_gradient",
     "activation_bytes",
-    "bits_a_character",
+    "best_use",
     "chunk_mask",
     "next_token_loss",
-    "split_heads",
-    "step_flops",
+    "plan_step",
 ]
 
 LN2 = math.log(2)
@@ -37,7 +38,14 @@ def _unflattened(logits, tokens):
     return F.cross_entropy(logits, tokens)
 
 
+def _one_long_text(logits, tokens):
+    predicted = logits.flatten(0, 1)[:-1]
+    return F.cross_entropy(predicted, tokens.flatten()[1:])
+
+
 @exercise(
+    kind="debug",
+    found=_one_long_text,
     praise="a window of T tokens asks T - 1 questions, and one token more makes it T.",
     cases=lambda seed: [
         (
@@ -58,9 +66,6 @@ def _unflattened(logits, tokens):
             "aligned": lambda logits, tokens: (logits[:, 1:], tokens[:, :-1])
         },
         "shifted by two: the logits at t are for the token at t + 1.": {"aligned": lambda logits, tokens: (logits[:, :-2], tokens[:, 2:])},
-        "the windows run into each other: the end of one is asked for the beginning of the next. Shift along axis 1, before you flatten.": {
-            "aligned": lambda logits, tokens: (logits.flatten(0, 1)[None, :-1], tokens.flatten()[None, 1:])
-        },
         "this shifts the batch axis: position is axis 1.": {"aligned": lambda logits, tokens: (logits[: len(logits) - 1], tokens[1:])},
         "the last logits of a window have no label in it (`roll` hands them the first token): drop them.": {
             "aligned": lambda logits, tokens: (logits, tokens.roll(-1, 1))
@@ -111,109 +116,6 @@ def next_token_loss(
     """The mean of -ln p over all predictions whose label is in the window."""
     predicted, labels = aligned(logits, tokens)
     return end(-log_p(predicted).gather(-1, labels[..., None])[..., 0])
-
-
-def _cut(part, H):
-    return part.unflatten(-1, (H, -1)).transpose(1, 2)
-
-
-@exercise(
-    praise="one product makes 3 H small matrices; no number has been computed twice, or moved to another token.",
-    cases=lambda seed: [
-        (torch.arange(36.0).view(1, 3, 12), 2),
-        (_random(seed, 2, 3, 3 * 5 * 7), 5),
-        (_random(seed + 1, 3, 5, 3 * 2 * 7), 2),
-    ],
-    wrong={
-        "view or reshape straight to (B, H, T, D) mixes positions and heads: first (B, T, H, D), then swap two axes.": {
-            "cut": lambda part, H: part.reshape(part.shape[0], H, part.shape[1], -1)
-        },
-        "this is (B, T, H, D): the heads must stand before the positions.": {"cut": lambda part, H: part.unflatten(-1, (H, -1))},
-        "this is (B, H, D, T): each position is a row, (B, H, T, D).": {"cut": lambda part, H: part.unflatten(-1, (H, -1)).permute(0, 2, 3, 1)},
-        "this is (B, D, H, T): only axes 1 and 2, positions and heads, change places.": {"cut": lambda part, H: part.unflatten(-1, (H, -1)).transpose(1, 3)},
-        "this is (H, B, T, D): the batch stays in front, and only axes 1 and 2 change places.": {
-            "cut": lambda part, H: part.unflatten(-1, (H, -1)).permute(2, 0, 1, 3)
-        },
-        "batch and heads have become one axis: keep them apart, (B, H, T, D).": {"cut": lambda part, H: _cut(part, H).flatten(0, 1)},
-        "a head's D numbers are neighbours, not every H-th number: the last axis is (H, D).": {
-            "cut": lambda part, H: part.unflatten(-1, (-1, H)).permute(0, 3, 1, 2)
-        },
-        "the sizes are swapped: the last axis is cut into H heads of D numbers.": [
-            {"cut": lambda part, H: part.unflatten(-1, (-1, H)).transpose(1, 2)},
-            {"cut": lambda part, H: part.unflatten(-1, (-1, H))},
-        ],
-        "the heads are not split: this is (B, T, C) for each, and (B, H, T, D) is wanted.": {"cut": lambda part, H: part},
-        "keys and values are swapped: the order is q, k, v.": {"results": lambda q, k, v: (q, v, k)},
-        "queries and keys are swapped: the order is q, k, v.": {"results": lambda q, k, v: (k, q, v)},
-        "the order is q, k, v: yours begins with the values.": [
-            {"results": lambda q, k, v: (v, k, q)},
-            {"results": lambda q, k, v: (v, q, k)},
-        ],
-        "q, k and v are one tensor here, end to end: return three.": [
-            {"results": lambda q, k, v: torch.cat([q, k, v], dim=1)},
-            {"results": lambda q, k, v: torch.cat([q, k, v], dim=-1)},
-            {"results": lambda q, k, v: torch.cat([q, k, v])},
-        ],
-        "q, k and v are thirds of the last axis, C numbers each: not every third number.": {"parts": lambda qkv: [qkv[..., start::3] for start in range(3)]},
-        "this cuts the positions into thirds: q, k and v are thirds of the last axis.": {"parts": lambda qkv: qkv.chunk(3, dim=1)},
-        "the same third comes three times: q, k and v are three different ones.": {"parts": lambda qkv: [qkv.chunk(3, dim=-1)[0]] * 3},
-        "you cut the heads before the thirds: all queries come first, then all keys, then all values, and each third has its own heads.": lambda qkv, n_heads: (
-            _cut(qkv, n_heads).chunk(3, dim=-1)
-        ),
-    },
-)
-def split_heads(qkv, n_heads, *, parts=lambda qkv: qkv.chunk(3, dim=-1), cut=_cut, results=lambda q, k, v: (q, k, v)):
-    """Queries, keys and values, (B, H, T, D) each, from one matrix's (B, T, 3C)."""
-    return results(*(cut(part, n_heads) for part in parts(qkv)))
-
-
-@exercise(
-    praise="two tokens that cost 1 and 4 bits and have 1 and 3 characters: 5 bits for 4 characters, 1.25 each.",
-    cases=lambda seed: [
-        (torch.tensor([1.0, 4.0]) * LN2, torch.tensor([1, 3])),
-        *((5 * _random(seed + N, N).abs(), torch.randint(1, 9, (N,), generator=Generator().manual_seed(seed + N))) for N in (7, 13)),
-    ],
-    wrong={
-        "this is in bits per token: divide by the number of characters.": {"count": lambda nats, lengths: len(nats)},
-        "this is in nats per character: one bit is ln 2 nats, so divide by it.": {"unit": 1},
-        "this is in nats per token: divide by the characters, and by ln 2.": {
-            "count": lambda nats, lengths: len(nats),
-            "unit": 1,
-        },
-        "divide by ln 2, do not multiply: the same cost in bits is a larger number than in nats.": {"unit": 1 / LN2},
-        "this is with ln 10: a bit is ln 2 nats.": {"unit": math.log(10)},
-        "this is the mean of each token's quotient, in which a short token counts as much as a long one: sum the nats, "
-        "sum the characters, then divide.": lambda nats, lengths: (nats / lengths).mean() / LN2,
-        "this is the sum of each token's quotient: sum the nats, sum the characters, then divide.": (lambda nats, lengths: (nats / lengths).sum() / LN2),
-        "this is one number per token: sum the nats and sum the characters, then divide.": (lambda nats, lengths: nats / lengths / LN2),
-        "this is the reciprocal, characters per bit: divide the cost by the characters.": {"end": lambda bits: 1 / bits},
-        "these are the bits of the whole text: divide by its characters.": {"count": lambda nats, lengths: 1},
-        "each token's nats count once, whatever its length.": {"cost": lambda nats, lengths: (nats * lengths).sum()},
-        "you take the mean of the nats and the sum of the lengths: take sums of both.": {"cost": lambda nats, lengths: nats.mean()},
-        "you take the sum of the nats and the mean of the lengths: take sums of both.": {"count": lambda nats, lengths: lengths.double().mean()},
-        "nothing stands between two tokens: the lengths hold all characters.": {"count": lambda nats, lengths: lengths.sum() + len(nats) - 1},
-        "nats are logarithms already: convert them to bits by a division, without another logarithm.": [
-            {"cost": lambda nats, lengths: nats.log2().sum(), "unit": 1},
-            {"cost": lambda nats, lengths: -nats.log2().sum(), "unit": 1},
-        ],
-        "this is the perplexity, an exponential of the cost: return the bits themselves.": [
-            {"end": lambda bits: 2**bits},
-            {"end": torch.exp},
-            {"end": torch.exp, "unit": 1},
-        ],
-    },
-)
-def bits_a_character(
-    nats,
-    lengths,
-    *,
-    cost=lambda nats, lengths: nats.sum(),
-    count=lambda nats, lengths: lengths.sum(),
-    unit=LN2,
-    end=lambda bits: bits,
-):
-    """Bits per character, from each token's -ln p and its number of characters."""
-    return end(cost(nats, lengths) / count(nats, lengths) / unit)
 
 
 class _Gradient:
@@ -370,80 +272,6 @@ def _sizes(seed):
 
 
 @exercise(
-    praise="6 N per token, and a little for attention: 12 L C T.",
-    cases=lambda seed: [(7, 2, 3, 5, 11), (80, 80, 3, 64, 16), (50_257, 768, 12, 1024, 1), *_sizes(seed)],
-    wrong={
-        "this is the forward pass alone: the backward pass costs twice as much again.": {
-            "passes": 1,
-            "attention_passes": 1,
-        },
-        "this is twice the forward pass: the backward pass alone is twice, so both together are three times.": {
-            "passes": 2,
-            "attention_passes": 2,
-        },
-        "this is four times the forward pass: the backward pass is twice, so both together are three times.": {
-            "passes": 4,
-            "attention_passes": 4,
-        },
-        "a multiplication and an addition are two operations per weight and token.": {"operations": 1},
-        "attention's own products, of queries with keys and of weights with values, are missing: they have no weights, but cost operations.": {"attention": 0},
-        "attention counts by half: it has two products (scores, then weighted means), and the masked half counts as well.": {"attention": 1},
-        "attention's own products count twice here: the scores take C T multiplications per token and layer, the weighted means as many.": {"attention": 4},
-        "attention's backward pass is missing: its products cost three times their forward pass, too.": {"attention_passes": 1},
-        "the backward pass of the weights is missing: they cost three times their forward pass, as attention does.": {"passes": 1},
-        "attention grows with T per token, and there are B T tokens: yours has one factor T too few.": {"keys": lambda T: 1},
-        "attention has one factor T too many: each of the B T tokens looks at T.": {"keys": lambda T: T**2},
-        "attention's own products belong to every layer: times L.": {"attention_layers": lambda L: 1},
-        "the L blocks are missing: each has weights and attention of its own.": [
-            {"layers": lambda L: 1, "attention_layers": lambda L: 1},
-            {"layers": lambda L: 1},
-        ],
-        "the product that gives the logits, with V C weights, is missing.": {"table": 0},
-        "looking a token up costs no product: V C counts once, for the logits.": {"table": 2},
-        "the logits' product comes once, behind the blocks: not in every layer.": {"tables": lambda L: L},
-        "positions are looked up and added, without a product.": {"positions": 1},
-        "the feed-forward layers are missing: they multiply with two matrices of 4 C² weights each.": {"block": 4},
-        "a block lacks 4 C² here: attention has four matrices (q, k, v and W_O, C² each), the feed-forward two of 4 C² each.": {"block": 8},
-        "a block lacks C² here: is it W_O, behind attention?": {"block": 11},
-        "a block lacks 2 C² here: q, k and v are three matrices.": {"block": 10},
-        "a block has 4 C² too many here: the feed-forward has two matrices of 4 C² each.": {"block": 16},
-        "a block's weights are not counted rightly: q, k, v and W_O have C² each, the feed-forward's two 4 C² each.": [
-            {"block": weights} for weights in (1, 2, 3, 5, 6, 7, 9, 13, 14, 15, 18, 20, 24)
-        ],
-        "a matrix from C to C has C² weights: the square is missing.": {"matrix": lambda C: C},
-        "this is for one token: a step has B T of them.": {"tokens": lambda T, B: 1},
-        "this is for one window: a step has B of them.": {"tokens": lambda T, B: T},
-        "each window has T tokens: a step has B T of them.": {"tokens": lambda T, B: B},
-    },
-)
-def step_flops(
-    V,
-    C,
-    L,
-    T,
-    B,
-    *,
-    operations=2,
-    passes=3,
-    attention_passes=3,
-    block=12,
-    matrix=lambda C: C * C,
-    table=1,
-    tables=lambda L: 1,
-    positions=0,
-    attention=2,
-    keys=lambda T: T,
-    layers=lambda L: L,
-    attention_layers=lambda L: L,
-    tokens=lambda T, B: B * T,
-):
-    """Operations of a training step of the GPT, matrix products alone."""
-    weights = layers(L) * block * matrix(C) + table * tables(L) * V * C + positions * T * C
-    between_tokens = attention_layers(L) * attention * C * keys(T)
-    return operations * (passes * weights + attention_passes * between_tokens) * tokens(T, B)
-
-
-@exercise(
     praise="16 C per block, whatever the number of heads; and V for the loss: a quarter of all that GPT-2 keeps.",
     cases=lambda seed: [(7, 2, 3, 5, 11), (80, 80, 3, 64, 16), (50_257, 768, 12, 1024, 8), *_sizes(seed)],
     wrong={
@@ -503,3 +331,111 @@ def activation_bytes(
     """Bytes that a GPT keeps from the forward pass of one batch for the backward pass, in float32."""
     per_token = layers(L) * block * width(C) + behind * behinds(L) * C
     return size * (per_token * tokens(T, B) + loss * losses(L) * V * scored(T, B))
+
+
+WINDOWS, PROCESSES, PARTS = 480, 8, 4
+BYTES = 24 * 10**9
+OF_WEIGHTS, OF_WINDOW = 16 * 124_439_808, activation_bytes.right(50_257, 768, 12, 1024, 1)
+
+
+def _planned(design):
+    """From a plan to what a step's gradient is, as a multiple of that of the mean loss."""
+
+    def gradient(name):
+        try:
+            plan = [float(number) for number in design()]
+            processes, parts, windows, divisor = plan
+        except (TypeError, ValueError):
+            raise Mistake("four numbers are expected: processes, parts, windows and divisor.") from None
+        if any(number < 1 or number != int(number) for number in plan):
+            raise Mistake("all four numbers are whole, and at least 1.")
+        if processes > PROCESSES:
+            raise Mistake(f"there are {PROCESSES} GPUs, one for each process.")
+        if parts > PARTS:
+            raise Mistake(f"a process may compute at most {PARTS} parts one after another.")
+        used = OF_WEIGHTS + windows * OF_WINDOW
+        if used > BYTES:
+            raise Mistake(f"a part of {windows:.0f} windows needs {used / 1e9:.1f} GB with the weights and what belongs to them: more than 24.")
+        if processes * parts * windows != WINDOWS:
+            raise Mistake(f"a step has {processes * parts * windows:.0f} windows here, but {WINDOWS} are wanted.")
+        if divisor == parts != processes * parts:
+            raise Mistake("this divides by the parts of one process: all-reduce adds the gradients of all processes.")
+        if divisor == processes != processes * parts:
+            raise Mistake("this divides by the processes alone: each of them adds up the gradients of its parts, too.")
+        return processes * parts / divisor
+
+    return gradient
+
+
+@exercise(
+    kind="design",
+    through=_planned,
+    praise="what counts is the product: 480 windows, and every part's loss divided by the number of all parts.",
+    cases=lambda seed: [("the gradient, as a multiple of the mean loss's",)],
+    wrong={
+        "the gradients of all parts are added up, but nothing divides them.": {"divisor": 1},
+        "this divides by the windows: a part's loss is a mean over its windows already.": {"divisor": WINDOWS},
+        "this divides by the windows of a part: its loss is a mean over them already.": {"divisor": 20},
+    },
+)
+def plan_step(*, processes=8, parts=3, windows=20, divisor=24):
+    """Processes, parts of each, windows of a part, and what each part's loss is divided by."""
+    return processes, parts, windows, divisor
+
+
+def _stored_uses():
+    worst: dict[str, float] = {}
+    for row in files.load_results("equal_compute")["rows"]:
+        changes = [f"{name} {row[name]}" for name, value in equal_compute.CHOICE.items() if row[name] != value]
+        name = ", ".join(changes) or "the usual choice"
+        worst[name] = max(row["bits"][0], worst.get(name, 0.0))
+    return list(worst.items())
+
+
+@experiment(
+    goal=3.4,
+    unit="bits per character, the worse of two seeds",
+    stored=_stored_uses,
+    advice={
+        "a smaller model: it takes more steps with the same operations.": lambda choice: choice["d_model"] > 32 or choice["n_layers"] > 1,
+        "smaller batches or shorter windows: more steps.": lambda choice: choice["batch_size"] * choice["context_length"] > 512,
+        "a learning rate between 0.004 and 0.012.": lambda choice: not 0.004 <= choice["learning_rate"] <= 0.012,
+        "another balance of window and batch.": lambda choice: True,
+    },
+    wrong={
+        "a smaller model: it takes more steps": lambda: _use(d_model=128, n_layers=3),
+        "smaller batches or shorter windows: more steps.": lambda: _use(batch_size=128),
+        "a learning rate between 0.004 and 0.012.": lambda: _use(learning_rate=0.0003),
+        "that makes 2422 steps, and at most 1000 are allowed.": lambda: _use(d_model=16),
+        "too many operations for a single step": lambda: _use(d_model=1024, n_layers=12, batch_size=512),
+        "d_model is a multiple of 16, from 16 to 1024, but yours is 40.": lambda: _use(d_model=40),
+        "n_layers is a whole number from 1 to 12, but yours is 0.": lambda: _use(n_layers=0),
+        "context_length is a whole number from 8 to 512, but yours is 4.": lambda: _use(context_length=4),
+        "batch_size is a whole number from 1 to 512, but yours is 0.": lambda: _use(batch_size=0),
+        "learning_rate is a number above 0 and at most 0.1, but yours is 1.": lambda: _use(learning_rate=1),
+        "a dictionary with d_model, n_layers, context_length, batch_size, learning_rate is expected": lambda: {"d_model": 32},
+    },
+)
+def best_use(choice, seed):
+    """Sizes, batch and learning rate of a GPT that trains with a fixed number of operations."""
+    if not isinstance(choice, dict) or set(choice) != set(equal_compute.CHOICE):
+        raise Mistake(f"a dictionary with {', '.join(equal_compute.CHOICE)} is expected, and nothing else.")
+    if choice["d_model"] not in range(16, 1025, 16):
+        raise Mistake(f"d_model is a multiple of 16, from 16 to 1024, but yours is {choice['d_model']!r}.")
+    for name, least, most in (("n_layers", 1, 12), ("context_length", 8, 512), ("batch_size", 1, 512)):
+        if choice[name] not in range(least, most + 1):
+            raise Mistake(f"{name} is a whole number from {least} to {most}, but yours is {choice[name]!r}.")
+    rate = choice["learning_rate"]
+    if not isinstance(rate, int | float) or not 0 < rate <= 0.1:
+        raise Mistake(f"learning_rate is a number above 0 and at most 0.1, but yours is {rate!r}.")
+    steps = equal_compute.steps_of(**choice)
+    if steps < 1:
+        raise Mistake("too many operations for a single step: a smaller model, or a smaller batch.")
+    if steps > equal_compute.MOST_STEPS:
+        raise Mistake(f"that makes {steps} steps, and at most {equal_compute.MOST_STEPS} are allowed.")
+    return max(equal_compute.row(**choice, seed=other)["bits"][0] for other in equal_compute.SEEDS)
+
+
+def _use(**changes):
+    small = {"d_model": 32, "n_layers": 1, "context_length": 32, "batch_size": 16, "learning_rate": 0.008}
+    return small | changes

@@ -1,4 +1,4 @@
-"""Drawings of GPT: a block with its cache, the memory of a training step, and one weight's way from 4 bits."""
+"""Drawings of GPT: a block with its cache, a step's memory, two processes' gradients, one weight's way from 4 bits."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,7 +7,7 @@ from classroom.diagrams.diagram import Diagram
 from classroom.diagrams.geometry import Box
 from classroom.diagrams.parts import STREAM, grid, legend
 
-__all__ = ["block_with_cache", "q4_1_block", "training_memory"]
+__all__ = ["all_reduce", "block_with_cache", "q4_1_block", "training_memory"]
 
 
 def block_with_cache(weights: ArrayLike) -> Diagram:
@@ -82,6 +82,32 @@ def training_memory(*, weights: int, gradients: int, optimiser: int, activations
         d.box(162 + width / 2, y, width, 28, "", role)
         d.label(174 + width, y, f"{size / 1e6:,.1f} MB", align="start")
     d.label(162, 248, f"together {total / 1e6:,.1f} MB", align="start", bold=True)
+    return d
+
+
+def all_reduce(windows: int, first: ArrayLike, second: ArrayLike) -> Diagram:
+    """Two processes halve a batch of so many windows; four numbers of each one's gradient, and of their mean."""
+    own = np.asarray([first, second], dtype=float)
+    mean = own.mean(axis=0)
+    alt = f"""A batch of {windows} windows is halved. Each of two processes has a copy of the model and computes the
+        gradient of its half: {np.round(own[0], 2).tolist()} and {np.round(own[1], 2).tolist()} are four numbers of
+        each. The all-reduce adds them up, and half the sum is the gradient of the whole batch:
+        {np.round(mean, 2).tolist()}."""
+    d = Diagram(900, 316, alt)
+    d.title("Two processes compute one gradient")
+    batch = d.box(64, 150, 92, 48, f"{windows}\nwindows", "token")
+    plus, halve = d.op(620, 150, "+"), d.op(672, 150, "÷2", 12)
+    for rank, y in enumerate((96, 204)):
+        part = d.box(196, y, 100, 36, f"{windows // 2} windows", "token")
+        model = d.box(334, y, 100, 46, f"model in\nprocess {rank}", "weight", 13)
+        gradient = grid(d, 498, y, own[rank], "loss", cell=(46, 28), name="its gradient")
+        d.arrow(batch.right, part.left, bend="-|-")
+        d.flow(part, model, gradient)
+        d.arrow(gradient.right, plus.bottom if rank else plus.top, bend="-|")
+    result = grid(d, 798, 150, mean, "loss", cell=(46, 28), name="their mean", shape="in both processes")
+    d.flow(plus, halve, result)
+    d.label(646, 106, "all-reduce", 12, "faint", align="start")
+    legend(d, 196, 284, token="data", weight="learned", loss="gradients")
     return d
 
 

@@ -12,7 +12,7 @@ from course_lib.metrics import Interval, bootstrap_interval
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import TrainingConfig
 from course_lib.transformer import Transformer, TransformerConfig
-from experiments.shared import rounded, seeded, train_whole
+from experiments.shared import one_core, rounded, seeded, train_whole
 
 STEPS, LONGEST, HELD_OUT = 150, 25, 300
 SEEDS = (0, 1)
@@ -72,8 +72,9 @@ def row(*, seed: int, **choice: Any) -> dict[str, Any]:
     )
     model = seeded(seed, lambda: Transformer(config))
     batches = translation.pair_batches(short("train"), batch_tokens=1000)
-    train_whole(model, translation.translation_loss(), batches, run, show=False)
-    return {**choice, "seed": seed, "loss": rounded(_loss(model))}
+    with one_core():
+        train_whole(model, translation.translation_loss(), batches, run, show=False)
+        return {**choice, "seed": seed, "loss": rounded(_loss(model))}
 
 
 @torch.no_grad()

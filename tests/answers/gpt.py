@@ -7,9 +7,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from course_lib.gpt import GPTConfig, build
-from course_lib.training import flops_per_token
-
 
 def loss_by_library(logits, tokens):
     return F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:])
@@ -39,48 +36,6 @@ def loss_at_the_end(logits, tokens):
 
 def log_p_of_next(logits, tokens, dim=-1):
     return logits[:, :-1].log_softmax(dim).gather(2, tokens[:, 1:, None]).squeeze(2)
-
-
-def heads_by_view(qkv, n_heads):
-    B, T, width = qkv.shape
-    return tuple(one.view(B, T, n_heads, width // 3 // n_heads).transpose(1, 2) for one in qkv.split(width // 3, -1))
-
-
-def heads_at_once(qkv, n_heads):
-    return list(qkv.reshape(*qkv.shape[:2], 3, n_heads, -1).permute(2, 0, 3, 1, 4))
-
-
-def heads_one_by_one(qkv, n_heads, order=(0, 1, 2)):
-    C = qkv.shape[-1] // 3
-    D, found = C // n_heads, []
-    for part in order:
-        first = part * C
-        found.append(torch.stack([qkv[..., first + h * D : first + (h + 1) * D] for h in range(n_heads)], dim=1))
-    return tuple(found)
-
-
-def heads_of_other_parts(parts):
-    return lambda qkv, H: tuple(part.unflatten(-1, (H, -1)).transpose(1, 2) for part in parts(qkv))
-
-
-def cut_by(cut):
-    """Heads whose thirds are cut in another way."""
-    return lambda qkv, H: tuple(cut(one, H, one.shape[0], one.shape[1]) for one in qkv.chunk(3, dim=-1))
-
-
-def bits_by_numpy(nats, lengths):
-    return np.asarray(nats).sum() / np.asarray(lengths).sum() / np.log(2)
-
-
-def bits_by_loop(nats, lengths):
-    total = 0.0
-    for one in nats:
-        total += one.item() / math.log(2)
-    return total / int(lengths.sum())
-
-
-def bits_per(count):
-    return lambda nats, lengths: float(nats.sum()) / count(nats, lengths) / math.log(2)
 
 
 def gradient_as_one(gradient, parts):
@@ -133,21 +88,6 @@ def mask_by_last_rows(past, new):
     return torch.ones(past + new, past + new, dtype=torch.bool).tril()[past:]
 
 
-def flops_by_library(V, C, L, T, B):
-    with torch.device("meta"):
-        model = build(GPTConfig(vocab_size=V, d_model=C, n_layers=L, n_heads=1, context_length=T))
-    return flops_per_token(model, T) * B * T
-
-
-def flops_by_products(
-    V, C, L, T, B, passes=3, matrices=(3, 1, 4, 4), attention=4, last=1, tokens=None, table=0, looked_at=None, own=None
-):
-    block = sum(2 * n * C * C for n in matrices)
-    pairs = attention * C * (T if looked_at is None else looked_at(T))
-    forward = L * block + (L if own is None else own) * pairs + 2 * last * V * C + table
-    return passes * forward * (B * T if tokens is None else tokens(B, T))
-
-
 def kept_by_list(
     V, C, L, T, B, block=(1, 1, 3, 1, 1, 1, 4, 4), last=2, loss=1, size=4, rows=None, layers=None, scored=None
 ):
@@ -156,21 +96,20 @@ def kept_by_list(
     return size * (per_token * rows(B, T) + loss * V * (scored or rows)(B, T))
 
 
+def use(**changes):
+    choice = {"d_model": 32, "n_layers": 1, "context_length": 32, "batch_size": 16, "learning_rate": 0.008}
+    return lambda: choice | changes
+
+
 RIGHT = {
+    "plan_step": [lambda: (5, 4, 24, 20), lambda: [6, 4, 20, 24], lambda: torch.tensor([8, 4, 15, 32])],
+    "best_use": [lambda: {**use()(), "learning_rate": torch.tensor(0.008).item()}],
     "next_token_loss": [
         loss_by_library,
         loss_by_loop,
         lambda logits, tokens: np.float64(loss_by_loop(logits, tokens)),
         lambda logits, tokens: loss_by_library(logits * torch.ones((), requires_grad=True), tokens),
     ],
-    "split_heads": [
-        heads_by_view,
-        heads_at_once,
-        heads_one_by_one,
-        lambda *inputs: torch.stack(heads_by_view(*inputs)),
-        lambda *inputs: [part.numpy() for part in heads_one_by_one(*inputs)],
-    ],
-    "bits_a_character": [bits_by_numpy, bits_by_loop, lambda nats, lengths: nats.sum() / math.log(2) / lengths.sum()],
     "accumulated_gradient": [gradient_by_shares, gradient_by_loop, gradient_of_weights(lambda n: n)],
     "chunk_mask": [
         lambda past, new: [[column <= past + row for column in range(past + new)] for row in range(new)],
@@ -178,10 +117,40 @@ RIGHT = {
         mask_by_joining,
         mask_by_last_rows,
     ],
-    "step_flops": [flops_by_library, flops_by_products, lambda *sizes: float(flops_by_products(*sizes))],
     "activation_bytes": [kept_by_list, lambda V, C, L, T, B: Fraction(8, 2) * B * T * (C * (16 * L + 2) + V)],
 }
 WRONG = {
+    "plan_step": [
+        (lambda: (8, 3, 20, 1), "but nothing divides them"),
+        (lambda: (8, 3, 20, 480), "this divides by the windows: a part's"),
+        (lambda: (8, 3, 20, 20), "this divides by the windows of a part"),
+        (lambda: (8, 3, 20, 3), "the parts of one process"),
+        (lambda: (5, 4, 24, 5), "the processes alone"),
+        (lambda: (8, 3, 20, 48), "expected"),
+        (lambda: (8, 2, 30, 16), "needs 26.5 GB"),
+        (lambda: (8, 4, 20, 32), "640 windows here, but 480 are wanted"),
+        (lambda: (16, 2, 15, 32), "there are 8 GPUs"),
+        (lambda: (8, 6, 10, 48), "at most 4 parts"),
+        (lambda: (8, 2.5, 24, 20), "all four numbers are whole"),
+        (lambda: (8, 3, 20), "four numbers are expected"),
+        (lambda: "8 3 20 24", "four numbers are expected"),
+    ],
+    "best_use": [
+        (use(d_model=128, n_layers=3), "a smaller model: it takes more steps"),
+        (use(batch_size=128), "smaller batches or shorter windows: more steps."),
+        (use(learning_rate=0.0003), "a learning rate between 0.004 and 0.012."),
+        (use(d_model=16), "that makes 2422 steps, and at most 1000 are allowed."),
+        (use(d_model=1024, n_layers=12, batch_size=512), "too many operations for a single step"),
+        (use(d_model=40), "d_model is a multiple of 16, from 16 to 1024, but yours is 40."),
+        (use(n_layers=0), "n_layers is a whole number from 1 to 12, but yours is 0."),
+        (use(context_length=4), "context_length is a whole number from 8 to 512, but yours is 4."),
+        (use(batch_size=0), "batch_size is a whole number from 1 to 512, but yours is 0."),
+        (use(learning_rate=1), "learning_rate is a number above 0 and at most 0.1, but yours is 1."),
+        (
+            lambda: {"d_model": 32},
+            "a dictionary with d_model, n_layers, context_length, batch_size, learning_rate is expected",
+        ),
+    ],
     "next_token_loss": [
         (loss_between(lambda z: z, lambda t: t), "nothing is shifted"),
         (loss_between(lambda z: z[:, :-1], lambda t: t[:, :-1]), "nothing is shifted"),
@@ -195,7 +164,6 @@ WRONG = {
         (loss_between(lambda z: 2 * z[:, :-1], lambda t: t[:, 1:]), "expected"),
         (F.cross_entropy, "flatten batch and position"),
         (lambda logits, tokens: F.cross_entropy(logits[:, :-1], tokens[:, 1:]), "flatten batch and position"),
-        (lambda logits, tokens: F.cross_entropy(logits.flatten(0, 1)[:-1], tokens.flatten()[1:]), "run into each"),
         (lambda *inputs: loss_by_loop(*inputs, shift=2), "shifted by two"),
         (loss_at_the_end, "only the last prediction"),
         (loss_of_probabilities, "one too many"),
@@ -216,54 +184,6 @@ WRONG = {
         (lambda *inputs: loss_by_library(*inputs) / math.log(2) + 1, "expected"),
         (lambda *inputs: math.e ** loss_by_loop(*inputs), "this is the perplexity"),
         (lambda *inputs: -loss_of_probabilities(*inputs), "two things"),
-    ],
-    "split_heads": [
-        (cut_by(lambda one, H, B, T: one.reshape(B, H, T, -1)), "mixes positions and heads"),
-        (cut_by(lambda one, H, B, T: one.reshape(B, T, H, -1)), "must stand before the positions"),
-        (cut_by(lambda one, H, B, T: one.reshape(B, T, H, -1).transpose(1, 3)), "only axes 1 and 2"),
-        (cut_by(lambda one, H, B, T: one.reshape(B, T, H, -1).permute(0, 2, 3, 1)), "this is (B, H, D, T)"),
-        (cut_by(lambda one, H, B, T: torch.stack(one.split(one.shape[-1] // H, -1))), "this is (H, B, T, D)"),
-        (
-            cut_by(lambda one, H, B, T: one.reshape(B, T, H, -1).transpose(1, 2).reshape(B * H, T, -1)),
-            "become one axis",
-        ),
-        (cut_by(lambda one, H, B, T: one.reshape(B, T, -1, H).permute(0, 3, 1, 2)), "are neighbours"),
-        (cut_by(lambda one, H, B, T: one.unflatten(-1, (-1, H)).transpose(1, 2)), "sizes are swapped"),
-        (cut_by(lambda one, H, B, T: one), "not split"),
-        (lambda *inputs: heads_one_by_one(*inputs, order=(0, 2, 1)), "keys and values are swapped"),
-        (lambda *inputs: heads_one_by_one(*inputs, order=(1, 0, 2)), "queries and keys are swapped"),
-        (lambda *inputs: heads_one_by_one(*inputs, order=(2, 1, 0)), "begins with the values"),
-        (lambda *inputs: heads_one_by_one(*inputs, order=(0, 0, 0)), "three times"),
-        (lambda *inputs: torch.cat(heads_one_by_one(*inputs), dim=1), "end to end"),
-        (lambda qkv, H: heads_by_view(torch.cat([qkv[..., n::3] for n in range(3)], -1), H), "every third number"),
-        (
-            heads_of_other_parts(lambda qkv: qkv.tensor_split((qkv.shape[1] + 2) // 3 * torch.arange(1, 3), 1)),
-            "into thirds",
-        ),
-        (lambda qkv, H: tuple(qkv.unflatten(-1, (H, -1)).transpose(1, 2).chunk(3, -1)), "each third has its own"),
-        (lambda *inputs: heads_by_view(*inputs)[0], "3 results are expected"),
-        (lambda *inputs: heads_by_view(*inputs)[:2], "3 results are expected"),
-    ],
-    "bits_a_character": [
-        (lambda nats, lengths: nats.mean() / math.log(2), "bits per token"),
-        (lambda nats, lengths: nats.sum() / lengths.sum(), "nats per character"),
-        (lambda nats, lengths: nats.mean(), "nats per token"),
-        (lambda nats, lengths: nats.sum() / lengths.sum() * math.log(2), "do not multiply"),
-        (lambda nats, lengths: nats.sum() / lengths.sum() / math.log2(math.e), "do not multiply"),
-        (lambda nats, lengths: (nats / lengths / math.log(2)).mean(), "mean of each token's quotient"),
-        (lambda nats, lengths: sum(nats / lengths) / math.log(2), "sum of each token's quotient"),
-        (lambda nats, lengths: nats / math.log(2) / lengths, "one number per token"),
-        (lambda nats, lengths: nats.sum() / math.log(2), "whole text"),
-        (lambda nats, lengths: lengths.sum() / (nats / math.log(2)).sum(), "the reciprocal"),
-        (lambda nats, lengths: (nats * lengths).sum() / lengths.sum() / math.log(2), "whatever its length"),
-        (lambda nats, lengths: nats.mean() / lengths.sum() / math.log(2), "the mean of the nats and the sum"),
-        (bits_per(lambda nats, lengths: lengths.float().mean()), "the sum of the nats and the mean"),
-        (bits_per(lambda nats, lengths: lengths.sum() + len(lengths) - 1), "nothing stands between"),
-        (lambda nats, lengths: -torch.log2(nats).sum() / lengths.sum(), "nats are logarithms already"),
-        (lambda nats, lengths: math.exp(nats.sum() / lengths.sum()), "the perplexity"),
-        (lambda nats, lengths: nats.sum() / lengths.sum() / math.log(10), "ln 10"),
-        (lambda nats, lengths: nats.mean() / math.log(10), "two things"),
-        (bits_per(lambda nats, lengths: lengths.max()), "expected"),
     ],
     "accumulated_gradient": [
         (lambda gradient, parts: sum(gradient(*part) for part in parts) / len(parts), "their plain mean"),
@@ -313,37 +233,6 @@ WRONG = {
         (lambda past, new: torch.ones(new, past).bool(), "only the columns of the cache"),
         (lambda past, new: mask_by_places(past, new).float(), "boolean tensor is expected"),
         (lambda past, new: mask_by_places(past, new) & (torch.arange(past + new) > 0), "expected"),
-    ],
-    "step_flops": [
-        (lambda *sizes: flops_by_products(*sizes, passes=1), "the forward pass alone"),
-        (lambda *sizes: flops_by_products(*sizes, passes=2), "twice the forward pass"),
-        (lambda *sizes: flops_by_products(*sizes, passes=4), "four times the forward pass"),
-        (lambda *sizes: flops_by_products(*sizes) // 2, "are two operations"),
-        (lambda *sizes: flops_by_products(*sizes, attention=0), "attention's own products, of queries"),
-        (lambda *sizes: flops_by_products(*sizes, attention=2), "it has two products"),
-        (lambda *sizes: flops_by_products(*sizes, attention=8), "count twice here"),
-        (lambda *sizes: flops_by_products(*sizes, attention=4 / 3), "attention's backward pass"),
-        (lambda *sizes: flops_by_products(*sizes, passes=1, attention=12), "the backward pass of the weights"),
-        (lambda *sizes: flops_by_products(*sizes, looked_at=lambda T: 1), "one factor T too few"),
-        (lambda *sizes: flops_by_products(*sizes, looked_at=lambda T: T * T), "one factor T too many"),
-        (lambda *sizes: flops_by_products(*sizes, own=1), "belong to every layer"),
-        (lambda V, C, L, T, B: flops_by_products(V, C, 1, T, B), "the L blocks are missing"),
-        (lambda *sizes: flops_by_products(*sizes, last=0), "gives the logits"),
-        (lambda *sizes: flops_by_products(*sizes, last=2), "looking a token up"),
-        (lambda V, C, L, T, B: flops_by_products(V, C, L, T, B, last=L), "not in every layer"),
-        (lambda V, C, L, T, B: flops_by_products(V, C, L, T, B, table=2 * T * C), "positions are looked up"),
-        (lambda *sizes: flops_by_products(*sizes, matrices=(3, 1)), "the feed-forward layers are missing"),
-        (lambda *sizes: flops_by_products(*sizes, matrices=(3, 1, 4)), "lacks 4 C²"),
-        (lambda *sizes: flops_by_products(*sizes, matrices=(3, 4, 4)), "is it W_O"),
-        (lambda *sizes: flops_by_products(*sizes, matrices=(1, 1, 4, 4)), "q, k and v are three"),
-        (lambda *sizes: flops_by_products(*sizes, matrices=(3, 1, 4, 4, 4)), "4 C² too many"),
-        (lambda *sizes: flops_by_products(*sizes, matrices=(3, 1, 1)), "not counted rightly"),
-        (lambda V, C, L, T, B: 6 * B * T * (12 * L * C + V * C + 2 * L * C * T), "the square is missing"),
-        (lambda *sizes: flops_by_products(*sizes, tokens=lambda B, T: 1), "for one token"),
-        (lambda *sizes: flops_by_products(*sizes, tokens=lambda B, T: T), "for one window"),
-        (lambda *sizes: flops_by_products(*sizes, tokens=lambda B, T: B), "has T tokens"),
-        (lambda *sizes: flops_by_products(*sizes, attention=0, last=0), "two things"),
-        (lambda *sizes: flops_by_products(*sizes, table=1), "expected"),
     ],
     "activation_bytes": [
         (lambda *sizes: kept_by_list(*sizes, size=1), "each takes 4 bytes"),
