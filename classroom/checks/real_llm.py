@@ -8,12 +8,12 @@ import struct
 import gguf
 import numpy as np
 import torch
+from course_lib import files
+from experiments.tables import quantisation
 from torch import Generator
 
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
-from course_lib import files
-from experiments.tables import quantisation
 
 __all__ = ["dequantise", "halves", "log_probability", "outlier", "share_heads", "showable", "squeeze"]
 

@@ -127,7 +127,9 @@ def modern_block(*, C: int, n_heads: int, n_kv_heads: int, d_ff: int) -> Diagram
     norm1, norm2 = d.box(104, 146, 84, 34, "RMSNorm", "plain", 13), d.box(574, 146, 84, 34, "RMSNorm", "plain", 13)
     d.arrow((104, 80), norm1.top)
     d.arrow((574, 80), norm2.top)
-    query, key, value = (d.box(196, y, 70, 36, f"$W_{name}$", "weight", 16) for name, y in zip("QKV", (210, 288, 366)))
+    query, key, value = (
+        d.box(196, y, 70, 36, f"$W_{name}$", "weight", 16) for name, y in zip("QKV", (210, 288, 366), strict=True)
+    )
     d.arrow(norm1.bottom, value.left, bend="|-")
     d.arrow((104, 288), key.left)
     d.arrow((104, 210), query.left)

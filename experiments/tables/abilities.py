@@ -193,7 +193,8 @@ def row(task: str, form: str) -> dict[str, Any]:
         both = right.astype(float) - _of(task, baseline)[0].astype(float)
         difference = rounded(bootstrap_interval(lambda gains: gains.mean(-1), both))
     score = rounded(bootstrap_interval(lambda hits: hits.mean(-1), right.astype(float)))
-    share = round(float(said.mean()), 4) if not task.startswith("sums") else None
+    asked = task == "reviews" or (task, form) == ("comparisons", "chat")
+    share = round(float(said.mean()), 4) if asked else None
     return {"task": task, "form": form, "items": len(right), "accuracy": score, "gain": difference, "yes": share}
 
 
