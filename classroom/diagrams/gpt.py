@@ -124,35 +124,47 @@ def modern_block(*, C: int, n_heads: int, n_kv_heads: int, d_ff: int) -> Diagram
     plus1, plus2 = d.op(500, 80, "+"), d.op(790, 80, "+")
     d.flow(x, plus1, plus2, out, **STREAM)
     d.label(300, 58, f"the stream, {C} numbers per token", 12, "faint")
-    norm1, norm2 = d.box(104, 146, 84, 34, "RMSNorm", "plain", 13), d.box(574, 146, 84, 34, "RMSNorm", "plain", 13)
-    d.arrow((104, 80), norm1.top)
-    d.arrow((574, 80), norm2.top)
-    query, key, value = (
-        d.box(196, y, 70, 36, f"$W_{name}$", "weight", 16) for name, y in zip("QKV", (210, 288, 366), strict=True)
-    )
-    d.arrow(norm1.bottom, value.left, bend="|-")
-    d.arrow((104, 288), key.left)
-    d.arrow((104, 210), query.left)
-    for y, heads in ((210, n_heads), (288, n_kv_heads), (366, n_kv_heads)):
-        d.label(196, y + 30, f"{heads} heads × {D}", 12, "faint")
+    heads = {"Q": f"{n_heads} heads × {D}", "K": f"{n_kv_heads} heads × {D}", "V": f"{n_kv_heads} heads × {D}"}
+    _grouped_attention(d, plus1, heads)
+    _gated_feed_forward(d, plus2, f"{d_ff} wide")
+    legend(d, 320, 436, state="carried on", weight="learned", score="attention")
+    return d
+
+
+def _grouped_attention(d: Diagram, total: Box, heads: dict[str, str]) -> None:
+    """The branch of modern_block's attention, from the stream at its left up to the sum."""
+    norm = d.box(104, 146, 84, 34, "RMSNorm", "plain", 13)
+    d.arrow((104, 80), norm.top)
+    layers = {}
+    for name, y in (("V", 366), ("K", 288), ("Q", 210)):
+        layers[name] = d.box(196, y, 70, 36, f"$W_{name}$", "weight", 16)
+        d.label(196, y + 30, heads[name], 12, "faint")
+        if name == "V":
+            d.arrow(norm.bottom, layers[name].left, bend="|-")
+        else:
+            d.arrow((104, y), layers[name].left)
     turn_q, turn_k = d.box(292, 210, 64, 34, "rotate", "plain", 13), d.box(292, 288, 64, 34, "rotate", "plain", 13)
     attend = d.box(398, 288, 96, 56, "grouped\nattention", "score", 13)
     mix = d.box(500, 288, 56, 36, "$W_O$", "weight", 16)
-    d.flow(query, turn_q)
-    d.flow(key, turn_k, attend, mix, plus1)
+    d.flow(layers["Q"], turn_q)
+    d.flow(layers["K"], turn_k, attend, mix, total)
     d.arrow(turn_q.right, attend.top, bend="-|")
-    d.arrow(value.right, attend.bottom, bend="-|")
+    d.arrow(layers["V"].right, attend.bottom, bend="-|")
     d.label(410, 396, "keys (rotated) and values go to the cache", 12, "faint")
+
+
+def _gated_feed_forward(d: Diagram, total: Box, width: str) -> None:
+    """The branch of modern_block's SwiGLU."""
+    norm = d.box(574, 146, 84, 34, "RMSNorm", "plain", 13)
+    d.arrow((574, 80), norm.top)
     gate, up = d.box(652, 210, 64, 36, "gate", "weight"), d.box(652, 288, 64, 36, "up", "weight")
-    d.arrow(norm2.bottom, up.left, bend="|-")
+    d.arrow(norm.bottom, up.left, bend="|-")
     d.arrow((574, 210), gate.left)
     silu, times = d.box(722, 210, 50, 34, "silu", "plain", 13), d.op(722, 288, "⊙")
     down = d.box(790, 288, 64, 36, "down", "weight")
-    d.flow(gate, silu, times, down, plus2)
+    d.flow(gate, silu, times, down, total)
     d.flow(up, times)
-    d.label(652, 318, f"{d_ff} wide", 12, "faint")
-    legend(d, 320, 436, state="carried on", weight="learned", score="attention")
-    return d
+    d.label(652, 318, width, 12, "faint")
 
 
 def row_order(width: int) -> Diagram:
