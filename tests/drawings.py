@@ -23,6 +23,8 @@ DRAWINGS = {
     "block_with_cache": lambda: gpt.block_with_cache([0.05, 0.41, 0.08, 0.02, 0.30, 0.14]),
     "training_memory": lambda: gpt.training_memory(**MEMORY),
     "all_reduce": lambda: gpt.all_reduce(24, [0.12, -0.31, 0.05, 0.2], [0.08, -0.27, -0.01, 0.16]),
+    "modern_block": lambda: gpt.modern_block(C=576, n_heads=9, n_kv_heads=3, d_ff=1536),
+    "row_order": lambda: gpt.row_order(8),
     "q4_1_block": lambda: gpt.q4_1_block(np.arange(32) * 7 % 16, 0.0213, -0.1594),
     "bottleneck": lambda: encoder_decoder.bottleneck(SOURCE, TARGET, 144),
     "looking_back": lambda: encoder_decoder.looking_back(SOURCE, TARGET, 1, [0.05, 0.9, 0.05]),

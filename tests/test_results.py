@@ -19,6 +19,7 @@ from experiments import __main__ as command
 from experiments import partial, shared, tables
 from experiments.shared import judgements
 from experiments.tables import (
+    abilities,
     beyond_length,
     count_vectors,
     equal_compute,
@@ -28,6 +29,7 @@ from experiments.tables import (
     neural_language_model,
     ngrams,
     overfitting,
+    quantisation,
     recurrent_models,
     speed_run,
     transformer_ablations,
@@ -37,6 +39,11 @@ from experiments.tables import (
 
 PERCENT = {"BLEU", "chrF", "exact match"}  # the other scores run from 0 to about 1
 CHEAP = {
+    "abilities": (
+        lambda: abilities.row("reviews", "naive Bayes, all"),
+        ["task", "form"],
+        ["accuracy"],
+    ),
     "beyond_length": (
         lambda: beyond_length.row("learned"),
         ["kind", "window", "d_model", "steps", "seed"],
@@ -81,6 +88,11 @@ CHEAP = {
         lambda: overfitting.row("width", 0),
         ["treatment", "strength"],
         ["loss", "accuracy"],
+    ),
+    "quantisation": (
+        lambda: quantisation.row(**quantisation.CHOICE),
+        ["block", "bits", "minimum", "clips"],
+        ["error"],
     ),
     "recurrent_models": (
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),

@@ -5,50 +5,76 @@ import random
 import re
 import struct
 
+import gguf
+import numpy as np
 import torch
+from course_lib import files
+from experiments.tables import quantisation
 from torch import Generator
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["chat_text", "dequantise", "few_shot", "halves", "log_probability", "showable"]
+__all__ = ["dequantise", "halves", "log_probability", "outlier", "share_heads", "showable", "squeeze"]
 
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+Q4_1 = gguf.GGMLQuantizationType.Q4_1
 
 
-def _block(seed, sign=-1):
-    """A block of Q4_1 whose weights are exact in half precision, too."""
-    d, m = ((69, 101), (70, 75), (85, 107), (91, 90))[seed % 4]
-    drawn = torch.randint(256, (16,), generator=Generator().manual_seed(seed)).tolist()
-    return struct.pack("<2e", d / 64, sign * m / 64) + bytes(drawn)
+def _blocks(seed, number, sign=-1):
+    """Blocks of Q4_1 whose weights are exact in half precision, too: (number, 20) bytes."""
+    blocks = []
+    for place in range(number):
+        d, m = ((69, 101), (70, 75), (85, 107), (91, 90))[(seed + place) % 4]
+        codes = torch.randint(256, (16,), generator=Generator().manual_seed(seed + place)).tolist()
+        blocks.append(struct.pack("<2e", d / 64, sign * m / 64) + bytes(codes))
+    return _bytes(*blocks)
+
+
+def _bytes(*blocks):
+    return np.stack([np.frombuffer(block, np.uint8) for block in blocks])
+
+
+def _one_by_one(low, high):
+    return np.stack([low, high], axis=2).reshape(len(low), -1)
 
 
 def _in_turn(first, second):
     return [q for pair in zip(first, second, strict=True) for q in pair]
 
 
+def _side_by_side(low, high):
+    return np.concatenate([low, high], axis=1)
+
+
+def _below_one_another(blocks):
+    weights = dequantise.right(blocks)
+    return np.concatenate([weights[:, :16], weights[:, 16:]])
+
+
 @exercise(
     praise="the byte 0x21 holds two weights: the first of the block, from its 1, and the 17th, from its 2.",
     cases=lambda seed: [
-        (struct.pack("<2e", 0.5, -1.0) + bytes([0x21, 0xF0, *[0x88] * 14]),),
-        (_block(seed),),
-        (_block(seed + 1),),
-        case(_block(seed + 2, sign=1), edge="a positive m"),
+        (_bytes(struct.pack("<2e", 0.5, -1.0) + bytes([0x21, 0xF0, *[0x88] * 14])),),
+        (_blocks(seed, 3),),
+        (_blocks(seed + 1, 5),),
+        case(_blocks(seed + 2, 2, sign=1), edge="a positive m"),
     ],
     wrong={
-        "the two halves of a byte are not neighbours: first come the low halves of all 16 bytes, then the high ones.": {"put": _in_turn},
+        "the two halves of a byte are not neighbours: first come the low halves of all 16 bytes, then the high ones.": {"put": _one_by_one},
         "the two halves of a byte are neighbours here, the high one first: all 16 low halves come first, then the high ones.": {
-            "put": lambda low, high: _in_turn(high, low)
+            "put": lambda low, high: _one_by_one(high, low)
         },
-        "the low halves (byte & 15) are the first 16 weights, the high ones the last.": {"put": lambda low, high: high + low},
+        "the low halves (byte & 15) are the first 16 weights, the high ones the last.": {"put": lambda low, high: _side_by_side(high, low)},
         "16 weights are missing: each byte holds two, and its high half is byte >> 4.": {"put": lambda low, high: low},
         "16 weights are missing: each byte holds two, and its low half is byte & 15.": {"put": lambda low, high: high},
-        "the low halves come twice: the last 16 weights are the high halves.": {"put": lambda low, high: low + low},
-        "the high halves come twice: the first 16 weights are the low halves.": {"put": lambda low, high: high + high},
+        "the low halves come twice: the last 16 weights are the high halves.": {"put": lambda low, high: _side_by_side(low, low)},
+        "the high halves come twice: the first 16 weights are the low halves.": {"put": lambda low, high: _side_by_side(high, high)},
+        "the halves of the bytes lie below one another: a block is one row of 32 weights (axis=1).": _below_one_another,
         "the high half must be shifted down by four bits, to a number from 0 to 15.": {"high": lambda byte: byte & 240},
         "shift by four bits: the high half is a number from 0 to 15.": [
             {"high": lambda byte: byte >> 3},
             {"high": lambda byte: byte >> 5},
-            {"high": lambda byte: byte >> 8},
+            {"high": lambda byte: 0 * byte},
         ],
         "a whole number is wanted for the high half: byte >> 4, or byte // 16.": {"high": lambda byte: byte / 16},
         "the low half is the lowest four bits: its mask is 15.": [
@@ -65,33 +91,75 @@ def _in_turn(first, second):
         "the scale d is missing: d q + m.": {"weight": lambda d, m, q: q + m},
         "d multiplies q alone, and then m is added.": {"weight": lambda d, m, q: d * (q + m)},
         "the scale multiplies: d q + m, not q / d + m.": {"weight": lambda d, m, q: q / d + m},
-        "these are the 4-bit numbers q themselves: a weight is d q + m.": {"weight": lambda d, m, q: float(q)},
-        "the first four bytes are d and m, not weights: the packed weights begin behind them.": {"packed": lambda block: block},
-        "four bytes come before the weights, d and m with two each: yours skips d alone.": {"packed": lambda block: block[2:]},
-        "a byte holds two weights of 4 bits: yours takes each byte for one.": lambda block: [
-            struct.unpack("<e", block[:2])[0] * byte + struct.unpack("<e", block[2:4])[0] for byte in block[4:]
-        ],
-        "d and m are read with their bytes in the wrong order: little-endian is '<e' for struct, '<f2' for NumPy.": {"numbers": ">2e"},
-        "d and m are numbers in half precision, not whole numbers: 'e' for struct, 'f2' for NumPy.": [
-            {"numbers": "<2h"},
-            {"numbers": "<2H"},
+        "these are the 4-bit codes q themselves: a weight is d q + m.": {"weight": lambda d, m, q: q},
+        "each block has its own d and m: yours gives all blocks those of the first.": {"weight": lambda d, m, q: d[:1] * q + m[:1]},
+        "the first four bytes are d and m, not weights: the packed weights begin behind them.": {"packed": lambda blocks: blocks},
+        "four bytes come before the weights, d and m with two each: yours skips d alone.": {"packed": lambda blocks: blocks[:, 2:]},
+        "a byte holds two weights of 4 bits: yours takes each byte for one.": {"put": lambda low, high: 16.0 * high + low},
+        "d and m are read with their bytes in the wrong order: little-endian is '<f2'.": {"numbers": ">f2"},
+        "d and m are numbers in half precision, not whole numbers: their type is '<f2'.": [
+            {"numbers": "<i2"},
+            {"numbers": "<u2"},
         ],
     },
 )
 def dequantise(
-    block,
+    blocks,
     *,
-    numbers="<2e",
-    packed=lambda block: block[4:],
+    numbers="<f2",
+    packed=lambda blocks: blocks[:, 4:],
     low=lambda byte: byte & 15,
     high=lambda byte: byte >> 4,
-    put=lambda low, high: low + high,
+    put=_side_by_side,
     weight=lambda d, m, q: d * q + m,
 ):
-    """The 32 weights of a block of Q4_1, of 20 bytes."""
-    d, m = struct.unpack(numbers, block[:4])
-    quants = put([low(byte) for byte in packed(block)], [high(byte) for byte in packed(block)])
-    return [weight(d, m, q) for q in quants]
+    """The weights of blocks of Q4_1, each of 20 bytes: (N, 20) becomes (N, 32)."""
+    scales = np.ascontiguousarray(blocks[:, :4]).view(numbers).astype(np.float32)
+    codes = put(low(packed(blocks)), high(packed(blocks))).astype(np.float32)
+    return weight(scales[:, :1], scales[:, 1:], codes)
+
+
+def _after_squeezing(design):
+    """From 32 numbers to what is asked about them, and about the same numbers after Q4_1."""
+
+    def asked(question):
+        try:
+            numbers = np.array([float(number) for number in design()], dtype=np.float32)
+        except (TypeError, ValueError):
+            raise Mistake("a list of 32 numbers is expected.") from None
+        if len(numbers) != 32:
+            raise Mistake(f"32 numbers are expected, but yours are {len(numbers)}.")
+        step = float((numbers.max() - numbers.min()) / 15)
+        if not max(step, float(np.abs(numbers).max())) <= 65_504:
+            raise Mistake("d and m are kept in half precision, and so at most 65,504: a smaller outlier is enough.")
+        back = gguf.dequantize(gguf.quantize(numbers[None], Q4_1), Q4_1)[0]
+        return {
+            "Are the first 31 between -1 and 1?": bool((np.abs(numbers[:31]) <= 1).all()),
+            "Is their standard deviation at least 0.5?": bool(numbers[:31].std() >= 0.4999),
+            "Do they come back as one and the same number?": len(set(back[:31].tolist())) == 1,
+        }[question]
+
+    return asked
+
+
+@exercise(
+    kind="design",
+    through=_after_squeezing,
+    praise="the step is a 15th of the range, and one outlier makes it larger than all the others together.",
+    cases=lambda seed: [
+        ("Are the first 31 between -1 and 1?",),
+        ("Is their standard deviation at least 0.5?",),
+        ("Do they come back as one and the same number?",),
+    ],
+    wrong={
+        "the first 31 still come back as different numbers: what is the step d of your block, and how far apart are they?": [{"last": 1.0}, {"last": 5.0}],
+        "the first 31 lie between -1 and 1: the last alone may be larger.": {"width": 2.0},
+        "the first 31 are too close together: their standard deviation is at least 0.5.": {"width": 0.1},
+    },
+)
+def outlier(*, last=100.0, width=1.0):
+    """32 numbers, the last of which makes all others come back from Q4_1 as one."""
+    return [*np.linspace(-width, width, 31).tolist(), last]
 
 
 def _rows(seed, heads, width, columns):
@@ -149,97 +217,39 @@ def halves(
     return join([part(head) for head in rows.split(size(len(rows), n_heads))])
 
 
-def _talk(*turns):
-    return [{"role": role, "content": content} for role, content in turns]
+def _keys(seed, B, G, S, D, n_heads):
+    return torch.randn(B, G, S, D, generator=Generator().manual_seed(seed)), n_heads
 
 
-def _turns(seed):
-    drawn = random.Random(seed)
-    said = ["".join(drawn.choices("abcdef \n", k=12)) for _ in range(3)]
-    return _talk(*zip(("user", "assistant", "user"), said, strict=True))
-
-
-def _default(messages):
-    return messages[0]["role"] != "system"
+def _tiled(k, n_heads):
+    return k.repeat(1, n_heads // k.shape[1], 1, 1)
 
 
 @exercise(
-    praise="the model has seen conversations in this form, and in no other.",
+    kind="debug",
+    found=_tiled,
+    praise="neighbouring query heads share a key head: 0, 0, 0, 1, 1, 1, 2, 2, 2.",
     cases=lambda seed: [
-        (_talk(("user", "What is 7 + 5?")),),
-        (_talk(("system", "Be brief."), ("user", "What is 7 + 5?")),),
-        (_turns(seed),),
-        (_turns(seed + 1),),
-        case(
-            _talk(("user", "Hi"), ("system", "Be brief."), ("user", "7 + 5?")),
-            edge="a system message that is not the first",
-        ),
-        case(
-            _talk(("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello")),
-            edge="a conversation that ends with the assistant",
-        ),
-        case(_talk(("system", "Be brief."), ("user", " Hi \n")), edge="content with white space at its ends"),
+        (torch.arange(3.0).view(1, 3, 1, 1), 9),
+        _keys(seed, 2, 2, 3, 4, 6),
+        _keys(seed + 1, 1, 2, 5, 2, 8),
+        case(*_keys(seed + 2, 2, 3, 4, 2, 3), edge="as many key heads as query heads"),
+        case(*_keys(seed + 3, 2, 1, 4, 2, 5), edge="a single key head"),
     ],
     wrong={
-        "the generation prompt is missing: end with <|im_start|>assistant and a new line.": {"prompt": ""},
-        "a new line belongs behind the last `assistant`: the answer begins on the next line.": {"prompt": "<|im_start|>assistant"},
-        "the last message is still to be written: end after `assistant` and its new line.": {"prompt": "<|im_start|>assistant\n<|im_end|>\n"},
-        "it is the assistant's turn at the end, not the user's.": {"prompt": "<|im_start|>user\n"},
-        "the last line begins with <|im_start|>, as every message does.": {"prompt": "assistant\n"},
-        "whoever spoke last, the text ends with the beginning of an assistant's message.": lambda messages: chat_text.right(
-            messages, prompt="" if messages[-1]["role"] == "assistant" else "<|im_start|>assistant\n"
-        ),
-        "a conversation that begins without a system message gets the default one.": {"needed": lambda messages: False},
-        "the default system message is only for a conversation that begins without one.": {"needed": lambda messages: True},
-        "only the first message decides: the default comes in front even if a later one is a system message.": {
-            "needed": lambda messages: all(message["role"] != "system" for message in messages)
-        },
-        "this puts the default in front of a system message, and leaves it out where there is none: the condition is the wrong way round.": {
-            "needed": lambda messages: messages[0]["role"] == "system"
-        },
-        "the default system message stands at the beginning, not at the end.": {"begin": lambda default, messages: [*messages, default]},
-        "the default system message replaces the first message here: put it in front.": {"begin": lambda default, messages: [default, *messages[1:]]},
-        "the default message has the role `system`.": {"role": "user"},
-        "the default system message has no full stop at its end.": {"system": f"{SYSTEM}."},
-        "the role must follow <|im_start|> at once.": [{"start": "<|im_start|>\n"}, {"start": "<|im_start|> "}],
-        "each message begins with <|im_start|>.": {"start": ""},
-        "a new line stands between the role and the content.": [{"after_role": " "}, {"after_role": ": "}],
-        "the role runs into the content: a new line stands between them.": {"after_role": ""},
-        "one new line stands between the role and the content, not two.": {"after_role": "\n\n"},
-        "a new line follows each <|im_end|>.": {"end": "<|im_end|>"},
-        "the new line follows <|im_end|>: yours is another character.": {"end": "<|im_end|> "},
-        "<|im_end|> follows the content at once, without a new line between.": {"end": "\n<|im_end|>\n"},
-        "<|im_end|> follows the content at once, and the new line comes after it: they are swapped.": {"end": "\n<|im_end|>"},
-        "each message ends with <|im_end|>, before its new line.": {"end": "\n"},
-        "no empty line stands between the messages: one new line follows <|im_end|>.": {"end": "<|im_end|>\n\n"},
-        "a new line follows the last <|im_end|>, too.": {"whole": lambda text: text.removesuffix("\n")},
-        "leave the content as it is, with the white space at its ends.": {"content": str.strip},
-        "the content is missing.": {"content": lambda content: ""},
-        "only the last message is here: write the whole conversation.": {"chosen": lambda messages: messages[-1:]},
-        "only the first message is here: write the whole conversation.": {"chosen": lambda messages: messages[:1]},
-        "the last message is missing.": {"chosen": lambda messages: messages[:-1]},
+        "each key head is repeated n_heads times: n_heads is how many there are in the end.": {"times": lambda k, n_heads: n_heads},
+        "each key head is repeated as often as there are key heads: by how many query heads is one shared?": {"times": lambda k, n_heads: k.shape[1]},
+        "this repeats positions: the heads are on axis 1.": {"axis": 2},
+        "this repeats components: the heads are on axis 1.": {"axis": 3},
+        "this repeats the texts of the batch: the heads are on axis 1.": {"axis": 0},
+        "all query heads get the first key head.": {"chosen": lambda k: k[:, :1].expand_as(k)},
+        "the key heads come in reversed order.": {"chosen": lambda k: k.flip(1)},
+        "all query heads get the mean of the key heads: each group has a head of its own.": {"chosen": lambda k: k.mean(1, keepdim=True).expand_as(k)},
     },
 )
-def chat_text(
-    messages,
-    *,
-    needed=_default,
-    role="system",
-    system=SYSTEM,
-    begin=lambda default, messages: [default, *messages],
-    chosen=lambda messages: messages,
-    start="<|im_start|>",
-    after_role="\n",
-    content=lambda content: content,
-    end="<|im_end|>\n",
-    whole=lambda text: text,
-    prompt="<|im_start|>assistant\n",
-):
-    """The conversation as one text, up to where the assistant's next message begins."""
-    if needed(messages):
-        messages = begin({"role": role, "content": system}, messages)
-    texts = [start + message["role"] + after_role + content(message["content"]) + end for message in chosen(messages)]
-    return whole("".join(texts)) + prompt
+def share_heads(k, n_heads, *, times=lambda k, n_heads: n_heads // k.shape[1], axis=1, chosen=lambda k: k):
+    """The keys of each query head, (B, n_heads, S, D), from those of fewer key heads, (B, G, S, D)."""
+    return chosen(k).repeat_interleave(times(k, n_heads), dim=axis)
 
 
 def _scored(seed, T, V, start):
@@ -460,87 +470,64 @@ def _pattern(stop):
     return stop
 
 
-POOL = [("a joy .", "positive"), ("dull .", "negative"), ("not bad at all .", "positive"), ("a mess .", "negative")]
+def _stored_choices():
+    named = []
+    for row in files.load_results("quantisation")["rows"]:
+        choice = f"blocks of {row['block']}, {row['bits']} bits, {'a' if row['minimum'] else 'no'} minimum, clips {row['clips']}"
+        if row["bits_per_weight"] <= 4.5:
+            named.append((choice, row["error"][0]))
+    return named
 
 
-@exercise(
-    praise="what follows the last colon is the model's part.",
-    cases=lambda seed: [
-        (POOL[:2], "i laughed ."),
-        (random.Random(seed).sample(POOL, 3), "no , thanks ."),
-        (random.Random(seed + 1).sample(POOL, 4), "fine ."),
-        case(POOL[:1], "fine .", edge="a single example"),
-        case([], "i laughed .", edge="no examples"),
-    ],
+@experiment(
+    goal=9.85,
+    unit="percent error",
+    stored=_stored_choices,
+    seconds=20,
+    advice={
+        "4 bits per code: the block's scale then has to be shared by more weights.": lambda choice: choice["bits"] < 4,
+        "several clips, so that each block can keep its best one.": lambda choice: len(choice["clips"]) == 1,
+        "clips between 0.8 and 1: cut off a little of the range.": lambda choice: max(choice["clips"]) < 0.9 or min(choice["clips"]) > 0.95,
+        "a minimum per block, and larger blocks to pay for it.": lambda choice: not choice["minimum"],
+        "smaller blocks: use all of the 4.5 bits.": lambda choice: quantisation.bits_per_weight(**choice) < 4.5,
+        "more clips, closer to each other.": lambda choice: True,
+    },
     wrong={
-        "no space at the end: the model's tokens begin with theirs, and ' positive' is one token.": {"question": "\nSentiment: "},
-        "the question must end with a line `Sentiment:`, or the model goes on with the review.": {"question": ""},
-        "no new line at the end: the answer stands on the same line as `Sentiment:`.": {"question": "\nSentiment:\n"},
-        "the last line is `Sentiment:`, with its colon.": {"question": "\nSentiment"},
-        "the last `Sentiment:` begins a line of its own.": {"question": " Sentiment:"},
-        "the model writes the last sentiment: end behind the colon.": [
-            {"question": "\nSentiment: positive"},
-            {"question": "\nSentiment: negative"},
-            {"question": "\nSentiment: ..."},
-        ],
-        "an empty line stands between two reviews.": {"between": "\n"},
-        "one empty line between two reviews, not two.": {"between": "\n\n\n"},
-        "the reviews run into each other: an empty line stands between two.": [{"between": ""}, {"between": " "}],
-        "an empty line stands before the last review, too.": {"before_last": "\n"},
-        "the last review runs into the examples: an empty line stands before it.": {"before_last": ""},
-        "nothing stands behind the last `Sentiment:`, no empty line either.": {"question": "\nSentiment:\n\n"},
-        "the prompt begins with the first review, without an empty line before it.": [
-            {"begin": "\n"},
-            {"begin": "\n\n"},
-        ],
-        "without examples the prompt begins with the review itself, without an empty line before it.": [
-            {"without": "\n\n"},
-            {"without": "\n"},
-        ],
-        "`Sentiment:` begins a line of its own.": [{"line": " "}, {"line": ""}, {"line": ", "}],
-        "no empty line stands between a review and its sentiment.": {"line": "\n\n"},
-        "a space follows the colon of `Sentiment:` in the examples.": {"label": "Sentiment:"},
-        "a space follows the colon of `Review:`.": {"review": "Review:"},
-        "each review begins with `Review: `.": {"review": ""},
-        "each label begins with `Sentiment: `.": {"label": ""},
-        "the last review begins with `Review: `, as the examples do.": {"asked": ""},
-        "the sentiments of the examples are missing.": {"lines": lambda review, sentiment, line: review},
-        "the sentiments stand before their reviews: the review comes first.": {"lines": lambda review, sentiment, line: sentiment + line + review},
-        "an example is (review, sentiment), in this order.": {"chosen": lambda examples: [(sentiment, review) for review, sentiment in examples]},
-        "the examples stay in their order.": {"chosen": lambda examples: examples[::-1]},
-        "the examples are missing.": {"chosen": lambda examples: []},
-        "all of the examples are wanted, not only the first.": {"chosen": lambda examples: examples[:1]},
-        "all of the examples are wanted, not only the last.": {"chosen": lambda examples: examples[-1:]},
-        "the last example is missing.": {"chosen": lambda examples: examples[:-1]},
-        "the review to be judged is missing: it comes last.": lambda examples, text: "\n\n".join(
-            f"Review: {review}\nSentiment: {sentiment}" for review, sentiment in examples
-        ),
-        "the review to be judged comes last, behind the examples.": lambda examples, text: "\n\n".join(
-            [
-                f"Review: {text}\nSentiment:",
-                *(f"Review: {review}\nSentiment: {sentiment}" for review, sentiment in examples),
-            ]
-        ),
+        "several clips, so that each block can keep its best one.": lambda: _squeezing(clips=[1.0]),
+        "4 bits per code": lambda: _squeezing(bits=3, clips=[1.0]),
+        "a minimum per block, and larger blocks to pay for it.": lambda: _squeezing(block=32, minimum=False),
+        "smaller blocks: use all of the 4.5 bits.": lambda: _squeezing(block=192),
+        "clips between 0.8 and 1": lambda: _squeezing(clips=[0.4, 0.5]),
+        "these are 5 bits per weight, and at most 4.5 are allowed.": lambda: _squeezing(block=32),
+        "block divides 576, the width of a row, but yours is 50.": lambda: _squeezing(block=50),
+        "bits is a whole number from 2 to 8, but yours is 4.5.": lambda: _squeezing(bits=4.5),
+        "minimum is True or False, but yours is 'no'.": lambda: _squeezing(minimum="no"),
+        "clips is a list of 1 to 8 numbers between 0.1 and 2": lambda: _squeezing(clips=0.9),
+        "a dictionary with block, bits, minimum, clips is expected": lambda: {"block": 64},
     },
 )
-def few_shot(
-    examples,
-    text,
-    *,
-    chosen=list,
-    begin="",
-    without="",
-    review="Review: ",
-    line="\n",
-    label="Sentiment: ",
-    lines=lambda review, sentiment, line: review + line + sentiment,
-    between="\n\n",
-    before_last=None,
-    asked=None,
-    question="\nSentiment:",
-):
-    """Reviews with their sentiment, then the text, up to where its sentiment follows."""
-    shown = [lines(review + said, label + sentiment, line) for said, sentiment in chosen(examples)]
-    before = without if not shown else between if before_last is None else before_last
-    last = review if asked is None else asked
-    return begin + between.join(shown) + before + last + text + question
+def squeeze(choice, seed):
+    """The error of embedding rows that are kept in at most 4.5 bits per weight, with the reader's choices."""
+    if not isinstance(choice, dict) or set(choice) != set(quantisation.CHOICE):
+        raise Mistake(f"a dictionary with {', '.join(quantisation.CHOICE)} is expected, and nothing else.")
+    block, bits, minimum, clips = (choice[name] for name in quantisation.CHOICE)
+    if not isinstance(block, int) or block < 1 or 576 % block:
+        raise Mistake(f"block divides 576, the width of a row, but yours is {block!r}.")
+    if bits not in range(2, 9):
+        raise Mistake(f"bits is a whole number from 2 to 8, but yours is {bits!r}.")
+    if not isinstance(minimum, bool):
+        raise Mistake(f"minimum is True or False, but yours is {minimum!r}.")
+    if not isinstance(clips, list | tuple) or not 1 <= len(clips) <= 8 or not all(_is_clip(clip) for clip in clips):
+        raise Mistake(f"clips is a list of 1 to 8 numbers between 0.1 and 2, but yours is {clips!r}.")
+    spent = quantisation.bits_per_weight(**choice)
+    if spent > 4.5:
+        raise Mistake(f"these are {spent:.3g} bits per weight, and at most 4.5 are allowed.")
+    return quantisation.row(**choice)["error"][0]
+
+
+def _is_clip(clip):
+    return isinstance(clip, int | float) and 0.1 <= clip <= 2
+
+
+def _squeezing(**changes):
+    return quantisation.CHOICE | {"block": 64, "clips": [1.0, 0.95, 0.9, 0.85, 0.8, 0.7]} | changes

@@ -7,7 +7,7 @@ from classroom.diagrams.diagram import Diagram
 from classroom.diagrams.geometry import Box
 from classroom.diagrams.parts import STREAM, grid, legend
 
-__all__ = ["all_reduce", "block_with_cache", "q4_1_block", "training_memory"]
+__all__ = ["all_reduce", "block_with_cache", "modern_block", "q4_1_block", "row_order", "training_memory"]
 
 
 def block_with_cache(weights: ArrayLike) -> Diagram:
@@ -132,4 +132,84 @@ def q4_1_block(codes: ArrayLike, scale: float, least: float) -> Diagram:
     d.flow(stored, times, plus, result)
     d.flow(size, times)
     d.flow(low, plus)
+    return d
+
+
+def modern_block(*, C: int, n_heads: int, n_kv_heads: int, d_ff: int) -> Diagram:
+    """A block of Llama's design: RMSNorm, rotary positions, grouped queries, SwiGLU, and where its cache begins."""
+    D, group = C // n_heads, n_heads // n_kv_heads
+    alt = f"""A block of Llama's design. The stream of width {C} runs along the top. A copy, normalised by RMSNorm, is
+        multiplied by the query matrix ({n_heads} heads of {D}) and by the key and value matrices ({n_kv_heads} heads of
+        {D} each). Queries and keys are rotated; keys and values go to the cache. In the attention, {group} query heads
+        share one head of keys and values. An output matrix leads back to the stream. Then another normalised copy is
+        multiplied by a gate matrix and an up matrix, {d_ff} wide; silu of the gate times up, elementwise, goes through
+        a down matrix and is added to the stream."""
+    d = Diagram(900, 456, alt)
+    d.title("A block of the real model")
+    x, out = d.box(40, 80, 52, 36, "$x$", "state", 18), d.box(858, 80, 44, 36, "$x'$", "state", 18)
+    plus1, plus2 = d.op(500, 80, "+"), d.op(790, 80, "+")
+    d.flow(x, plus1, plus2, out, **STREAM)
+    d.label(300, 58, f"the stream, {C} numbers per token", 12, "faint")
+    heads = {"Q": f"{n_heads} heads × {D}", "K": f"{n_kv_heads} heads × {D}", "V": f"{n_kv_heads} heads × {D}"}
+    _grouped_attention(d, plus1, heads)
+    _gated_feed_forward(d, plus2, f"{d_ff} wide")
+    legend(d, 320, 436, state="carried on", weight="learned", score="attention")
+    return d
+
+
+def _grouped_attention(d: Diagram, total: Box, heads: dict[str, str]) -> None:
+    """The branch of modern_block's attention, from the stream at its left up to the sum."""
+    norm = d.box(104, 146, 84, 34, "RMSNorm", "plain", 13)
+    d.arrow((104, 80), norm.top)
+    layers = {}
+    for name, y in (("V", 366), ("K", 288), ("Q", 210)):
+        layers[name] = d.box(196, y, 70, 36, f"$W_{name}$", "weight", 16)
+        d.label(196, y + 30, heads[name], 12, "faint")
+        if name == "V":
+            d.arrow(norm.bottom, layers[name].left, bend="|-")
+        else:
+            d.arrow((104, y), layers[name].left)
+    turn_q, turn_k = d.box(292, 210, 64, 34, "rotate", "plain", 13), d.box(292, 288, 64, 34, "rotate", "plain", 13)
+    attend = d.box(398, 288, 96, 56, "grouped\nattention", "score", 13)
+    mix = d.box(500, 288, 56, 36, "$W_O$", "weight", 16)
+    d.flow(layers["Q"], turn_q)
+    d.flow(layers["K"], turn_k, attend, mix, total)
+    d.arrow(turn_q.right, attend.top, bend="-|")
+    d.arrow(layers["V"].right, attend.bottom, bend="-|")
+    d.label(410, 396, "keys (rotated) and values go to the cache", 12, "faint")
+
+
+def _gated_feed_forward(d: Diagram, total: Box, width: str) -> None:
+    """The branch of modern_block's SwiGLU."""
+    norm = d.box(574, 146, 84, 34, "RMSNorm", "plain", 13)
+    d.arrow((574, 80), norm.top)
+    gate, up = d.box(652, 210, 64, 36, "gate", "weight"), d.box(652, 288, 64, 36, "up", "weight")
+    d.arrow(norm.bottom, up.left, bend="|-")
+    d.arrow((574, 210), gate.left)
+    silu, times = d.box(722, 210, 50, 34, "silu", "plain", 13), d.op(722, 288, "⊙")
+    down = d.box(790, 288, 64, 36, "down", "weight")
+    d.flow(gate, silu, times, down, total)
+    d.flow(up, times)
+    d.label(652, 318, width, 12, "faint")
+
+
+def row_order(width: int) -> Diagram:
+    """The rows of one head as llama.cpp sorts them, in neighbouring pairs, and as halves."""
+    half = width // 2
+    alt = f"""The {width} rows of one head. In the file, the two rows of a rotary pair are neighbours: pair 0 first,
+        pair 0 second, pair 1 first, and so on. In our order, the first rows of all pairs, from the file's rows of even
+        index, come before the second rows of all pairs, from the odd ones."""
+    d = Diagram(900, 88 + 36 * width, alt)
+    d.title("The rows of one head: neighbours become halves")
+    d.label(250, 52, "in the file", 13, bold=True)
+    d.label(650, 52, "in our class", 13, bold=True)
+    for n in range(width):
+        pair, second = divmod(n, 2)
+        to, role = pair + half * second, "plain" if second else "weight"
+        start = d.box(250, 84 + 36 * n, 180, 28, f"pair {pair}, {'second' if second else 'first'}", role, 13)
+        end = d.box(650, 84 + 36 * to, 180, 28, f"pair {pair}, {'second' if second else 'first'}", role, 13)
+        d.label(148, 84 + 36 * n, f"row {n}", 12, "faint", align="end")
+        d.arrow(start.right, end.left, role=role)
+    for n in range(width):
+        d.label(752, 84 + 36 * n, f"row {n}", 12, "faint", align="start")
     return d

@@ -10,14 +10,6 @@ import torch
 from torch.nn import functional as F
 
 from course_lib.generation.text import _open_end
-from course_lib.pretrained import chat_prompt
-
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-
-
-def by_package(block):
-    raw = np.frombuffer(block, np.uint8)[None]
-    return gguf.dequantize(raw, gguf.GGMLQuantizationType.Q4_1)[0]
 
 
 def by_numpy(block):
@@ -85,37 +77,6 @@ def heads_apart(rows, n_heads):
 
 def to_neighbours(rows, n_heads):
     return rows.unflatten(0, (n_heads, 2, -1)).transpose(1, 2).flatten(0, 2)
-
-
-def chat_by_loop(messages, default=True, always=False, close="<|im_start|>assistant\n", sep="\n", end="<|im_end|>\n"):
-    text = ""
-    if always or (default and messages[0]["role"] != "system"):
-        text += "<|im_start|>system" + sep + SYSTEM + end
-    for message in messages:
-        text += "<|im_start|>" + message["role"] + sep + message["content"] + end
-    return text + close
-
-
-def chat_of(change=lambda messages: messages, one="<|im_start|>{role}\n{content}<|im_end|>\n", end=None):
-    """The conversation with its list of messages, or their form, changed."""
-
-    def chat(messages):
-        if messages[0]["role"] != "system":
-            messages = [{"role": "system", "content": SYSTEM}, *messages]
-        text = "".join(one.format(**message) for message in change(messages))
-        return text + ("<|im_start|>assistant\n" if end is None else end)
-
-    return chat
-
-
-def chat_with_default(needed=lambda messages: messages[0]["role"] != "system", at=0, role="system", drop=0):
-    def chat(messages):
-        found = list(messages[drop:]) if needed(messages) else list(messages)
-        if needed(messages):
-            found.insert(len(found) if at is None else at, {"role": role, "content": SYSTEM})
-        return chat_by_loop(found, default=False)
-
-    return chat
 
 
 def log_p_by_loss(logits, tokens, start):
@@ -186,29 +147,56 @@ def showable_by_stripping(text, stop):
     return text
 
 
-def few_by_join(examples, text, last="Sentiment:", between="\n\n"):
-    shown = [f"Review: {review}\nSentiment: {sentiment}" for review, sentiment in examples]
-    return between.join([*shown, f"Review: {text}\n{last}"])
+def of_blocks(one):
+    """From a function of one block, as bytes, to one of many blocks."""
+    return lambda blocks: np.stack([np.asarray(one(block.tobytes())) for block in blocks])
 
 
-def few_by_plus(examples, text):
-    shown = "\n\n".join(f"Review: {review}\nSentiment: {sentiment}" for review, sentiment in examples)
-    return shown + "\n\n" + f"Review: {text}\nSentiment:"
+def first_scales(blocks):
+    blocks = blocks.copy()
+    blocks[:, :4] = blocks[0, :4]
+    return of_blocks(by_numpy)(blocks)
 
 
-def few_by_form(form="Review: {}\nSentiment: {}\n\n", asked="Review: {}\nSentiment:", begin=""):
-    return lambda examples, text: begin + "".join(form.format(*pair) for pair in examples) + asked.format(text)
+def below_one_another(blocks):
+    scales = np.vstack([blocks[:, :4], blocks[:, :4]]).view("<f2").astype(float)
+    return scales[:, :1] * np.vstack([blocks[:, 4:] % 16, blocks[:, 4:] // 16]) + scales[:, 1:]
 
 
-def few_by_loop(examples, text):
-    prompt = ""
-    for review, sentiment in examples:
-        prompt += "Review: " + review + "\nSentiment: " + sentiment + "\n\n"
-    return prompt + "Review: " + text + "\nSentiment:"
+def shared_by_index(k, n_heads):
+    group = n_heads // k.shape[1]
+    return k[:, [head // group for head in range(n_heads)]]
+
+
+def shared_by_view(k, n_heads):
+    return k.unsqueeze(2).expand(-1, -1, n_heads // k.shape[1], -1, -1).flatten(1, 2)
+
+
+def shared_by_loop(k, n_heads, heads_of=lambda k, n_heads: [n * k.shape[1] // n_heads for n in range(n_heads)]):
+    return torch.stack([k[:, head] for head in heads_of(k, n_heads)], dim=1)
+
+
+def numbers(last=-2000, first=None):
+    """Half of the first numbers at one end, and half at the other."""
+    return lambda: ([-0.6] * 15 + [0.6] * 16 if first is None else first) + [last]
+
+
+def squeezing(**changes):
+    """Choices for the experiment, made elsewhere."""
+    return lambda: {"block": 64, "bits": 4, "minimum": True, "clips": [1, 0.93, 0.86, 0.79]} | changes
 
 
 RIGHT = {
-    "dequantise": [by_package, by_numpy, by_loop, by_parts(), lambda block: by_numpy(block).numpy().astype("f2")],
+    "dequantise": [
+        lambda blocks: gguf.dequantize(blocks, gguf.GGMLQuantizationType.Q4_1),
+        of_blocks(by_numpy),
+        lambda blocks: [by_loop(block.tobytes()) for block in blocks],
+        of_blocks(by_parts()),
+        lambda blocks: torch.from_numpy(of_blocks(by_numpy)(blocks)),
+    ],
+    "outlier": [numbers(), numbers(1000), lambda: np.array([*np.linspace(0.9, -0.9, 31), 61])],
+    "share_heads": [shared_by_index, shared_by_view, shared_by_loop],
+    "squeeze": [squeezing(), squeezing(clips=(1.0, 0.95, 0.9, 0.8))],
     "halves": [
         halves_by_index,
         halves_by_axes,
@@ -216,7 +204,6 @@ RIGHT = {
         halves_of_heads(even_then_odd),
         lambda rows, n_heads: halves_by_stack(rows, n_heads).tolist(),
     ],
-    "chat_text": [chat_prompt, chat_by_loop, chat_of(), chat_with_default()],
     "log_probability": [
         log_p_by_loss,
         log_p_by_loop,
@@ -224,39 +211,88 @@ RIGHT = {
         log_p_of(),
     ],
     "showable": [showable_by_cut, showable_by_library, showable_with()],
-    "few_shot": [few_by_join, few_by_loop, few_by_form()],
 }
 WRONG = {
     "dequantise": [
-        (lambda block: by_loop(block, interleaved=True), "first come the low halves"),
-        (by_parts(lambda packed: [q for byte in packed for q in divmod(byte, 16)]), "the high one first"),
-        (lambda block: by_numpy(block).roll(16), "the low halves (byte & 15) are the first 16"),
-        (lambda block: by_numpy(block)[:16], "its high half is byte >> 4"),
-        (lambda block: by_numpy(block)[16:], "its low half is byte & 15"),
-        (lambda block: torch.cat([by_numpy(block)[:16]] * 2), "the low halves come twice"),
-        (lambda block: torch.cat([by_numpy(block)[16:]] * 2), "the high halves come twice"),
-        (lambda block: by_loop(block, high=lambda byte: byte & 0xF0), "shifted down by four"),
-        (lambda block: by_loop(block, high=lambda byte: byte >> 8), "shift by four bits"),
-        (lambda block: by_loop(block, high=lambda byte: byte / 16), "a whole number is wanted"),
-        (by_parts(lambda packed: [byte & 16 for byte in packed] + [byte >> 4 for byte in packed]), "its mask is 15"),
-        (by_parts(lambda packed: packed + [byte >> 4 for byte in packed]), "still holds the high one"),
-        (lambda block: by_loop(block, number=lambda d, m, q: m * q + d), "are swapped"),
-        (lambda block: by_loop(block, number=lambda d, m, q: (q - 8) * d), "this is Q4_0"),
-        (lambda block: by_loop(block, number=lambda d, m, q: (q - 8) * d + m), "the 8 belongs to Q4_0"),
-        (lambda block: by_loop(block, number=lambda d, m, q: q * d - m), "m is added, not subtracted"),
-        (lambda block: by_loop(block, number=lambda d, m, q: q * d), "m is missing"),
-        (lambda block: by_loop(block, number=lambda d, m, q: m + q), "the scale d is missing"),
-        (lambda block: by_loop(block, number=lambda d, m, q: (q + m) * d), "d multiplies q alone"),
-        (lambda block: by_loop(block, number=lambda d, m, q: m + q / d), "the scale multiplies"),
-        (lambda block: by_loop(block, number=lambda d, m, q: 1.0 * q), "the 4-bit numbers q themselves"),
-        (lambda block: by_loop(block, order=">"), "wrong order"),
-        (by_parts(numbers="<2h"), "not whole numbers"),
-        (lambda block: by_numpy(block[:4] + block), "the first four bytes"),
-        (by_parts(first=2), "yours skips d alone"),
-        (by_parts(lambda packed: packed), "takes each byte for one"),
-        (lambda block: by_loop(block, order=">", number=lambda d, m, q: q * d), "two things"),
-        (lambda block: [0.0] * 32, "is 0 each time"),
-        (lambda block: str(by_loop(block)), "returns a string"),
+        *(
+            (of_blocks(one), words)
+            for one, words in [
+                (lambda block: by_loop(block, interleaved=True), "first come the low halves"),
+                (by_parts(lambda packed: [q for byte in packed for q in divmod(byte, 16)]), "the high one first"),
+                (lambda block: by_numpy(block).roll(16), "the low halves (byte & 15) are the first 16"),
+                (lambda block: by_numpy(block)[:16], "its high half is byte >> 4"),
+                (lambda block: by_numpy(block)[16:], "its low half is byte & 15"),
+                (lambda block: torch.cat([by_numpy(block)[:16]] * 2), "the low halves come twice"),
+                (lambda block: torch.cat([by_numpy(block)[16:]] * 2), "the high halves come twice"),
+                (lambda block: by_loop(block, high=lambda byte: byte & 0xF0), "shifted down by four"),
+                (lambda block: by_loop(block, high=lambda byte: byte >> 8), "shift by four bits"),
+                (lambda block: by_loop(block, high=lambda byte: byte / 16), "a whole number is wanted"),
+                (
+                    by_parts(lambda packed: [byte & 16 for byte in packed] + [byte >> 4 for byte in packed]),
+                    "its mask is 15",
+                ),
+                (by_parts(lambda packed: packed + [byte >> 4 for byte in packed]), "still holds the high one"),
+                (lambda block: by_loop(block, number=lambda d, m, q: m * q + d), "are swapped"),
+                (lambda block: by_loop(block, number=lambda d, m, q: (q - 8) * d), "this is Q4_0"),
+                (lambda block: by_loop(block, number=lambda d, m, q: (q - 8) * d + m), "the 8 belongs to Q4_0"),
+                (lambda block: by_loop(block, number=lambda d, m, q: q * d - m), "m is added, not subtracted"),
+                (lambda block: by_loop(block, number=lambda d, m, q: q * d), "m is missing"),
+                (lambda block: by_loop(block, number=lambda d, m, q: m + q), "the scale d is missing"),
+                (lambda block: by_loop(block, number=lambda d, m, q: (q + m) * d), "d multiplies q alone"),
+                (lambda block: by_loop(block, number=lambda d, m, q: m + q / d), "the scale multiplies"),
+                (lambda block: by_loop(block, number=lambda d, m, q: 1.0 * q), "the 4-bit codes q themselves"),
+                (lambda block: by_loop(block, order=">"), "wrong order"),
+                (by_parts(numbers="<2h"), "not whole numbers"),
+                (lambda block: by_numpy(block[:4] + block), "the first four bytes"),
+                (by_parts(first=2), "yours skips d alone"),
+                (by_parts(lambda packed: packed), "takes each byte for one"),
+                (lambda block: by_loop(block, order=">", number=lambda d, m, q: q * d), "two things"),
+                (lambda block: [0.0] * 32, "is 0 each time"),
+            ]
+        ),
+        (lambda blocks: str(blocks), "returns a string"),
+        (first_scales, "each block has its own d and m"),
+        (below_one_another, "a block is one row of 32 weights"),
+    ],
+    "outlier": [
+        (numbers(1), "still come back as different"),
+        (numbers(20), "still come back as different"),
+        (numbers(first=[-3.0] * 15 + [3.0] * 16), "the last alone may be larger"),
+        (numbers(first=[0.1] * 31), "too close together"),
+        (numbers(1e7), "a smaller outlier is enough"),
+        (lambda: [0.0] * 33, "32 numbers are expected, but yours are 33"),
+        (lambda: 100.0, "a list of 32 numbers is expected"),
+        (numbers(2, first=[0.1] * 10 + [0.2] * 21), "two things"),
+    ],
+    "share_heads": [
+        (lambda k, n_heads: torch.repeat_interleave(k, n_heads, 1), "is how many there are in the end"),
+        (lambda k, n_heads: torch.repeat_interleave(k, k.shape[1], 1), "as often as there are key heads"),
+        (lambda k, n_heads: k.repeat_interleave(n_heads // k.shape[1], 2), "this repeats positions"),
+        (lambda k, n_heads: k.repeat_interleave(n_heads // k.shape[1], -1), "this repeats components"),
+        (lambda k, n_heads: k.repeat_interleave(n_heads // k.shape[1], 0), "the texts of the batch"),
+        (lambda k, n_heads: shared_by_loop(k, n_heads, lambda k, n_heads: [0] * n_heads), "the first key head"),
+        (lambda k, n_heads: shared_by_view(k, n_heads).flip(1), "in reversed order"),
+        (lambda k, n_heads: shared_by_index(k.mean(1, True), n_heads), "the mean of the key heads"),
+        (lambda k, n_heads: k, "expected"),
+    ],
+    "squeeze": [
+        (squeezing(clips=[1.0]), "several clips"),
+        (squeezing(bits=3, clips=[0.95]), "4 bits per code"),
+        (squeezing(block=32, minimum=False), "a minimum per block, and larger blocks"),
+        (squeezing(block=288), "smaller blocks"),
+        (squeezing(clips=[0.3, 0.5, 0.6]), "clips between 0.8 and 1"),
+        (squeezing(clips=[1.0, 0.6]), "more clips, closer"),
+        (squeezing(block=32), "these are 5 bits per weight"),
+        (squeezing(block=16), "these are 6 bits per weight"),
+        (squeezing(block=50), "block divides 576, the width of a row, but yours is 50."),
+        (squeezing(block="large"), "but yours is 'large'"),
+        (squeezing(bits=4.5), "but yours is 4.5."),
+        (squeezing(bits=1), "bits is a whole number from 2 to 8, but yours is 1."),
+        (squeezing(minimum="no"), "but yours is 'no'."),
+        (squeezing(minimum=1), "minimum is True or False, but yours is 1."),
+        (squeezing(clips=[0.9] * 9), "clips is a list of 1 to 8 numbers"),
+        (squeezing(clips=["small"]), "clips is a list of 1 to 8 numbers"),
+        (lambda: {"bits": 4}, "a dictionary with block, bits, minimum, clips is expected"),
     ],
     "halves": [
         (to_neighbours, "the opposite direction"),
@@ -283,57 +319,6 @@ WRONG = {
         (halves_of_heads(even_then_odd, lambda heads: heads[-1]), "only the last head"),
         (halves_of_heads(lambda head: head[1::2], lambda heads: heads[0]), "two things"),
         (lambda rows, n_heads: rows.view(-1, n_heads, rows.shape[1]), "shape should be"),
-    ],
-    "chat_text": [
-        (lambda messages: chat_prompt(messages, answer=False), "the generation prompt is missing"),
-        (lambda messages: chat_prompt(messages)[:-1], "behind the last `assistant`"),
-        (lambda messages: chat_by_loop(messages, close="<|im_start|>assistant\n<|im_end|>\n"), "still to be written"),
-        (chat_of(end="<|im_start|>user\n"), "not the user's"),
-        (chat_of(end="assistant\n"), "the last line begins with <|im_start|>"),
-        (
-            lambda messages: chat_prompt(messages, answer=messages[-1]["role"] != "assistant"),
-            "whoever spoke last",
-        ),
-        (lambda messages: chat_by_loop(messages, default=False), "gets the default one"),
-        (lambda messages: chat_by_loop(messages, always=True), "only for a conversation that begins without"),
-        (
-            chat_with_default(lambda messages: "system" not in [message["role"] for message in messages]),
-            "only the first message decides",
-        ),
-        (chat_with_default(lambda messages: messages[0]["role"] == "system"), "the wrong way round"),
-        (chat_with_default(at=None), "not at the end"),
-        (chat_with_default(drop=1), "replaces the first message"),
-        (chat_with_default(role="assistant"), "expected"),
-        (chat_with_default(role="user"), "has the role `system`"),
-        (chat_of(one="<|im_start|>\n{role}\n{content}<|im_end|>\n"), "must follow <|im_start|> at once"),
-        (chat_of(one="{role}\n{content}<|im_end|>\n"), "each message begins with"),
-        (lambda messages: chat_by_loop(messages, sep=" "), "between the role and the content"),
-        (lambda messages: chat_by_loop(messages, sep=""), "the role runs into the content"),
-        (lambda messages: chat_by_loop(messages, sep="\n\n"), "not two"),
-        (lambda messages: chat_by_loop(messages, end="<|im_end|>"), "follows each <|im_end|>"),
-        (lambda messages: chat_by_loop(messages, end="<|im_end|> "), "yours is another character"),
-        (lambda messages: chat_by_loop(messages, end="\n"), "each message ends with <|im_end|>"),
-        (lambda messages: chat_by_loop(messages, end="\n<|im_end|>"), "they are swapped"),
-        (chat_of(one="<|im_start|>{role}\n{content}<|im_end|>\n\n"), "no empty line"),
-        (
-            lambda messages: chat_by_loop(messages, close="").removesuffix("\n") + "<|im_start|>assistant\n",
-            "follows the last <|im_end|>, too",
-        ),
-        (lambda messages: chat_by_loop(messages, end="\n<|im_end|>\n"), "at once"),
-        (
-            lambda messages: chat_by_loop(messages).replace("Hugging Face<|im_end|>", "Hugging Face.<|im_end|>"),
-            "full stop",
-        ),
-        (
-            chat_of(lambda messages: [{**message, "content": message["content"].strip()} for message in messages]),
-            "white space at its ends",
-        ),
-        (chat_of(one="<|im_start|>{role}\n<|im_end|>\n"), "the content is missing"),
-        (chat_of(lambda messages: messages[-1:]), "only the last message"),
-        (chat_of(lambda messages: messages[:1]), "only the first message is here"),
-        (chat_of(lambda messages: messages[:-1]), "the last message is missing"),
-        (chat_of(one="<|im_start|>{role}\n{content}\n<|im_end|>\n", end="<|im_start|>assistant"), "two things"),
-        (lambda messages: messages[-1]["content"], "expected"),
     ],
     "log_probability": [
         (lambda *inputs: log_p_by_loop(*inputs, shift=0), "row t is about what *follows*"),
@@ -468,50 +453,5 @@ WRONG = {
             "capital and small letters",
         ),
         (lambda text, stop: text[:-1], "expected"),
-    ],
-    "few_shot": [
-        (lambda examples, text: few_by_join(examples, text) + " ", "no space at the end"),
-        (lambda examples, text: few_by_join(examples, text, last="")[:-1], "must end with a line"),
-        (lambda examples, text: few_by_join(examples, text) + "\n", "no new line at the end"),
-        (lambda examples, text: few_by_join(examples, text) + "\n\n", "no empty line either"),
-        (few_by_form(asked="Review: {} Sentiment:"), "the last `Sentiment:` begins a line"),
-        (few_by_form(asked="Review: {}\nSentiment: positive"), "end behind the colon"),
-        (lambda examples, text: few_by_join(examples, text, between="\n"), "an empty line stands between two"),
-        (lambda examples, text: few_by_join(examples, text, between="\n\n\n"), "not two"),
-        (lambda examples, text: few_by_join(examples, text, between=""), "run into each other"),
-        (lambda examples, text: "\n" + few_by_join(examples, text), "begins with the first review"),
-        (few_by_plus, "without examples"),
-        (few_by_form("Review: {} Sentiment: {}\n\n"), "`Sentiment:` begins a line of its own"),
-        (few_by_form("Review: {}\n\nSentiment: {}\n\n"), "between a review and its sentiment"),
-        (few_by_form("Review: {}\nSentiment:{}\n\n"), "the colon of `Sentiment:`"),
-        (few_by_form("Review:{}\nSentiment: {}\n\n", asked="Review:{}\nSentiment:"), "the colon of `Review:`"),
-        (few_by_form("{}\nSentiment: {}\n\n", asked="{}\nSentiment:"), "each review begins with"),
-        (few_by_form("Review: {}\n{}\n\n"), "each label begins with"),
-        (few_by_form(asked="{}\nSentiment:"), "the last review begins with"),
-        (few_by_form("Review: {}\n\n"), "the sentiments of the examples are missing"),
-        (few_by_form("Sentiment: {1}\nReview: {0}\n\n"), "the review comes first"),
-        (lambda examples, text: few_by_join(examples[::-1], text), "in their order"),
-        (lambda examples, text: few_by_join([], text).strip(), "the examples are missing"),
-        (lambda examples, text: few_by_join(examples[:1], text), "not only the first"),
-        (lambda examples, text: few_by_join(examples[-1:], text), "not only the last"),
-        (lambda examples, text: few_by_join(examples[:-1], text), "the last example is missing"),
-        (lambda examples, text: few_by_join([pair[::-1] for pair in examples], text), "(review, sentiment)"),
-        (lambda examples, text: few_by_join(examples, text, last="Sentiment"), "with its colon"),
-        (
-            lambda examples, text: "\nReview".join(few_by_join(examples, text).rsplit("\n\nReview", 1)),
-            "before the last review",
-        ),
-        (
-            lambda examples, text: "Review".join(few_by_join(examples, text).rsplit("\n\nReview", 1)),
-            "runs into the examples",
-        ),
-        (few_by_form(asked=""), "expected"),
-        (lambda examples, text: few_by_form(asked="")(examples, text).rstrip(), "to be judged is missing"),
-        (
-            lambda examples, text: "\n\n".join(
-                [few_by_join([], text), *(f"Review: {review}\nSentiment: {label}" for review, label in examples)]
-            ),
-            "to be judged comes last",
-        ),
     ],
 }
