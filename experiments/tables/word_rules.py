@@ -69,9 +69,7 @@ def scored(words: Rules, line: Rules) -> np.ndarray:
 def row(rules: str, words: Rules, line: Rules) -> dict[str, Any]:
     """BLEU on these lines, with its 95% interval over them."""
     counts = scored(words, line)
-    interval = bootstrap_interval(
-        lambda drawn: bleu(counts[drawn]), np.arange(len(counts)), n_resamples=1000, batch=20
-    )
+    interval = bootstrap_interval(lambda drawn: bleu(counts[drawn]), np.arange(len(counts)), n_resamples=1000, batch=20)
     return {"rules": rules, "BLEU": rounded(interval)}
 
 

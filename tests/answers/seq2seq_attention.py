@@ -3,71 +3,14 @@
 import heapq
 import itertools
 import math
-from collections import Counter
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from course_lib.attention import additive_scores, attend
 from course_lib.generation import GenerationConfig, generate
-
-
-def grams(words, n):
-    return [" ".join(words[i : i + n]) for i in range(len(words) - n + 1)]
-
-
-def by_crossing_out(hypothesis, reference, n):
-    left, found = grams(reference, n), 0
-    for gram in grams(hypothesis, n):
-        if gram in left:
-            left.remove(gram)
-            found += 1
-    return found / max(len(grams(hypothesis, n)), 1)
-
-
-def by_counters(hypothesis, reference, n):
-    ours = Counter(zip(*(hypothesis[i:] for i in range(n)), strict=False))
-    theirs = Counter(zip(*(reference[i:] for i in range(n)), strict=False))
-    return (ours & theirs).total() / ours.total() if ours else 0
-
-
-def counted(list_grams=grams, matches=None, total=None):
-    """Counted gram by gram; which grams, what matches and what divides may be other."""
-
-    def share(hypothesis, reference, n):
-        ours, theirs = list_grams(hypothesis, n), list_grams(reference, n)
-        if not ours:
-            return 0
-        hits = sum(min(ours.count(gram), theirs.count(gram)) for gram in set(ours))
-        return (matches(ours, theirs) if matches else hits) / (total(ours, theirs) if total else len(ours))
-
-    return share
-
-
-def unclipped(hypothesis, reference, n):
-    ours = grams(hypothesis, n)
-    return sum(gram in grams(reference, n) for gram in ours) / max(len(ours), 1)
-
-
-def of_sets(hypothesis, reference, n):
-    ours = set(grams(hypothesis, n))
-    return len(ours & set(grams(reference, n))) / max(len(ours), 1)
-
-
-def undivided(hypothesis, reference, n):
-    return float(by_crossing_out(hypothesis, reference, n) * len(grams(hypothesis, n)))
-
-
-def unguarded(hypothesis, reference, n):
-    hits = by_crossing_out(hypothesis, reference, n) * len(grams(hypothesis, n))
-    return hits / (len(hypothesis) - n + 1)
-
-
-def by_case(length, reference):
-    return 1 if length >= reference else math.e ** (1 - reference / length)
 
 
 def writing(fed=None, kept=lambda new, first: new, pick=torch.argmax, most=0, ends=None, after=None):
@@ -281,7 +224,6 @@ RIGHT = {
         by_learning,
         lambda: tuple(part.tolist() for part in units(2, 2, -8)()),
     ],
-    "clipped_precision": [by_crossing_out, by_counters, counted()],
     "greedy": [by_library, recursive, writing(), in_tensors, lambda *given: torch.tensor(by_library(*given))],
     "additive_weights": [weights_by_library, weights_by_loop, weights_by_lowest, looking()],
     "beam_step": [by_heap, by_numpy, with_tensors, chosen],
@@ -306,53 +248,6 @@ WRONG = {
         (lambda: (torch.eye(4), torch.eye(4)[[1, 0, 3, 2]], torch.full((4,), -9.0)), "the letters are mixed up"),
         (lambda: (torch.eye(4), torch.eye(4)), "three tensors are expected"),
         (lambda: (torch.eye(4), torch.eye(4), torch.ones(5)), "with A units the shapes are (A, 4), (A, 4) and (A,)"),
-    ],
-    "clipped_precision": [
-        (unclipped, "clip: an n-gram"),
-        (
-            counted(matches=lambda ours, theirs: sum(max(ours.count(g), theirs.count(g)) for g in {*ours} & {*theirs})),
-            "the larger of the two",
-        ),
-        (
-            counted(matches=lambda ours, theirs: sum(g in ours for g in theirs)),
-            "you count the matches in the reference",
-        ),
-        (of_sets, "as sets do"),
-        (counted(matches=lambda ours, theirs: len({*ours} & {*theirs})), "a repeated n-gram matches once only"),
-        (counted(total=lambda ours, theirs: len(set(ours))), "the number of different n-grams"),
-        (lambda h, r, n: by_counters(r, h, n), "this is the recall"),
-        (lambda h, r, n: undivided(h, r, n) / max(len(h), 1), "there are fewer of them than words"),
-        (counted(total=lambda ours, theirs: len(ours) + 1), "off by one"),
-        (counted(total=lambda ours, theirs: max(len(ours), len(theirs))), "the reference's length plays no part"),
-        (lambda h, r, n: by_counters(h[:-1], r[:-1], n), "the last n-gram is missing"),
-        (lambda h, r, n: by_counters(h[1:], r[1:], n), "the first n-gram is missing"),
-        (
-            counted(
-                lambda words, n: [" ".join(words[i : i + n]) for i in range(len(words))], total=lambda o, t: len(o)
-            ),
-            "fewer than n words",
-        ),
-        (counted(lambda words, n: grams(words, n)[::n]), "n-grams overlap"),
-        (lambda h, r, n: by_counters(h, r, 1), "whatever n is"),
-        (lambda h, r, n: by_crossing_out(h, r, n + 1), "have n + 1 words"),
-        (
-            counted(lambda words, n: [" ".join(sorted(gram.split())) for gram in grams(words, n)]),
-            "the order of the words",
-        ),
-        (lambda h, r, n: by_counters(" ".join(h), " ".join(r), n), "yours consist of characters"),
-        (lambda h, r, n: 100 * by_counters(h, r, n), "not a percentage"),
-        (lambda h, r, n: 1 - by_counters(h, r, n), "that do not match"),
-        (undivided, "this is a count"),
-        (lambda h, r, n: sum(map(str.__eq__, h, r)) / len(h), "only at its own position"),
-        (lambda h, r, n: undivided(h, r, n) / len(grams(h, n)), "your code raised ZeroDivisionError"),
-        (unguarded, "your code raised ZeroDivisionError"),
-        (lambda h, r, n: by_counters(h, r, n) if len(h) >= n else 1.0, "with fewer words than n"),
-        (
-            lambda h, r, n: by_counters(h, r, n) * (by_case(len(h), len(r)) if h else 1),
-            "the brevity penalty is a factor",
-        ),
-        (lambda h, r, n: np.mean([by_crossing_out(h, r, m) for m in range(1, n + 1)]), "only n-grams of n words count"),
-        (lambda h, r, n: grams(h, n), "number is expected"),
     ],
     "greedy": [
         (writing(after=lambda tokens, ended: tokens[1:]), "END is a signal"),
