@@ -11,6 +11,9 @@ Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [1
 
 SOURCE, TARGET = ["I", "loue", "thee"], ["BEGIN", "I", "love", "thee", "END"]
 
+FIRST = {"I'll": 0.5, "I": 0.4, "Ay": 0.1}
+THEN = {"I'll": {"go": 0.3, "stay": 0.28, "speak": 0.22}, "I": {"will": 0.55, "shall": 0.43, "go": 0.02}}
+
 READ, WRITE, WRITTEN = (
     words.split() for words in ("T r ue ly ·She p he …", "BEGIN T r ul y , ·she …", "T r ul y , ·she p …")
 )
@@ -28,6 +31,7 @@ DRAWINGS = {
     "q4_1_block": lambda: gpt.q4_1_block(np.arange(32) * 7 % 16, 0.0213, -0.1594),
     "bottleneck": lambda: encoder_decoder.bottleneck(SOURCE, TARGET, 144),
     "looking_back": lambda: encoder_decoder.looking_back(SOURCE, TARGET, 1, [0.05, 0.9, 0.05]),
+    "beams": lambda: encoder_decoder.beams(FIRST, THEN, 2),
     "one_query": lambda: attention.one_query(Q, K, V, ["first", "second", "third"]),
     "masks": lambda: attention.masks(["to", "be", "or", "·", "·"], 3),
     "heads": lambda: attention.heads(np.random.default_rng(3).normal(size=(4, 6)), 2),

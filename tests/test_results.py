@@ -35,6 +35,7 @@ from experiments.tables import (
     transformer_ablations,
     translation,
     word2vec,
+    word_rules,
 )
 
 PERCENT = {"BLEU", "chrF", "exact match"}  # the other scores run from 0 to about 1
@@ -118,6 +119,11 @@ CHEAP = {
         lambda: word2vec.row("PPMI + SVD", 1),
         ["system", "seed"],
         ["wordsim353", "simlex999", "analogies"],
+    ),
+    "word_rules": (
+        lambda: word_rules.row("a full stop at the end", **word_rules.CHOICES["a full stop at the end"]),
+        ["rules"],
+        ["BLEU"],
     ),
 }
 

@@ -1,6 +1,6 @@
-"""Drawings of the encoder-decoder of GRUs: with a fixed summary, and with attention."""
+"""Drawings of the encoder-decoder of GRUs: with a fixed summary, with attention, and of its beam search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,7 @@ from classroom.diagrams.diagram import Diagram
 from classroom.diagrams.geometry import Box, spread
 from classroom.diagrams.parts import STREAM, grid, legend
 
-__all__ = ["bottleneck", "looking_back"]
+__all__ = ["beams", "bottleneck", "looking_back"]
 
 Words = Sequence[str]
 CELLS = 300  # the height at which the GRUs stand
@@ -70,6 +70,43 @@ def looking_back(source: Words, target: Words, step: int, weights: ArrayLike) ->
     d.flow(output, d.box(866, 96, 52, 28, target[step + 1], "token", 13))
     legend(d, 40, 425, state="states, the keys", score="attention", weight="learned", token="tokens")
     return d
+
+
+def beams(first: Mapping[str, float], then: Mapping[str, Mapping[str, float]], k: int) -> Diagram:
+    """Two steps of a beam search: the probabilities of the first word, and of the second one after each first one."""
+    kept = sorted(first, key=first.__getitem__, reverse=True)[:k]
+    total = {(a, b): first[a] * p for a in kept for b, p in then[a].items()}
+    best = sorted(total, key=total.__getitem__, reverse=True)[:k]
+    alt = f"""Two steps of a search with {k} beams. Of the first words {", ".join(first)}, the most likely stay:
+        {", ".join(kept)}. Each is continued with every word. Of all continuations, the {k} with the largest product
+        stay: {", ".join(f"{a} {b} with {total[a, b]:.2f}" for a, b in best)}."""
+    heights = spread(84, 84 + 38 * len(total), [28] * len(total))
+    d = Diagram(900, 150 + 38 * len(total), alt)
+    d.title(f"Beam search with {k} beams: all continuations compete")
+    places = dict(zip(total, heights, strict=True))
+    middle = sum(heights) / len(heights)
+    start = d.box(90, middle, 84, 30, "BEGIN", "token", 13)
+    ends = [*kept, *(word for word in first if word not in kept)]
+    tops = [sum(places[a, b] for b in then[a]) / len(then[a]) for a in kept]
+    tops += [heights[-1] + 44 + 38 * n for n in range(len(ends) - len(kept))]
+    for a, y in zip(ends, tops, strict=True):
+        box = _beam(d, 330, y, f"{a}  {first[a]:.2f}", a in kept)
+        d.arrow(start.right, box.left, role="state" if a in kept else "faint", dashed=a not in kept)
+        for b in then[a] if a in kept else ():
+            leaf = _beam(d, 620, places[a, b], f"{b}  {then[a][b]:.2f}", (a, b) in best)
+            stays = (a, b) in best
+            d.arrow(box.right, leaf.left, role="state" if stays else "faint", dashed=not stays)
+            d.label(700, places[a, b], f"{first[a]:.2f} × {then[a][b]:.2f} = {total[a, b]:.3f}", 13, align="start",
+                    bold=stays)  # fmt: skip
+    d.label(330, 52, "first word", 12, "faint")
+    d.label(620, 52, "second word", 12, "faint")
+    d.label(700, 52, "probability of both", 12, "faint", align="start")
+    legend(d, 40, d.height - 20, state="kept", token="given")
+    return d
+
+
+def _beam(d: Diagram, x: float, y: float, text: str, kept: bool) -> Box:
+    return d.box(x, y, 130, 28, text, "state" if kept else "plain", 13)
 
 
 def _encoder(d: Diagram, source: Words, start: float, end: float) -> list[Box]:

@@ -3,147 +3,14 @@
 import heapq
 import itertools
 import math
-from collections import Counter
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from course_lib.attention import additive_scores, attend
 from course_lib.generation import GenerationConfig, generate
-
-
-def grams(words, n):
-    return [" ".join(words[i : i + n]) for i in range(len(words) - n + 1)]
-
-
-def by_crossing_out(hypothesis, reference, n):
-    left, found = grams(reference, n), 0
-    for gram in grams(hypothesis, n):
-        if gram in left:
-            left.remove(gram)
-            found += 1
-    return found / max(len(grams(hypothesis, n)), 1)
-
-
-def by_counters(hypothesis, reference, n):
-    ours = Counter(zip(*(hypothesis[i:] for i in range(n)), strict=False))
-    theirs = Counter(zip(*(reference[i:] for i in range(n)), strict=False))
-    return (ours & theirs).total() / ours.total() if ours else 0
-
-
-def counted(list_grams=grams, matches=None, total=None):
-    """Counted gram by gram; which grams, what matches and what divides may be other."""
-
-    def share(hypothesis, reference, n):
-        ours, theirs = list_grams(hypothesis, n), list_grams(reference, n)
-        if not ours:
-            return 0
-        hits = sum(min(ours.count(gram), theirs.count(gram)) for gram in set(ours))
-        return (matches(ours, theirs) if matches else hits) / (total(ours, theirs) if total else len(ours))
-
-    return share
-
-
-def unclipped(hypothesis, reference, n):
-    ours = grams(hypothesis, n)
-    return sum(gram in grams(reference, n) for gram in ours) / max(len(ours), 1)
-
-
-def of_sets(hypothesis, reference, n):
-    ours = set(grams(hypothesis, n))
-    return len(ours & set(grams(reference, n))) / max(len(ours), 1)
-
-
-def undivided(hypothesis, reference, n):
-    return float(by_crossing_out(hypothesis, reference, n) * len(grams(hypothesis, n)))
-
-
-def unguarded(hypothesis, reference, n):
-    hits = by_crossing_out(hypothesis, reference, n) * len(grams(hypothesis, n))
-    return hits / (len(hypothesis) - n + 1)
-
-
-def by_case(length, reference):
-    return 1 if length >= reference else math.e ** (1 - reference / length)
-
-
-def forced_by_padding(rows, begin, end, pad):
-    whole = pad_sequence([torch.tensor([begin, *row]) for row in rows], True, pad)
-    wanted = pad_sequence([torch.tensor([*row, end]) for row in rows], True, pad)
-    return whole, wanted
-
-
-def forced_by_cutting(rows, begin, end, pad):
-    """As the library does: one tensor, cut twice; END in the inputs becomes padding."""
-    longest = max(map(len, rows)) + 2
-    whole = torch.full((len(rows), longest), pad)
-    for row, place in zip(rows, whole, strict=True):
-        place[: len(row) + 2] = torch.tensor([begin, *row, end])
-    for row, place in zip(rows, whole, strict=True):
-        assert place[len(row) + 1] == end
-    inputs = whole[:, :-1].clone()
-    for number, row in enumerate(rows):
-        inputs[number, len(row) + 1 :] = pad
-    return inputs, whole[:, 1:]
-
-
-def forced(inputs, targets, left=False, fill=None):
-    def batch(rows, begin, end, pad):
-        sides = []
-        for side in (inputs, targets):
-            made = [side(row, begin, end) for row in rows]
-            longest = max(map(len, made))
-            empty = [[pad if fill is None else fill] * (longest - len(row)) for row in made]
-            sides.append(torch.tensor([e + r if left else r + e for r, e in zip(made, empty, strict=True)]))
-        return tuple(sides)
-
-    return batch
-
-
-def whole_cut(rows, begin, end, pad):
-    """Filled up first, then cut."""
-    whole = pad_sequence([torch.tensor([begin, *row, end]) for row in rows], True, pad)
-    return whole[:, :-1], whole[:, 1:]
-
-
-def end_at_the_edge(rows, begin, end, pad):
-    filled = pad_sequence([torch.tensor(row) for row in rows], True, pad)
-    edge = torch.ones(len(rows), 1, dtype=torch.long)
-    return torch.hstack([begin * edge, filled]), torch.hstack([filled, end * edge])
-
-
-def repeated_last(rows, begin, end, pad):
-    longest = max(map(len, rows)) + 1
-    sides = [[begin, *row] for row in rows], [[*row, end] for row in rows]
-    return [torch.tensor([row + row[-1:] * (longest - len(row)) for row in side]) for side in sides]
-
-
-def unfilled(rows, begin, end, pad):
-    return torch.tensor([[begin, *row] for row in rows]), torch.tensor([[*row, end] for row in rows])
-
-
-def cut_to_shortest(rows, begin, end, pad):
-    sides = [[begin, *row] for row in rows], [[*row, end] for row in rows]
-    return [torch.tensor(list(zip(*side, strict=False))).T for side in sides]
-
-
-def with_begin(row, begin, end):
-    return [begin, *row]
-
-
-def with_end(row, begin, end):
-    return [*row, end]
-
-
-def with_both(row, begin, end):
-    return [begin, *row, end]
-
-
-def bare(row, begin, end):
-    return row
 
 
 def writing(fed=None, kept=lambda new, first: new, pick=torch.argmax, most=0, ends=None, after=None):
@@ -315,125 +182,72 @@ def chosen(beams, log_p, k, order=lambda score, value: score + value, shown=None
     return [(tokens, value) for _, tokens, value in every[:k]]
 
 
+STOP = ("(?<=[a-z])$", ".")
+SPELLING = [("^v(?=[^aeiou])", "u"), ("(?<=[aeiou])u(?=[aeiou])", "v"), ("(?<=[^aeiou]{2})e$", "")]
+
+
+def rules(words=(), line=()):
+    return lambda: {"words": list(words), "line": list(line)}
+
+
+def units(w, u, v):
+    return lambda: (w * torch.eye(4), u * torch.eye(4), torch.full((4,), float(v)))
+
+
+def saturated_with_threshold():
+    """A unit is positive only where both letters are there: as each query is one-hot, its sum is a constant 1."""
+    return 10 * (torch.eye(4) - 1.5), 10 * torch.eye(4), 5 * torch.ones(4)
+
+
+def by_learning():
+    torch.manual_seed(0)
+    W, U, v = (torch.randn(shape, requires_grad=True) for shape in ((8, 4), (8, 4), (8,)))
+    optimizer = torch.optim.Adam([W, U, v], lr=0.1)
+    for _ in range(200):
+        scores = torch.tanh(W.T[:, None] + U.T[None]) @ v
+        loss = F.cross_entropy(scores, torch.arange(4))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return W, U, v
+
+
 RIGHT = {
-    "clipped_precision": [by_crossing_out, by_counters, counted()],
-    "brevity_penalty": [
-        by_case,
-        lambda c, r: np.exp(np.minimum(0, 1 - r / c)),
-        lambda c, r: 1 if c > r else by_case(c, r),
+    "word_rules": [
+        rules(SPELLING, [STOP]),
+        rules([*SPELLING, ("(?<=[^aeiou])ie$", "y")], [("(?<=[a-z]) (?=[Ss]ir)", ", "), STOP]),
     ],
-    "teacher_forcing": [
-        forced_by_padding,
-        forced_by_cutting,
-        forced(with_begin, with_end),
-        lambda *given: list(forced(with_begin, with_end)(*given)),
-        lambda *given: torch.stack(forced(with_begin, with_end)(*given)),
-        lambda *given: tuple(side.tolist() for side in forced(with_begin, with_end)(*given)),
+    "same_letter": [
+        units(1, 1, -10),
+        units(9, 9, -5),
+        saturated_with_threshold,
+        by_learning,
+        lambda: tuple(part.tolist() for part in units(2, 2, -8)()),
     ],
     "greedy": [by_library, recursive, writing(), in_tensors, lambda *given: torch.tensor(by_library(*given))],
     "additive_weights": [weights_by_library, weights_by_loop, weights_by_lowest, looking()],
     "beam_step": [by_heap, by_numpy, with_tensors, chosen],
 }
 WRONG = {
-    "clipped_precision": [
-        (unclipped, "clip: an n-gram"),
-        (
-            counted(matches=lambda ours, theirs: sum(max(ours.count(g), theirs.count(g)) for g in {*ours} & {*theirs})),
-            "the larger of the two",
-        ),
-        (
-            counted(matches=lambda ours, theirs: sum(g in ours for g in theirs)),
-            "you count the matches in the reference",
-        ),
-        (of_sets, "as sets do"),
-        (counted(matches=lambda ours, theirs: len({*ours} & {*theirs})), "a repeated n-gram matches once only"),
-        (counted(total=lambda ours, theirs: len(set(ours))), "the number of different n-grams"),
-        (lambda h, r, n: by_counters(r, h, n), "this is the recall"),
-        (lambda h, r, n: undivided(h, r, n) / max(len(h), 1), "there are fewer of them than words"),
-        (counted(total=lambda ours, theirs: len(ours) + 1), "off by one"),
-        (counted(total=lambda ours, theirs: max(len(ours), len(theirs))), "the reference's length plays no part"),
-        (lambda h, r, n: by_counters(h[:-1], r[:-1], n), "the last n-gram is missing"),
-        (lambda h, r, n: by_counters(h[1:], r[1:], n), "the first n-gram is missing"),
-        (
-            counted(
-                lambda words, n: [" ".join(words[i : i + n]) for i in range(len(words))], total=lambda o, t: len(o)
-            ),
-            "fewer than n words",
-        ),
-        (counted(lambda words, n: grams(words, n)[::n]), "n-grams overlap"),
-        (lambda h, r, n: by_counters(h, r, 1), "whatever n is"),
-        (lambda h, r, n: by_crossing_out(h, r, n + 1), "have n + 1 words"),
-        (
-            counted(lambda words, n: [" ".join(sorted(gram.split())) for gram in grams(words, n)]),
-            "the order of the words",
-        ),
-        (lambda h, r, n: by_counters(" ".join(h), " ".join(r), n), "yours consist of characters"),
-        (lambda h, r, n: 100 * by_counters(h, r, n), "not a percentage"),
-        (lambda h, r, n: 1 - by_counters(h, r, n), "that do not match"),
-        (undivided, "this is a count"),
-        (lambda h, r, n: sum(map(str.__eq__, h, r)) / len(h), "only at its own position"),
-        (lambda h, r, n: undivided(h, r, n) / len(grams(h, n)), "your code raised ZeroDivisionError"),
-        (unguarded, "your code raised ZeroDivisionError"),
-        (lambda h, r, n: by_counters(h, r, n) if len(h) >= n else 1.0, "with fewer words than n"),
-        (
-            lambda h, r, n: by_counters(h, r, n) * (by_case(len(h), len(r)) if h else 1),
-            "the brevity penalty is a factor",
-        ),
-        (lambda h, r, n: np.mean([by_crossing_out(h, r, m) for m in range(1, n + 1)]), "only n-grams of n words count"),
-        (lambda h, r, n: grams(h, n), "number is expected"),
+    "word_rules": [
+        (rules(SPELLING), "punctuation: look at how lines end in the two editions."),
+        (rules([], [STOP]), "u and v: `auoid` and `vs`"),
+        (rules(SPELLING[:2], [STOP]), "final e: `kinde` and `drinke`"),
+        (rules(SPELLING, [STOP, ("I", "X")]), "a list of the words that still differ"),
+        (lambda: [STOP], "a dictionary with the lists `words` and `line` is expected, and nothing else."),
+        (rules([], STOP), "each rule is a pair of texts, a pattern and its replacement"),
+        (rules([("[a", "b")]), "is not a pattern that `re` understands"),
+        (rules([("a", "\\1")]), "is not a pattern that `re` understands"),
+        (rules([("a", "b")] * 31), "at most 30 rules are allowed"),
     ],
-    "brevity_penalty": [
-        (lambda c, r: min(1, math.exp(1 - c / r)), "upside down"),
-        (lambda c, r: min(1, math.exp(r / c - 1)), "the sign of the exponent"),
-        (lambda c, r: min(1, math.exp(c / r - 1)), "by the length of the answer, not of the reference"),
-        (lambda c, r: min(1, math.exp(c - r)), "are not divided"),
-        (lambda c, r: min(1, math.exp(1 - r // c)), "`//` divides"),
-        (lambda c, r: 1, "short answers are not penalised"),
-        (lambda c, r: 1 if c < r else math.exp(1 - r / c), "min, not max"),
-        (lambda c, r: math.exp(1 - r / c), "is rewarded"),
-        (lambda c, r: min(1, c / r), "straight line"),
-        (lambda c, r: min(1, math.exp(-r / c)), "the 1 is missing"),
-        (lambda c, r: min(0, 1 - r / c), "this is the exponent"),
-        (lambda c, r: math.exp(-abs(1 - r / c)), "only short answers"),
-        (lambda c, r: max(1, math.exp(1 - r / c)), "min, not max"),
-        (lambda c, r: 0 if c >= r else math.exp(1 - r / c), "the factor 1, not 0"),
-        (lambda c, r: r / c, "the ratio of the lengths"),
-        (lambda c, r: min(1, 2 ** (1 - r / c)), "the base of the power"),
-        (lambda c, r: 1 if c >= r else 0, "a factor above 0"),
-        (lambda c, r: 1 - by_case(c, r), "this is 1 minus the factor"),
-        (lambda c, r: min(1, math.exp((1 - r) / c)), "belongs in brackets"),
-        (lambda c, r: by_case(c, r) ** 2, "the square of the right one"),
-    ],
-    "teacher_forcing": [
-        (forced(with_begin, with_begin), "shift them by one"),
-        (forced(with_end, with_end), "shift them by one"),
-        (forced(with_both, with_both), "shift them by one"),
-        (forced(with_end, with_begin), "inputs and targets are swapped"),
-        (forced(lambda row, b, e: [b, *row[:-1]], bare), "END is missing"),
-        (forced(with_both, lambda row, b, e: [*row, e, e]), "END is not an input"),
-        (forced(with_both, with_end), "END is not an input"),
-        (forced(bare, lambda row, b, e: [*row[1:], e]), "BEGIN is missing"),
-        (forced(with_begin, with_both), "BEGIN is not a target"),
-        (forced(lambda row, b, e: [e, *row], lambda row, b, e: [*row, b]), "BEGIN and END are swapped"),
-        (forced(lambda row, b, e: row[:-1], lambda row, b, e: row[1:]), "BEGIN and END are missing"),
-        (forced(lambda row, b, e: [b, *row][:-1], with_end), "the last token of a row is missing"),
-        (forced(with_begin, lambda row, b, e: [*row[1:], e, e]), "shifted by two"),
-        (whole_cut, "END stays in the inputs"),
-        (end_at_the_edge, "END must follow"),
-        (forced(with_begin, with_end, left=True), "the padding comes first"),
-        (forced(with_begin, with_end, fill=0), "fill up with `pad`, which need not be 0"),
-        (forced(with_begin, with_end, fill=-100), "not with -100"),
-        (repeated_last, "filled up with a token"),
-        (lambda *given: tuple(F.pad(side, (0, 1), value=given[3]) for side in forced_by_padding(*given)), "too many"),
-        (lambda *given: tuple(side[:, :-1] for side in forced_by_padding(*given)), "the longest row is cut off"),
-        (cut_to_shortest, "the length of the shortest"),
-        (lambda *given: tuple(side.mT for side in forced_by_padding(*given)), "yours is transposed"),
-        (lambda *given: torch.cat(forced_by_padding(*given), 1), "yours are joined into one"),
-        (lambda *given: forced(with_begin, with_end)(*given)[0], "the targets are missing"),
-        (lambda *given: forced(with_begin, with_end)(*given)[1], "the inputs are missing"),
-        (lambda rows, b, e, pad: ([[b, *row] for row in rows], [[*row, e] for row in rows]), "equally long"),
-        (unfilled, "your code raised ValueError"),
-        (lambda rows, *given: forced(with_begin, with_end)([row[::-1] for row in rows], *given), "in another order"),
+    "same_letter": [
+        (units(1, 1, 1), "the letter that fits gets less weight than the others"),
+        (units(1, 1, -2), "is ahead, but with less than 0.9"),
+        (units(0, 1, -9), "all letters get the same weight"),
+        (units(1, 0, 9), "all letters get the same weight"),
+        (lambda: (torch.eye(4), torch.eye(4)[[1, 0, 3, 2]], torch.full((4,), -9.0)), "the letters are mixed up"),
+        (lambda: (torch.eye(4), torch.eye(4)), "three tensors are expected"),
+        (lambda: (torch.eye(4), torch.eye(4), torch.ones(5)), "with A units the shapes are (A, 4), (A, 4) and (A,)"),
     ],
     "greedy": [
         (writing(after=lambda tokens, ended: tokens[1:]), "END is a signal"),
@@ -468,8 +282,7 @@ WRONG = {
         (looking(bend=lambda a: F.softmax(a.tanh(), 2)), "runs over the components"),
         (looking(hide=lambda s, m: s), "padding is attended"),
         (masked_late, "no longer sum to 1"),
-        (looking(hide=lambda s, m: s * m), "a score of 0"),
-        (looking(hide=lambda s, m: s.masked_fill(~m, -1e-9)), "a score of 0"),
+        (looking(hide=lambda s, m: s.masked_fill(~m, -1.0)), "a score of -1"),
         (looking(hide=lambda s, m: s + m), "the mask is added"),
         (looking(hide=lambda s, m: s.masked_fill(~m, torch.inf)), "is +inf"),
         (lambda *given: looking(hide=lambda s, m: s)(*given).masked_fill(~given[-1], -torch.inf), "the weight -inf"),
