@@ -48,8 +48,12 @@ path, wait, steps = Path(sys.argv[1]), os.environ["TINY_WAIT"], []
 
 def wait_at(moment):
     if moment == wait:
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write)  # a signal that comes before the read is not lost, as it would be before a pause
         print("waiting", flush=True)
-        signal.pause()
+        os.read(read, 1)
+        signal.set_wakeup_fd(-1)
 
 def draw(generator):
     steps.append(torch.randint(11, (3, 8), generator=generator))
