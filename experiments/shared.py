@@ -3,7 +3,7 @@
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ __all__ = [
     "train_whole",
     "unstopped",
     "words_of",
+    "worst_by_change",
 ]
 
 BLOCK = 2000  # characters: what the bootstrap resamples, as neighbouring characters depend on one another
@@ -137,3 +138,13 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def worst_by_change(rows: Sequence[dict[str, Any]], usual: dict[str, Any], score: str) -> list[tuple[str, float]]:
+    """For each choice in stored rows, named by what differs from the usual one, the highest score over the seeds."""
+    worst: dict[str, float] = {}
+    for row in rows:
+        changes = [f"{name} {row[name]}" for name, value in usual.items() if row[name] != value]
+        name = ", ".join(changes) or "the usual choice"
+        worst[name] = max(row[score][0], worst.get(name, 0.0))
+    return list(worst.items())

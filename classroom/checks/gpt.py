@@ -5,6 +5,7 @@ import random
 
 import torch
 from course_lib import files
+from experiments.shared import worst_by_change
 from experiments.tables import equal_compute
 from torch import Generator, Tensor
 from torch.nn import functional as F
@@ -383,19 +384,10 @@ def plan_step(*, processes=8, parts=3, windows=20, divisor=24):
     return processes, parts, windows, divisor
 
 
-def _stored_uses():
-    worst: dict[str, float] = {}
-    for row in files.load_results("equal_compute")["rows"]:
-        changes = [f"{name} {row[name]}" for name, value in equal_compute.CHOICE.items() if row[name] != value]
-        name = ", ".join(changes) or "the usual choice"
-        worst[name] = max(row["bits"][0], worst.get(name, 0.0))
-    return list(worst.items())
-
-
 @experiment(
     goal=3.4,
     unit="bits per character, the worse of two seeds",
-    stored=_stored_uses,
+    stored=lambda: worst_by_change(files.load_results("equal_compute")["rows"], equal_compute.CHOICE, "bits"),
     advice={
         "a smaller model: it takes more steps with the same operations.": lambda choice: choice["d_model"] > 32 or choice["n_layers"] > 1,
         "smaller batches or shorter windows: more steps.": lambda choice: choice["batch_size"] * choice["context_length"] > 512,

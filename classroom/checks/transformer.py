@@ -2,6 +2,7 @@
 
 import torch
 from course_lib import files
+from experiments.shared import worst_by_change
 from experiments.tables import first_steps
 from torch import Generator
 from torch.nn import functional as F
@@ -537,19 +538,10 @@ def cached_step(
     return results(mix(weights, looked_at), keys, values)
 
 
-def _stored_choices():
-    worst: dict[str, float] = {}
-    for row in files.load_results("first_steps")["rows"]:
-        changes = [f"{name} {row[name]}" for name, value in first_steps.CHOICE.items() if row[name] != value]
-        name = ", ".join(changes) or "the usual choice"
-        worst[name] = max(row["loss"][0], worst.get(name, 0.0))
-    return list(worst.items())
-
-
 @experiment(
     goal=1.15,
     unit="nats per character after 150 steps, the worse of two seeds",
-    stored=_stored_choices,
+    stored=lambda: worst_by_change(files.load_results("first_steps")["rows"], first_steps.CHOICE, "loss"),
     advice={
         "rotary positions: here the decoder finds its place in the source soonest with them.": lambda choice: choice["positions"] != "rotary",
         "a learning rate between 0.003 and 0.01.": lambda choice: not 0.003 <= choice["learning_rate"] <= 0.01,
