@@ -265,12 +265,14 @@ def test_settings_of_the_page(page_of):
     page.evaluate(RUN_ONE, ["exercise", None])
     assert page.locator(".execute-time").count() == 0
 
-    page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 1e9)")
-    below = """() => {
-        const outer = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
-        return outer.bottom - Array.from(document.querySelectorAll('.jp-Cell')).at(-1).getBoundingClientRect().bottom;
+    ends_with_the_last_cell = """() => {  // cells grow while they are rendered: the end is where they have come to rest
+        const outer = document.querySelector('.jp-WindowedPanel-outer');
+        outer.scrollTo(0, 1e9);
+        const last = Array.from(document.querySelectorAll('.jp-Cell')).at(-1).getBoundingClientRect();
+        const below = outer.getBoundingClientRect().bottom - last.bottom;
+        return 0 < below && below < 100;
     }"""
-    assert 0 < page.evaluate(below) < 100
+    page.wait_for_function(ends_with_the_last_cell)
 
     picture = page.locator(".jp-OutputArea img[src^='data:image/png']").first
     filter_of = "image => getComputedStyle(image).filter"
