@@ -106,7 +106,7 @@ class DecoderBlock(nn.Module):
         super().__init__()
         rotary = config.positions == "rotary"
         self.attention = MultiHeadAttention(config.d_model, config.n_heads, rotary=rotary)
-        self.cross_attention = MultiHeadAttention(config.d_model, config.n_heads, rotary=rotary)
+        self.cross_attention = MultiHeadAttention(config.d_model, config.n_heads)
         self.feed_forward = FeedForward(config.d_model, config.d_ff)
         self.residuals = _residuals(config, 3)
 
@@ -136,7 +136,7 @@ class DecoderBlock(nn.Module):
             return self.attention.lookup(x, past, start=start)
 
         x = around_attention(x, look_back)
-        x = around_cross(x, lambda x: self.cross_attention.lookup(x, memory, memory_mask, start))
+        x = around_cross(x, lambda x: self.cross_attention.lookup(x, memory, memory_mask))
         return around_feed_forward(x, self.feed_forward), past
 
 
