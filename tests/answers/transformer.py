@@ -232,7 +232,7 @@ def by_five_units(down, back):
 
 
 def steps(**changes):
-    choice = {"learning_rate": 0.005, "warmup_steps": 120, "norm": "pre", "positions": "rotary"}
+    choice = {"learning_rate": 0.005, "warmup_steps": 120, "norm": "post", "positions": "rotary"}
     return lambda: choice | {"n_encoder_layers": 2, "n_decoder_layers": 2} | changes
 
 
@@ -275,8 +275,8 @@ WRONG = {
         (lambda: (torch.ones(2, 9), torch.zeros(9), torch.ones(9, 2)), "8 units are enough"),
     ],
     "off_the_plateau": [
-        (steps(n_decoder_layers=1, norm="post"), "a second decoder block, which can use"),
-        (steps(norm="post"), "pre-norm: with several blocks"),
+        (steps(n_decoder_layers=1), "a second decoder block, which can use"),
+        (steps(learning_rate=0.01, warmup_steps=40, norm="pre"), "a longer warm-up, up to a third of the steps."),
         (steps(learning_rate=0.0002), "a learning rate between"),
         (steps(norm="none"), "norm is one of pre, post, but yours is 'none'."),
         (steps(positions="turned"), "positions is one of sinusoidal, learned, rotary, none, but yours is 'turned'."),
