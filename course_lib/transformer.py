@@ -136,7 +136,7 @@ class DecoderBlock(nn.Module):
             return self.attention.lookup(x, past, start=start)
 
         x = around_attention(x, look_back)
-        x = around_cross(x, lambda x: self.cross_attention.lookup(x, memory, memory_mask))
+        x = around_cross(x, lambda x: self.cross_attention.lookup(x, memory, memory_mask, start))
         return around_feed_forward(x, self.feed_forward), past
 
 

@@ -244,6 +244,15 @@ def test_positions_tell_order_and_none_does_not():
         assert (apart < 1e-12) == (positions == "none"), positions
 
 
+@every_position
+def test_the_decoder_looks_at_contents_not_at_places(positions):
+    """Cross-attention sees the encoder's vectors as a set: order is theirs to tell, by what self-attention put in."""
+    generator = torch.Generator().manual_seed(2)
+    block = _model(positions=positions).decoder[0]
+    x, memory = (torch.randn(B, n, C, generator=generator, dtype=torch.float64) for n in (T, S))
+    torch.testing.assert_close(block(x, memory), block(x, memory.flip(1)))
+
+
 def test_one_matrix_embeds_both_sides_and_gives_the_logits():
     model, (source, target) = _model(), _texts()
     assert sum(V in parameter.shape for parameter in model.parameters()) == 1

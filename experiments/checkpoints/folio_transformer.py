@@ -1,6 +1,6 @@
 """A Transformer trained at length on the Folio pairs: `python -m experiments.checkpoints.folio_transformer`.
 
-It writes data/checkpoints/folio_transformer.safetensors, in about fifty minutes on one core. Stopped, it goes on from
+It writes data/checkpoints/folio_transformer.safetensors, in about forty minutes on one core. Stopped, it goes on from
 where it was when it is called again.
 """
 

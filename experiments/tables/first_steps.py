@@ -1,4 +1,4 @@
-"""The first 150 steps of a small Transformer on short lines of the Folio: who has left the plateau by then?"""
+"""The first 400 steps of a small Transformer on short lines of the Folio: who has left the plateau by then?"""
 
 from collections.abc import Iterator
 from functools import cache
@@ -14,26 +14,25 @@ from course_lib.training import TrainingConfig
 from course_lib.transformer import Transformer, TransformerConfig
 from experiments.shared import one_core, rounded, seeded, train_whole
 
-STEPS, LONGEST, HELD_OUT = 150, 25, 300
+STEPS, LONGEST, HELD_OUT = 400, 25, 300
 SEEDS = (0, 1)
 CHOICE = {
     "learning_rate": 5e-3,
-    "warmup_steps": 15,
+    "warmup_steps": 40,
     "norm": "pre",
     "positions": "rotary",
     "n_encoder_layers": 2,
-    "n_heads": 4,
+    "n_decoder_layers": 2,
 }
 CHANGES: list[dict[str, Any]] = [
     {},
     {"learning_rate": 1e-2},
     {"learning_rate": 2.5e-3},
-    {"warmup_steps": 50},
+    {"warmup_steps": 0},
     {"norm": "post"},
     {"positions": "sinusoidal"},
     {"n_encoder_layers": 1},
-    {"n_heads": 1},
-    {"n_heads": 8},
+    {"n_decoder_layers": 1},
 ]
 
 
@@ -58,9 +57,9 @@ def row(*, seed: int, **choice: Any) -> dict[str, Any]:
         vocab_size=tokenizer().vocab_size,
         d_model=64,
         d_ff=256,
-        n_decoder_layers=1,
+        n_heads=4,
         dropout=0,
-        **{name: choice[name] for name in ("norm", "positions", "n_encoder_layers", "n_heads")},
+        **{name: choice[name] for name in ("norm", "positions", "n_encoder_layers", "n_decoder_layers")},
     )
     run = TrainingConfig(
         steps=STEPS,
@@ -71,7 +70,7 @@ def row(*, seed: int, **choice: Any) -> dict[str, Any]:
         seed=seed,
     )
     model = seeded(seed, lambda: Transformer(config))
-    batches = translation.pair_batches(short("train"), batch_tokens=1000)
+    batches = translation.pair_batches(short("train"), batch_tokens=500)
     with one_core():
         train_whole(model, translation.translation_loss(), batches, run, show=False)
         return {**choice, "seed": seed, "loss": rounded(_loss(model))}

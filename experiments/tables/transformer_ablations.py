@@ -9,13 +9,15 @@ from experiments.folio import held_out_loss, scores, train_folio
 from experiments.shared import seeded
 from experiments.tables.translation import SYSTEMS, TRANSFORMER
 
+ROTARY_CROSS = "rotary cross-attention"  # it compares positions of the target with positions of the source
 # Of each change: what it gives the model, and what it gives the training.
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "none": ({}, {}),
     "1 head": ({"n_heads": 1}, {}),
     "8 heads": ({"n_heads": 8}, {}),
-    "1 + 1 layers": ({"n_encoder_layers": 1}, {}),
-    "2 + 2 layers": ({"n_encoder_layers": 2, "n_decoder_layers": 2}, {}),
+    "1 + 1 layers": ({"n_encoder_layers": 1, "n_decoder_layers": 1}, {}),
+    "3 + 1 layers": ({"n_encoder_layers": 3, "n_decoder_layers": 1}, {}),
+    ROTARY_CROSS: ({}, {}),
     "sinusoidal positions": ({"positions": "sinusoidal"}, {}),
     "learned positions": ({"positions": "learned"}, {}),
     "no positions": ({"positions": "none"}, {}),
@@ -32,6 +34,9 @@ def row(change: str, seed: int, steps: int = STEPS) -> dict[str, Any]:
     of_model, of_training = CHANGES[change]
     _, _, batch_tokens, learning_rate = SYSTEMS["Transformer"]
     model = seeded(seed, lambda: Transformer(replace(TRANSFORMER, **of_model)))
+    if change == ROTARY_CROSS:
+        for block in model.decoder:
+            block.cross_attention.rotary = True
     minutes = train_folio(model, steps, learning_rate, seed, batch_tokens=batch_tokens, **of_training)
     return {
         "change": change,

@@ -232,8 +232,8 @@ def by_five_units(down, back):
 
 
 def steps(**changes):
-    choice = {"learning_rate": 0.005, "warmup_steps": 0, "norm": "pre", "positions": "rotary"}
-    return lambda: choice | {"n_encoder_layers": 1, "n_heads": 4} | changes
+    choice = {"learning_rate": 0.005, "warmup_steps": 120, "norm": "post", "positions": "rotary"}
+    return lambda: choice | {"n_encoder_layers": 2, "n_decoder_layers": 2} | changes
 
 
 RIGHT = {
@@ -275,19 +275,19 @@ WRONG = {
         (lambda: (torch.ones(2, 9), torch.zeros(9), torch.ones(9, 2)), "8 units are enough"),
     ],
     "off_the_plateau": [
-        (steps(positions="sinusoidal"), "rotary positions: here the decoder"),
-        (steps(norm="post", n_encoder_layers=2), "pre-norm: with two layers"),
+        (steps(n_decoder_layers=1), "a second decoder block, which can use"),
+        (steps(learning_rate=0.01, warmup_steps=40, norm="pre"), "a longer warm-up, up to a third of the steps."),
         (steps(learning_rate=0.0002), "a learning rate between"),
         (steps(norm="none"), "norm is one of pre, post, but yours is 'none'."),
         (steps(positions="turned"), "positions is one of sinusoidal, learned, rotary, none, but yours is 'turned'."),
         (steps(learning_rate=1), "learning_rate is a number above 0 and at most 0.1, but yours is 1."),
         (steps(learning_rate="high"), "learning_rate is a number above 0 and at most 0.1, but yours is 'high'."),
-        (steps(warmup_steps=0.1), "warmup_steps is a whole number from 0 to 150, but yours is 0.1."),
+        (steps(warmup_steps=0.1), "warmup_steps is a whole number from 0 to 400, but yours is 0.1."),
         (steps(n_encoder_layers=6), "n_encoder_layers is one of 1, 2, but yours is 6."),
-        (steps(n_heads=3), "n_heads is one of 1, 2, 4, 8, but yours is 3."),
+        (steps(n_decoder_layers=3), "n_decoder_layers is one of 1, 2, but yours is 3."),
         (
-            lambda: [0.005, 0, "pre", "rotary", 1, 4],
-            "a dictionary with learning_rate, warmup_steps, norm, positions, n_encoder_layers, n_heads is expected",
+            lambda: [0.005, 120, "pre", "rotary", 2, 2],
+            "a dictionary with learning_rate, warmup_steps, norm, positions, n_encoder_layers, n_decoder_layers is",
         ),
     ],
     "layer_norm": [
