@@ -5,6 +5,7 @@ Axes: B any axes before the last, I width that comes in, O width that goes out.
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,9 +92,9 @@ def add_lora(model: nn.Module, config: LoRAConfig) -> int:
     """
     require(isinstance(model, nn.Module), "the model must be a torch.nn.Module", model)
     require(isinstance(config, LoRAConfig), "config must be a LoRAConfig", config)
-    adapted = any(isinstance(layer, LoRALinear) for layer in model.modules())
-    require(not adapted, "the model must have no adapters yet (merge_lora ends them)", type(model).__name__)
-    matrices = _matrices(model)
+    plain = not any(isinstance(layer, LoRALinear) for layer in model.modules())
+    require(plain, "the model must have no adapters yet (merge_lora ends them)", type(model).__name__)
+    matrices = dict(_matrices(model))
     there = dict.fromkeys(re.sub(r"^.*\.\d+\.", "", path) for path in matrices)  # the same names in every block
     chosen: dict[str, dict[str, slice]] = {}
     for target in config.targets:
@@ -146,16 +147,14 @@ def load_lora(path: Path | str, model: nn.Module) -> None:
         raise
 
 
-def _matrices(model: nn.Module) -> dict[str, tuple[str, str, slice]]:
-    """The matrices by their names, each with its layer's name, its part of that layer, and its rows."""
-    found = {}
+def _matrices(model: nn.Module) -> Iterator[tuple[str, tuple[str, str, slice]]]:
+    """The name of each matrix; the name of the layer that holds it, its part of that layer, and its rows."""
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Linear) and name:
             owner, start = model.get_submodule(name.rpartition(".")[0]), 0
             for part, rows in _stacked(owner, layer).items():
-                found[f"{name}.{part}".removesuffix(".whole")] = (name, part, slice(start, start + rows))
+                yield f"{name}.{part}".removesuffix(".whole"), (name, part, slice(start, start + rows))
                 start += rows
-    return found
 
 
 def _stacked(owner: nn.Module, layer: nn.Linear) -> dict[str, int]:

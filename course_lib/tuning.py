@@ -70,7 +70,7 @@ def answer_rows(pairs: Iterable[tuple[Ids, Ids]], *, end_token: int, context_len
 
 
 def answer_log_probabilities(model: nn.Module, rows: Sequence[Tensor]) -> Float[Tensor, "*B T"]:
-    """ln p of each token of the answers, given all tokens before it, and 0 elsewhere.
+    """ln p of each token of the answers, given all tokens before it; elsewhere 0.
 
     `rows` come from `answer_rows`; the model is any whose forward gives the logits of what follows each token. Raises
     ValueError for rows of another form.
@@ -99,6 +99,7 @@ def answer_loss(model: nn.Module, rows: Sequence[Tensor]) -> Float[Tensor, ""]:
 
 def summed_log_probabilities(model: nn.Module, rows: Sequence[Tensor], batch_size: int = 16) -> Float[Tensor, "*B"]:
     """ln p of each whole answer, given its prompt, in evaluation mode and in batches of `batch_size` rows."""
+    _require_parts("rows", rows, "tokens", "answers")
     require_integer("batch_size", batch_size, at_least=1)
     with evaluating(model), torch.no_grad():
         batches = zip(*(part.split(batch_size) for part in rows), strict=True)
@@ -255,5 +256,4 @@ def kl_estimate(log_p: Float[Tensor, "*B"], reference: Float[Tensor, "*B"]) -> F
 
 
 def _require_parts(name: str, value: Any, *parts: str) -> None:
-    fits = isinstance(value, tuple | list) and len(value) == len(parts)
-    require(fits, f"{name} must be a tuple of {', '.join(parts)}", value)
+    require(isinstance(value, tuple | list) and len(value) == len(parts), f"{name} must be ({', '.join(parts)})", value)
