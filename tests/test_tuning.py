@@ -1,7 +1,6 @@
 """Losses on answers, preferences and rewards beside values by hand, and samples beside the model run over them."""
 
 import math
-from functools import partial
 
 import pytest
 import torch
@@ -305,7 +304,7 @@ def test_right_after_sampling_the_gradient_is_that_of_reinforce():
     model, other = gpt(), gpt()
     batch = (*rows(PAIRS[:2]), None, torch.tensor([0.7, -1.3]))
     batch = (*batch[:2], answer_log_probabilities(model, batch[:2]).detach(), batch[3])
-    policy_loss(model, batch).backward()
+    policy_loss(model, batch, clip=math.inf).backward()
     log_p = answer_log_probabilities(other, batch[:2]).sum(dim=1)
     (-(log_p * batch[3]).sum() / batch[1].sum()).backward()
     for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
@@ -370,8 +369,9 @@ def test_samples_come_group_by_group_with_their_end_tokens_marked():
         marked = samples.answers[row].nonzero().flatten().tolist()
         assert marked == list(range(len(prompt), len(whole)))
     assert not samples.log_probabilities[~samples.answers].any()
-    again = sample_groups(gpt(), prompts, 16, 5, END, Generator().manual_seed(0))
-    assert again.written == samples.written
+    model = gpt()
+    torch.manual_seed(3)  # which must not matter
+    assert sample_groups(model, prompts, 16, 5, END, Generator().manual_seed(0)).written == samples.written
 
 
 def test_answers_are_drawn_with_the_models_own_probabilities():
@@ -410,8 +410,7 @@ def test_rewards_of_another_number_are_refused():
         policy_batch(samples, [1, 0])
 
 
-@pytest.mark.parametrize("loss", [policy_loss, partial(policy_loss, clip=math.inf)])
-def test_train_learns_from_rewards_alone(loss):
+def test_train_learns_from_rewards_alone():
     model, prompts = modern(), [[5, 6, 7], [2]]
 
     def batches(generator):
@@ -420,5 +419,5 @@ def test_train_learns_from_rewards_alone(loss):
         return policy_batch(samples, [one.count(8) for one in samples.written])
 
     shares = []
-    train(model, loss, batches, TrainingConfig(steps=40, learning_rate=0.02), show=False)
+    train(model, policy_loss, batches, TrainingConfig(steps=40, learning_rate=0.02), show=False)
     assert shares[0] < 0.4 and shares[-1] > 0.8
