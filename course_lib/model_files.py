@@ -12,11 +12,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from course_lib.bert import BERTConfig, MaskedLM
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.recurrent import RecurrentLM, RecurrentLMConfig
 from course_lib.seq2seq import Seq2Seq, Seq2SeqConfig
-from course_lib.tokenizers import BPETokenizer, CharTokenizer, Tokenizer, WordTokenizer
+from course_lib.tokenizers import BPETokenizer, CharTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer
 from course_lib.training import checkpoints
 from course_lib.transformer import Transformer, TransformerConfig
 from course_lib.validation import require
@@ -27,12 +28,13 @@ FORMAT, VERSION = "course_lib model", 1
 MODELS: dict[str, tuple[type[nn.Module], type]] = {
     "GPT": (GPT, GPTConfig),
     "MLPLanguageModel": (MLPLanguageModel, MLPConfig),
+    "MaskedLM": (MaskedLM, BERTConfig),
     "ModernGPT": (ModernGPT, ModernGPTConfig),
     "RecurrentLM": (RecurrentLM, RecurrentLMConfig),
     "Seq2Seq": (Seq2Seq, Seq2SeqConfig),
     "Transformer": (Transformer, TransformerConfig),
 }
-TOKENIZERS = {kind.__name__: kind for kind in (BPETokenizer, CharTokenizer, WordTokenizer)}
+TOKENIZERS = {kind.__name__: kind for kind in (BPETokenizer, CharTokenizer, WordPieceTokenizer, WordTokenizer)}
 
 
 def save_model(

