@@ -101,22 +101,18 @@ class BERT(nn.Module):
         return self.layers(tokens, segments)[-1]
 
     def layers(self, tokens: Tokens, segments: Tokens | None = None) -> list[Float[Tensor, "B T C"]]:
-        """The embeddings and the states after each block, the last of which forward returns."""
-        states, mask = [self.embed(tokens, segments)], (tokens != PAD)[:, None, None]
+        """The embeddings and the states after each block, the last of which forward returns.
+
+        Without segments, all tokens are of segment 0.
+        """
+        require_tensor("tokens", tokens, "batch", "time", integers=True)
+        segments = torch.zeros_like(tokens) if segments is None else segments
+        require_tensor("segments", segments, *tokens.shape, integers=True)
+        x = self.positions(self.embedding(tokens)) + self.segments(segments)
+        states, mask = [self.dropout(self.norm(x))], (tokens != PAD)[:, None, None]
         for block in self.blocks:
             states.append(block(states[-1], mask))
         return states
-
-    def embed(self, tokens: Tokens, segments: Tokens | None) -> Float[Tensor, "B T C"]:
-        """What the first block reads. Without segments, all tokens are of segment 0."""
-        require_tensor("tokens", tokens, "batch", "time", integers=True)
-        x = self.positions(self.embedding(tokens))
-        if segments is None:
-            x = x + self.segments.weight[0]
-        else:
-            require_tensor("segments", segments, *tokens.shape, integers=True)
-            x = x + self.segments(segments)
-        return self.dropout(self.norm(x))
 
 
 def _initialise(module: nn.Module) -> None:
@@ -190,11 +186,10 @@ def masked_token_loss(model: MaskedLM, batch: tuple[Tokens, Tokens]) -> Float[Te
     """
     require(isinstance(batch, tuple | list) and len(batch) == 2, "a batch must be a pair, inputs and targets", batch)
     require(isinstance(model, MaskedLM), "the model must be a MaskedLM", type(model).__name__)
-    inputs, targets = batch
-    require_tensor("inputs", inputs, "batch", "time", integers=True)
-    require_tensor("targets", targets, *inputs.shape, integers=True)
+    states, targets = model.bert(batch[0]), batch[1]
+    require_tensor("targets", targets, *states.shape[:2], integers=True)
     gaps = targets != IGNORED
-    total = F.cross_entropy(model.logits(model.bert(inputs)[gaps]), targets[gaps], reduction="sum")
+    total = F.cross_entropy(model.logits(states[gaps]), targets[gaps], reduction="sum")
     return total / gaps.sum().clamp(min=1)
 
 
@@ -278,16 +273,13 @@ def sentence_vectors(
     """
     require(isinstance(bert, BERT), "bert must be a BERT", type(bert).__name__)
     require_integer("batch_size", batch_size, at_least=1)
-    rows = [torch.tensor(row) for row in rows_of_ids("rows", rows, bert.config.vocab_size)]
-    most, lengths = bert.config.context_length, [len(row) for row in rows]
-    for row, length in enumerate(lengths):
-        if not 0 < length <= most:
-            raise ValueError(f"each text must have 1 to {most} tokens (context_length), but row {row} has {length}")
-    order = sorted(range(len(rows)), key=lengths.__getitem__)
-    vectors = torch.empty(len(rows), bert.config.d_model)
+    rows = rows_of_ids("rows", rows, bert.config.vocab_size)
+    for index, row in enumerate(rows):
+        require(row, f"each text must have at least 1 token, rows[{index}] too", row)
+    order, vectors = sorted(range(len(rows)), key=lambda i: len(rows[i])), torch.empty(len(rows), bert.config.d_model)
     with evaluating(bert) as device, torch.inference_mode():
         for start in range(0, len(rows), batch_size):
             some = order[start : start + batch_size]
-            tokens = nn.utils.rnn.pad_sequence([rows[i] for i in some], batch_first=True, padding_value=PAD).to(device)
+            tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(rows[i]) for i in some], batch_first=True).to(device)
             vectors[some] = pool(bert(tokens), tokens).cpu()
     return vectors

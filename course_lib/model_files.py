@@ -17,7 +17,7 @@ from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.recurrent import RecurrentLM, RecurrentLMConfig
 from course_lib.seq2seq import Seq2Seq, Seq2SeqConfig
-from course_lib.tokenizers import BPETokenizer, CharTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer
+from course_lib.tokenizers import BPETokenizer, CharTokenizer, Tokenizer, WordTokenizer
 from course_lib.training import checkpoints
 from course_lib.transformer import Transformer, TransformerConfig
 from course_lib.validation import require
@@ -34,7 +34,7 @@ MODELS: dict[str, tuple[type[nn.Module], type]] = {
     "Seq2Seq": (Seq2Seq, Seq2SeqConfig),
     "Transformer": (Transformer, TransformerConfig),
 }
-TOKENIZERS = {kind.__name__: kind for kind in (BPETokenizer, CharTokenizer, WordPieceTokenizer, WordTokenizer)}
+TOKENIZERS = {kind.__name__: kind for kind in (BPETokenizer, CharTokenizer, WordTokenizer)}
 
 
 def save_model(

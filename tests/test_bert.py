@@ -23,7 +23,8 @@ from course_lib.bert import (
     sentence_vectors,
 )
 from course_lib.losses import next_token_loss
-from course_lib.pretrained import bert_layout, from_transformers
+from course_lib.pretrained import from_transformers
+from course_lib.pretrained.layouts import bert_layout
 
 V, CONTEXT, HEADS, WIDTH, HIDDEN, LAYERS, SEGMENTS, LABELS = 23, 13, 3, 15, 7, 2, 3, 5
 SIZES = {"vocab_size": V, "context_length": CONTEXT, "d_model": WIDTH, "n_layers": LAYERS, "n_heads": HEADS}

@@ -25,6 +25,7 @@ SIZES = {
     "mmlu": ([846, 263, 1721], 4),
     "asdiv": ([679, 201, 1424], 0),
     "truthful_qa": ([237, 85, 487], 0),
+    "xsum": ([304, 102, 593], 0),
 }
 PINNED = {
     "boolq": "aae36095cde06dc147860fa4e494dd77aadbb71848ced9daf22a4a9badcf48c9",
@@ -37,6 +38,7 @@ PINNED = {
     "mmlu": "03eac46fa3ebace53aebcb86b22866d596c4ba336188c1aedf5a5d17db3e948c",
     "asdiv": "70ce7e0e28d25517330d700814bc73e7b534dbd54bf19ce73af668b8b6c33413",
     "truthful_qa": "5b3a9974d8cccb2b24fb75dae7f2e639e286c1bac4d1801d22620a960dfa9a70",
+    "xsum": "d7868a95248ba5c7091566524e6407150a33b840aa0d041e35a8ce90217d50d0",
 }
 
 
@@ -63,17 +65,17 @@ def test_every_question_is_whole(sets, name):
             if one.choices:
                 assert len(one.answers) == 1 and one.answers[0] in one.choices
                 assert not any("\nA. " in choice for choice in one.choices)
-            assert bool(one.passage) == (name in ("boolq", "disfl_qa", "narrative_qa", "siqa", "asdiv"))
+            assert bool(one.passage) == (name in ("boolq", "disfl_qa", "narrative_qa", "siqa", "asdiv", "xsum"))
         assert len(set(sets[name][split])) == len(sets[name][split])
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_splits_share_no_passage_and_no_near_question(sets, name):
-    place = 2 if name in ("siqa", "asdiv") else 0
+    place = {"siqa": 2, "asdiv": 2, "xsum": 1}.get(name, 0)
     seen, passages = set(), set()
     for split in SPLITS:
         rows = sets[name][split]
-        marks = {mark for one in rows for mark in variants(one[place])}
+        marks = {mark for one in rows for mark in variants("".join(one[place]))}
         assert not marks & seen and not {one.passage for one in rows if one.passage} & passages
         seen |= marks
         passages |= {one.passage for one in rows}
@@ -112,13 +114,10 @@ def test_an_answer_is_the_choice_that_its_letter_names(sets):
     assert [one.answers for one in fog] == [("a marsh",)]
 
 
-def test_summaries_are_pinned_and_apart():
-    splits = data.summaries()
-    assert sha256(splits) == "79d26fd6a08db11de93fa9f11af31249cc7143504552c27ee89e49d63fb7bb0d"
-    assert [len(splits[split]) for split in SPLITS] == [288, 95, 616]
-    assert all(article and summary for rows in splits.values() for article, summary in rows)
-    articles = [article for rows in splits.values() for article, _ in rows]
-    assert len(set(articles)) == len(articles)
+def test_an_article_comes_with_its_sentence(sets):
+    xsum = [one for split in SPLITS for one in sets["xsum"][split]]
+    assert {one.question for one in xsum} == {"Sum up this article in one sentence."}
+    assert {len(one.answers) for one in xsum} == {1} and len({one.passage for one in xsum}) == len(xsum) == 999
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,12 @@ from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.model_files import MODELS, load_model, read_about, save_model
 from course_lib.recurrent import RecurrentLM, RecurrentLMConfig
 from course_lib.seq2seq import Seq2Seq, Seq2SeqConfig
-from course_lib.tokenizers import BPETokenizer, CharTokenizer, WordPieceTokenizer, WordTokenizer
+from course_lib.tokenizers import BPETokenizer, CharTokenizer, WordTokenizer
 from course_lib.training import save_weights
 from course_lib.transformer import Transformer, TransformerConfig
 
 TEXT = "the cat and the hat and the mat " * 9
 BPE = BPETokenizer.train(TEXT, vocab_size=271, special_tokens=["<end>"], pattern=r" ?[a-z]+|\s+|.")
-PIECES = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "c", "##at"])
 SIZES = {"vocab_size": 271, "context_length": 7, "d_model": 6, "n_layers": 2, "n_heads": 3}
 EXAMPLES = [
     GPT(GPTConfig(**SIZES, dropout=0.25)),
@@ -55,7 +54,7 @@ def test_a_model_comes_back_as_it_was(tmp_path, model, half):
 
 @pytest.mark.parametrize(
     "tokenizer",
-    [None, CharTokenizer.train(TEXT, special_tokens=["<unk>"]), WordTokenizer.train(TEXT), PIECES, BPE],
+    [None, CharTokenizer.train(TEXT, special_tokens=["<unk>"]), WordTokenizer.train(TEXT), BPE],
     ids=lambda tokenizer: type(tokenizer).__name__,
 )
 def test_every_tokenizer_comes_back(tmp_path, tokenizer):

