@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.attention import MultiHeadAttention
-from course_lib.linear import Embedding
+from course_lib.linear import Embedding, OneDNN
 from course_lib.losses import IGNORED, mean_over
 from course_lib.positions import LearnedPositions
 from course_lib.runtime import evaluating
@@ -277,7 +277,7 @@ def sentence_vectors(
     for index, row in enumerate(rows):
         require(row, f"each text must have at least 1 token, rows[{index}] too", row)
     order, vectors = sorted(range(len(rows)), key=lambda i: len(rows[i])), torch.empty(len(rows), bert.config.d_model)
-    with evaluating(bert) as device, torch.inference_mode():
+    with evaluating(bert) as device, torch.inference_mode(), OneDNN():
         for start in range(0, len(rows), batch_size):
             some = order[start : start + batch_size]
             tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(rows[i]) for i in some], batch_first=True).to(device)

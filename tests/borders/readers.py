@@ -194,6 +194,7 @@ DATA = [
 
 BORDERS = [*BERTS, *TEXTS, *DATA]
 NOTHING = {
+    "linear.OneDNN": "takes nothing",
     "data.minilm_folder": "takes no arguments",
     "pretrained.load_minilm": "takes nothing",
 }
