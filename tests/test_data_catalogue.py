@@ -21,7 +21,7 @@ def test_a_first_look(name, capsys):
     parts = [
         line for line in said if re.search(r" [\d,]+ items of \d[\d,]* to [\d,]+ characters, median [\d,]+$", line)
     ]
-    assert said[0].startswith(f"{name} · ") and 1 <= len(parts) <= 10
+    assert said[0].startswith(f"{name} · ") and 1 <= len(parts) <= 11
     assert len([line for line in said if line.startswith("  e.g. ")]) == 3
     assert f"  licence: {catalogue.SETS[name].licence}" in said
     assert max(map(len, said)) < 260
