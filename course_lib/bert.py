@@ -77,7 +77,7 @@ class Block(nn.Module):
 
 
 class BERT(nn.Module):
-    """Devlin et al. (2019), section 3: a state for each token, which has looked at the whole text, but at no padding.
+    """Devlin et al. (2019), section 3: a state for each token, computed from the whole text; padding is never seen.
 
     Token, position and segment vectors are summed and normalised; the blocks normalise after each sum, as in 2017. GELU
     is the exact one. Unlike the paper, attention weights have no dropout. Initialised as in appendix A.2: weights
@@ -152,7 +152,7 @@ def mask_tokens(
 
 
 class MaskedLM(nn.Module):
-    """BERT with its head: the logits of each token, itself among those read; a gap hides it.
+    """BERT with its head: the logits of the token at each position, which the model reads too unless a mask hides it.
 
     The head is norm(gelu(W x + b)), then the product with each token's embedding, and a bias.
 
@@ -180,7 +180,7 @@ class MaskedLM(nn.Module):
 
 @mean_over(lambda batch: (batch[1] != IGNORED).sum())
 def masked_token_loss(model: MaskedLM, batch: tuple[Tokens, Tokens]) -> Float[Tensor, ""]:
-    """The mean of -ln p(token) over the gaps of a batch, in nats per token; 0 where it has none.
+    """The mean of -ln p(token) over the gaps of a batch, in nats per token; 0 for a batch without gaps.
 
     A batch is what `mask_tokens` returns. Only the gaps' states go through the head, about a seventh of all.
     """

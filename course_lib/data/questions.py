@@ -45,9 +45,9 @@ def question_set(name: str) -> dict[str, list[Question]]:
     """Questions with their answers as "train", "validation" and "test": "boolq", "disfl_qa", "narrative_qa",
     "commonsense_qa", "openbook_qa", "siqa", "piqa", "mmlu", "asdiv", "truthful_qa" or, to be summed up, "xsum".
 
-    BoolQ trains on its authors' training questions and has a fourth part, "unlabelled"; the others are cut by 3, 1 and
-    6 tenths. No passage of training is held out, nor a question that differs by a word. Raises ValueError for another
-    name.
+    BoolQ keeps its authors' training questions and has a fourth part, "unlabelled". The others are split into three,
+    one and six tenths. No held-out passage occurs in training, nor a question that differs from a training question by
+    one word. Raises ValueError for another name.
     """
     require_one_of("name", SETS, name)
     return {
@@ -105,10 +105,10 @@ def _rows(name: str) -> list[dict[str, Any]]:
 def stereotypes(name: str) -> list[tuple[str, ...]]:
     """Sentences by which to measure whether a model prefers a stereotype; for evaluation only.
 
-    "crows_pairs": a sentence with [MASK], two fillings, and the kind of bias (Nangia et al., 2020), the first filling
-    being the one that the authors' sentence of a disadvantaged group has. "stereoset": a context, its stereotypical,
-    anti-stereotypical and unrelated sentence, and the kind of bias; where the context has the word BLANK, the sentences
-    fill it, else they follow it (Nadeem et al., 2021). Raises ValueError for another name.
+    "crows_pairs": a sentence with [MASK], two fillings, of which the first makes the stereotype, and the kind of bias
+    (Nangia et al., 2020). "stereoset": a context, its stereotypical, anti-stereotypical and unrelated sentence, and the
+    kind of bias (Nadeem et al., 2021). The sentences fill the context's word BLANK, or follow a context without one.
+    Raises ValueError for another name.
     """
     require_one_of("name", ("crows_pairs", "stereoset"), name)
     if name == "stereoset":
