@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from course_lib.bert import BERTConfig, MaskedLM
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.recurrent import RecurrentLM, RecurrentLMConfig
@@ -27,6 +28,7 @@ FORMAT, VERSION = "course_lib model", 1
 MODELS: dict[str, tuple[type[nn.Module], type]] = {
     "GPT": (GPT, GPTConfig),
     "MLPLanguageModel": (MLPLanguageModel, MLPConfig),
+    "MaskedLM": (MaskedLM, BERTConfig),
     "ModernGPT": (ModernGPT, ModernGPTConfig),
     "RecurrentLM": (RecurrentLM, RecurrentLMConfig),
     "Seq2Seq": (Seq2Seq, Seq2SeqConfig),

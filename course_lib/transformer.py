@@ -56,9 +56,9 @@ Past = tuple[Float[Tensor, "B H _ D"], Float[Tensor, "B H _ D"]]  # keys and val
 class PreNorm(nn.Module):
     """x + dropout(sublayer(norm(x))): Xiong et al. (2020), section 3.3. The stream itself is never normalised."""
 
-    def __init__(self, d_model: int, dropout: float | int) -> None:
+    def __init__(self, d_model: int, dropout: float | int, norm_eps: float = 1e-5) -> None:
         super().__init__()
-        self.d_model, self.norm, self.dropout = d_model, nn.LayerNorm(d_model), nn.Dropout(dropout)
+        self.d_model, self.norm, self.dropout = d_model, nn.LayerNorm(d_model, norm_eps), nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "B T C"], sublayer: Sublayer) -> Float[Tensor, "B T C"]:
         require_tensor("x", x, "batch", "time", self.d_model)

@@ -19,7 +19,7 @@ import tokenizers
 import torch
 from bench_busy import busy_machine
 from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
-from bench_pretrained import decoding, loading
+from bench_pretrained import decoding, encoding, loading
 from helpers import duration, spread
 from nltk.util import everygrams
 
@@ -204,6 +204,7 @@ BENCHMARKS = {
     "gpt2_step_gpu": gpt2_step_gpu,
     "loading": loading,
     "decoding": decoding,
+    "encoding": encoding,
 }
 RACES = {"gpt_race": gpt_race, "busy_machine": busy_machine}
 ROUNDS = 7

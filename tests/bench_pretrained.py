@@ -1,4 +1,4 @@
-"""SmolLM2 in our classes beside Transformers: from the file into memory, and from a prompt to an answer."""
+"""SmolLM2 and MiniLM in our classes beside Transformers: from the file into memory, to an answer, to vectors."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -7,8 +7,9 @@ import torch
 import transformers
 
 from course_lib import data
+from course_lib.bert import sentence_vectors
 from course_lib.generation import GenerationConfig, generate
-from course_lib.pretrained import chat_tokens, load_smollm2
+from course_lib.pretrained import chat_tokens, load_minilm, load_smollm2
 
 LONG = "Tell me a story about a fox, a mountain and a river that ran the wrong way."
 ASKED = ["Hello", "What is 7 + 5?", "What is the capital of Japan?", "Write a Python function that adds two numbers."]
@@ -52,4 +53,29 @@ def _generate(model: transformers.PreTrainedModel, prompts: list[list[int]]) -> 
     return model.generate(ids, attention_mask=mask, **options)
 
 
-loading.rounds = decoding.rounds = 3
+def encoding() -> Iterator[tuple[str, Callable, Callable]]:
+    """Vectors of 1,000 sentences, and of 50 whole reviews, by MiniLM in batches of 32 sorted by length.
+
+    The peer is Transformers' BertModel, fed the same batches, with the same mean over tokens.
+    """
+    ours, tokenizer = load_minilm()
+    theirs = transformers.AutoModel.from_pretrained(data.minilm_folder(), add_pooling_layer=False).eval()
+    for source, count in (("rotten_tomatoes", 1000), ("imdb", 50)):
+        texts = [text for text, _ in data.movie_reviews(source)["train"][:count]]
+        rows = [tokenizer.sequence(text, longest=256)[0] for text in texts]
+        yield f"{count:,} of {source}", partial(sentence_vectors, ours, rows), partial(_vectors, theirs, rows)
+
+
+@torch.inference_mode()
+def _vectors(model: transformers.PreTrainedModel, rows: list[list[int]]) -> torch.Tensor:
+    rows, vectors = sorted(rows, key=len), []
+    for start in range(0, len(rows), 32):
+        some = [torch.tensor(row) for row in rows[start : start + 32]]
+        ids = torch.nn.utils.rnn.pad_sequence(some, batch_first=True)
+        mask = (ids != 0).long()
+        states = model(ids, attention_mask=mask).last_hidden_state * mask[..., None]
+        vectors.append(states.sum(dim=1) / mask.sum(dim=1, keepdim=True))
+    return torch.cat(vectors)
+
+
+loading.rounds = decoding.rounds = encoding.rounds = 3

@@ -21,7 +21,7 @@ def test_a_first_look(name, capsys):
     parts = [
         line for line in said if re.search(r" [\d,]+ items of \d[\d,]* to [\d,]+ characters, median [\d,]+$", line)
     ]
-    assert said[0].startswith(f"{name} · ") and 1 <= len(parts) <= 6
+    assert said[0].startswith(f"{name} · ") and 1 <= len(parts) <= 11
     assert len([line for line in said if line.startswith("  e.g. ")]) == 3
     assert f"  licence: {catalogue.SETS[name].licence}" in said
     assert max(map(len, said)) < 260
@@ -59,7 +59,7 @@ def test_the_table_says_what_is_here(tmp_path, monkeypatch, capsys):
     gone = capsys.readouterr().out
     assert re.search(r"^glove +76 MB  missing  GloVe", gone, re.MULTILINE)
     assert re.search(r"^wikipedia +none  present  ", gone, re.MULTILINE)
-    assert f"188 MB to fetch; in {tmp_path / 'shared'} or {tmp_path / 'nothing'}" in gone
+    assert f"292 MB to fetch; in {tmp_path / 'shared'} or {tmp_path / 'nothing'}" in gone
     assert not (tmp_path / "shared").exists()
 
 

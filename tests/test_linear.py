@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from course_lib import linear as module
-from course_lib.linear import Embedding, Linear, linear
+from course_lib.linear import Embedding, Linear, OneDNN, linear
 
 
 def _layer(d_out=48, bias=True):
@@ -80,3 +80,27 @@ def test_an_embedding_is_pytorchs():
     for layer in (ours, theirs):
         layer(ids).square().sum().backward()
     torch.testing.assert_close(ours.weight.grad, theirs.weight.grad, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (2, 5, 7), (1, 1, 7)])
+def test_one_dnn_computes_the_same(monkeypatch, shape):
+    layer, x = nn.Linear(7, 11), torch.randn(*shape, generator=Generator().manual_seed(1))
+    brought, to_mkldnn = [], Tensor.to_mkldnn
+    monkeypatch.setattr(Tensor, "to_mkldnn", lambda x: brought.append(x.shape) or to_mkldnn(x))
+    with torch.inference_mode():
+        expected = layer(x)
+        assert not brought
+        with OneDNN():
+            torch.testing.assert_close(layer(x), expected)
+        assert brought == [shape, (11, 7), (11,)] or not torch.backends.mkldnn.is_available()
+        assert torch.equal(layer(x), expected), "outside, all is as it was"
+
+
+def test_one_dnn_leaves_alone_what_it_cannot_do(monkeypatch):
+    monkeypatch.setattr(Tensor, "to_mkldnn", pytest.fail)
+    with OneDNN():
+        x = torch.ones(2, 7, dtype=torch.float64)
+        assert torch.equal(
+            F.linear(x, torch.ones(3, 7).double(), torch.zeros(3).double()), torch.full((2, 3), 7.0).double()
+        )
+        assert F.linear(x.float(), torch.ones(3, 7), None).shape == (2, 3)

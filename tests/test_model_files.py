@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from course_lib import model_files
+from course_lib.bert import BERTConfig, MaskedLM
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.model_files import MODELS, load_model, read_about, save_model
@@ -23,6 +24,7 @@ SIZES = {"vocab_size": 271, "context_length": 7, "d_model": 6, "n_layers": 2, "n
 EXAMPLES = [
     GPT(GPTConfig(**SIZES, dropout=0.25)),
     ModernGPT(ModernGPTConfig(**SIZES, n_kv_heads=1, d_ff=5, tied=False, norm_eps=1e-6)),
+    MaskedLM(BERTConfig(**SIZES, d_ff=5, n_segments=3, norm_eps=1e-6)),
     MLPLanguageModel(MLPConfig(vocab_size=271, context_length=3, d_embed=2, d_hidden=5)),
     RecurrentLM(RecurrentLMConfig(vocab_size=271, d_embed=3, d_hidden=5, n_layers=2, layer="LSTM")),
     Seq2Seq(Seq2SeqConfig(vocab_size=271, d_embed=3, d_hidden=4, attention="multiplicative")),

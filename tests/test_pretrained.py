@@ -166,7 +166,11 @@ def test_an_output_matrix_that_should_be_the_embedding(build):
 @pytest.mark.parametrize(
     "build, changes, words",
     [
-        (_llama, {"model_type": "mamba"}, "the architecture is 'mamba', but here there are 'llama' and 'gpt2' only"),
+        (
+            _llama,
+            {"model_type": "mamba"},
+            "the architecture is 'mamba', but here there are 'bert', 'gpt2', 'llama' only",
+        ),
         (_llama, {"model_type": None}, "the architecture is None"),
         (_llama, {"attention_bias": True}, "the model has attention_bias True, but ours can have False only"),
         (_llama, {"mlp_bias": True}, "mlp_bias"),

@@ -4,9 +4,10 @@ from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
 from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
+from course_lib.data.questions import question_set, stereotypes
 from course_lib.data.reviews import movie_reviews
 from course_lib.data.texts import shakespeare, wikipedia
-from course_lib.data.weights import smollm2_file
+from course_lib.data.weights import minilm_folder, smollm2_file
 from course_lib.data.words import analogies, glove, word_similarity
 
 __all__ = [
@@ -17,11 +18,14 @@ __all__ = [
     "folio_pairs",
     "glove",
     "interface_strings",
+    "minilm_folder",
     "movie_reviews",
     "pronunciations",
+    "question_set",
     "shakespeare",
     "smollm2_file",
     "status",
+    "stereotypes",
     "wikipedia",
     "word_similarity",
 ]

