@@ -36,6 +36,7 @@ from experiments.tables import (
     overfitting,
     quantisation,
     recurrent_models,
+    same_context,
     speed_run,
     transformer_ablations,
     translation,
@@ -105,6 +106,11 @@ CHEAP = {
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "same_context": (
+        lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),
+        ["system", "steps", "learning_rate", "seed"],
+        ["validation", "carried"],
     ),
     "speed_run": (
         lambda: speed_run.row("none", [], 40),
