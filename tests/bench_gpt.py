@@ -23,9 +23,8 @@ from course_lib.training import (
     random_windows,
 )
 from course_lib.training.loop import backward_pass
+from experiments.tables.gpu_run import PEAK_FLOPS
 from experiments.tables.speed_run import standing
-
-H100_FLOPS = 989e12  # a second, dense bfloat16
 
 
 def peer_gpt2(config: GPTConfig) -> transformers.GPT2LMHeadModel:
@@ -103,8 +102,9 @@ def gpt2_step_gpu() -> Iterator[tuple[str, Callable, Callable]]:
     ours()
     step = statistics.median(duration(ours) for _ in range(5))
     tokens = rows * config.context_length / step
-    used = tokens * flops_per_token(GPT(config), config.context_length) / H100_FLOPS
-    print(f"gpt2_step_gpu: {tokens:,.0f} tokens a second, {used:.1%} of an H100's {H100_FLOPS / 1e12:.0f} TFLOP/s")
+    peak = PEAK_FLOPS["H100"]
+    used = tokens * flops_per_token(GPT(config), config.context_length) / peak
+    print(f"gpt2_step_gpu: {tokens:,.0f} tokens a second, {used:.1%} of an H100's {peak / 1e12:.0f} TFLOP/s")
     yield f"gpt2, {rows} x {config.context_length} tokens", ours, theirs
 
 

@@ -1,6 +1,7 @@
 """What a notebook of the course must be like; `problems` names what is missing."""
 
 import ast
+import itertools
 import re
 import statistics
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from classroom.notebooks import normalise
 LARGEST_BYTES = 1_000_000
 KINDS = ("build", "debug", "design", "experiment")
 LONGEST_CELL = 30  # lines; one whole class may take 60
+SECOND_EDITION = {"seq2seq_attention", "attention", "transformer", "gpt", "real_llm"}  # their answers begin folded
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",
     "an opening that says what you need": r"\*\*What you need\.\*\*",
@@ -33,7 +35,8 @@ def problems(text: str, name: str) -> list[str]:
     """Everything that is wrong with a notebook (its JSON text) of that name (NN_slug)."""
     notebook = nbformat.reads(text, as_version=4)
     slug = name.partition("_")[2]
-    return [*_of_file(notebook, text), *_of_running(notebook), *_of_prose(notebook), *_of_exercises(notebook, slug)]
+    found = [*_of_file(notebook, text), *_of_running(notebook), *_of_prose(notebook), *_of_exercises(notebook, slug)]
+    return [*found, *_of_predictions(notebook)] if slug in SECOND_EDITION else found
 
 
 def _of_file(notebook: NotebookNode, text: str) -> Iterator[str]:
@@ -77,6 +80,17 @@ def _of_prose(notebook: NotebookNode) -> Iterator[str]:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     if not any("image/png" in str(output.get("data", {})) for output in outputs):
         yield "missing: a panel or a picture"
+
+
+def _of_predictions(notebook: NotebookNode) -> Iterator[str]:
+    """After "Predict, then run", one of the outputs before the next text is the answer, and begins folded."""
+    for place, cell in enumerate(notebook.cells):
+        if cell.cell_type != "markdown" or "predict, then run" not in cell.source.lower():
+            continue
+        answers = list(itertools.takewhile(lambda cell: cell.cell_type == "code", notebook.cells[place + 1 :]))
+        if not any(cell.outputs and cell.metadata.get("jupyter", {}).get("outputs_hidden") for cell in answers):
+            asked = cell.source[cell.source.lower().index("predict, then run") :][:60].replace("\n", " ")
+            yield f"the output after `{asked}` must begin folded: outputs_hidden in the metadata of its cell"
 
 
 def _of_exercises(notebook: NotebookNode, slug: str) -> Iterator[str]:

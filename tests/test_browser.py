@@ -284,6 +284,15 @@ def test_settings_of_the_page(page_of):
     page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
 
 
+def test_a_folded_answer_shows_none_of_it_and_unfolds(page_of):
+    page = page_of("23_gpt.ipynb", run=False)
+    bar = page.locator(".jp-OutputPlaceholder .jp-PlaceholderText").first
+    assert bar.evaluate("text => getComputedStyle(text).fontSize") == "0px"
+    assert "click to see it" in bar.evaluate("text => getComputedStyle(text, '::before').content")
+    bar.click()
+    bar.wait_for(state="hidden")
+
+
 def test_a_training_that_was_stopped_says_so(page_of):
     page = page_of("training.ipynb", run=False)
     page.evaluate(RUN_ALL.replace("await app.commands", "app.commands").replace("kernel.info", "kernel.ready"))

@@ -89,6 +89,16 @@ def test_form_rejects(spoil, words):
     assert any(words in problem for problem in found), found
 
 
+@pytest.mark.parametrize("name", ["21_attention", "02_word_vectors"])
+def test_in_a_second_edition_the_answer_to_a_prediction_begins_folded(name):
+    notebook = notebooks.read(notebooks.find(name))
+    for cell in _code(notebook):
+        cell.metadata.get("jupyter", {}).pop("outputs_hidden", None)
+    found = problems(nbformat.writes(notebook) + "\n", name)
+    open_answers = [problem for problem in found if "must begin folded" in problem]
+    assert len(open_answers) == (3 if name == "21_attention" else 0), found
+
+
 def test_normalise_drops_what_differs_between_runs_and_machines():
     cell = nbformat.v4.new_code_cell(
         "x", id="3f2a", metadata={"tags": ["b", "a"], "collapsed": True}, execution_count=1

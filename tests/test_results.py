@@ -4,7 +4,9 @@ import ast
 import contextlib
 import importlib
 import json
+import math
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,7 +14,9 @@ import sys
 import types
 
 import pytest
+import torch
 
+from classroom.notebooks import find, read
 from course_lib import PROJECT, files
 from course_lib.training import History
 from experiments import __main__ as command
@@ -25,12 +29,14 @@ from experiments.tables import (
     equal_compute,
     first_steps,
     gpt_shakespeare,
+    gpu_run,
     memory,
     neural_language_model,
     ngrams,
     overfitting,
     quantisation,
     recurrent_models,
+    same_context,
     speed_run,
     transformer_ablations,
     translation,
@@ -38,6 +44,7 @@ from experiments.tables import (
     word_rules,
 )
 
+NEEDS_GPU = {"gpu_run"}  # stored only once somebody has had a GPU
 PERCENT = {"BLEU", "chrF", "exact match"}  # the other scores run from 0 to about 1
 CHEAP = {
     "abilities": (
@@ -100,6 +107,11 @@ CHEAP = {
         ["system", "steps", "seed"],
         ["validation"],
     ),
+    "same_context": (
+        lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),
+        ["system", "steps", "learning_rate", "seed"],
+        ["validation", "carried"],
+    ),
     "speed_run": (
         lambda: speed_run.row("none", [], 40),
         ["change", "before", "budget", "split"],
@@ -129,7 +141,8 @@ CHEAP = {
 
 
 def test_every_result_is_stored_and_every_stored_one_can_be_made():
-    assert sorted(tables.names()) == sorted(path.stem for path in files.RESULTS.glob("*.json")) == sorted(CHEAP)
+    stored = {path.stem for path in files.RESULTS.glob("*.json")}
+    assert set(tables.names()) - NEEDS_GPU == stored - NEEDS_GPU == set(CHEAP)
 
 
 @pytest.mark.parametrize("name", CHEAP)
@@ -150,6 +163,45 @@ def test_a_cheap_row_made_again_lies_in_its_interval(name):
         value, low, high = stored[score]
         assert low <= again[score][0] <= high
         assert again[score][0] == pytest.approx(value, abs=2 if score in PERCENT else 0.02)
+
+
+TINY_GPU_RUN = {"context_length": 16, "d_model": 24, "n_layers": 2, "n_heads": 3, "batch_size": 5}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_gpu_run_of_tiny_size_on_the_cpu(precision):
+    row = gpu_run.row(precision, compiled=False, steps=30, held_out=4500, **TINY_GPU_RUN)
+    assert row["nats per character"] == pytest.approx(row["bits per character"][0] * math.log(2), abs=1e-3)
+    assert 2 < row["nats per character"] < math.log(80) and row["tokens per second"] > 0
+    assert (row["precision"], row["steps"], row["parameters"]) == (precision, 30, 16_800)
+    assert (row["memory, GB"], row["MFU"], row["GPU"]) == (None, None, "none") or torch.cuda.is_available()
+    assert row["versions"]["torch"] == torch.__version__
+
+
+def test_the_rows_of_a_gpu_run_differ_in_how_it_is_computed_alone(monkeypatch):
+    monkeypatch.setattr(gpu_run, "row", lambda *way: {"way": way})
+    assert [row["way"] for row in gpu_run.rows()] == [("float32", False), ("bfloat16", False), ("bfloat16", True)]
+
+
+def test_a_gpu_run_has_the_sizes_of_the_notebooks_gpu_scale():
+    [cell] = [cell.source for cell in read(find("gpt")).cells if 'if scale == "gpu":' in cell.source]
+    [at_scale] = [node for node in ast.parse(cell).body if isinstance(node, ast.If)]
+    sizes, others = (ast.literal_eval(node.value) for node in at_scale.body)
+    assert sizes == gpu_run.SIZES
+    assert others == (gpu_run.STEPS, gpu_run.LEARNING_RATE, gpu_run.BATCH_SIZE)
+
+
+def test_the_peak_of_a_gpu_is_found_by_its_name():
+    names = ["NVIDIA H100 80GB HBM3", "NVIDIA H100 PCIe", "NVIDIA L40S", "NVIDIA L4", "NVIDIA A100-SXM4-80GB", "none"]
+    assert [gpu_run.peak_flops(name) for name in names] == [989e12, 756e12, 362e12, 121e12, 312e12, None]
+
+
+def test_a_table_that_needs_a_gpu_says_so_and_changes_nothing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(files, "RESULTS", tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert command.main(["gpu_run"]) == 1
+    assert re.fullmatch(r"gpu_run needs an NVIDIA GPU .+; nothing was changed\n", capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ A module offers `rows()`, which yields one dictionary a row, and `row(**settings
 `python3 course.py results NAME`, writes data/results/NAME.json; a notebook reads that with `files.load_results`. Each
 row is kept as soon as it is there, so that the same command, once stopped, goes on: `rows` calls `row` for all of them
 in any case, and gets those that are done from `experiments.partial`. A module's PARTS name the functions whose results
-are kept, where `row` is not the only one that takes long.
+are kept, where `row` is not the only one that takes long. Where a table needs a machine that few have, the module's
+`lacks()` says in a sentence what is missing here.
 """
 
 import datetime
@@ -29,11 +30,15 @@ def names() -> list[str]:
 def make(name: str) -> Path:
     """Run an experiment, or go on with it, and store its rows: the file whole or not at all, at the end.
 
-    Raises ValueError for an unknown name, and OSError where the disk is full: what is done is kept.
+    Raises ValueError for an unknown name and where the machine lacks what the table needs, and OSError where the disk
+    is full: what is done is kept.
     """
     if name not in names():
         raise ValueError(f"no results are called {name!r}; there are {', '.join(names())}")
     experiment = importlib.import_module(f"{__name__}.{name}")
+    missing = experiment.lacks() if hasattr(experiment, "lacks") else None
+    if missing:
+        raise ValueError(f"{missing}; nothing was changed")
     about = version(experiment)
     file, partial = files.RESULTS / f"{name}.json", Partial(files.RESULTS / f"{name}.partial", about)
     with partial.remembering(experiment):

@@ -1,4 +1,9 @@
-"""Small GPTs on characters of Shakespeare, all trained with the same number of floating-point operations."""
+"""Small GPTs on characters of Shakespeare, all trained with the same number of floating-point operations.
+
+Every model is scored in windows of its own context_length, each character after at least half a window, so a longer one
+also sees more when it is scored. The learning rate is searched for the usual sizes only, where both neighbours of the
+best are worse; at other sizes another one may be better.
+"""
 
 from collections.abc import Iterator
 from functools import cache

@@ -1,4 +1,9 @@
-"""GPTs on Shakespeare, by characters and by tokens, for the time that the recurrent networks had, and a long run."""
+"""GPTs on Shakespeare, by characters and by tokens, for the time that the recurrent networks had, and a long run.
+
+They learn from windows of 64, and each of a text's tokens is scored after at least half a window and at most one. The
+networks of `recurrent_models` had windows of 128 and are scored with a state carried through the text; `same_context`
+has a GRU under the conditions of the GPT on characters.
+"""
 
 import time
 from collections.abc import Iterator
