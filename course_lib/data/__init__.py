@@ -2,6 +2,7 @@
 
 from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
+from course_lib.data.greek import greek_testament
 from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
 from course_lib.data.reviews import movie_reviews
@@ -16,6 +17,7 @@ __all__ = [
     "fetch",
     "folio_pairs",
     "glove",
+    "greek_testament",
     "interface_strings",
     "movie_reviews",
     "pronunciations",
