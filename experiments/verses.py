@@ -18,23 +18,25 @@ from torch import Tensor, nn
 from course_lib import data
 from course_lib.attention import recorded
 from course_lib.metrics import alignment_counts, alignment_error_rate, bootstrap_interval, translation_scores
-from course_lib.tokenizers import BPETokenizer
+from course_lib.tokenizers import WordTokenizer
 from course_lib.training import TrainingConfig
 from course_lib.translation import (
     BEGIN,
+    SPECIAL,
     Pairs,
     pair_batches,
     tokenized,
-    train_tokenizer,
     translate,
     translation_loss,
 )
 from experiments.shared import one_core, rounded, train_whole
 
 __all__ = [
+    "JOINS",
     "Pair",
     "WordTable",
     "attention_maps",
+    "back",
     "by_attention",
     "counts_of",
     "diagonal",
@@ -45,10 +47,16 @@ __all__ = [
     "nearest",
     "pairs",
     "plain",
+    "scores_of",
+    "swapped",
+    "table_links",
+    "tokens",
     "train_verses",
+    "translation_of",
+    "uniform",
 ]
 
-VOCABULARY = 2000  # tokens, of both languages together
+VOCABULARY = 4000  # words, of both languages together
 FLOOR = 1e-6  # the probability of an English word beside a Greek one that it never met
 Links = set[tuple[int, int]]
 Prior = Callable[[int, int], Float[np.ndarray, "E G1"]]
@@ -77,13 +85,15 @@ def plain(word: str) -> str:
 
 
 @cache
-def pairs(split: str, words: str = "words", letters: int | None = None) -> list[Pair]:
-    """A split's verses: Greek "words" as they stand or their "lemmas" (dictionary forms), cut to `letters`."""
+def pairs(
+    split: str, words: str = "lemmas", greek_letters: int | None = None, english_letters: int | None = None
+) -> list[Pair]:
+    """A split's verses: Greek "lemmas" (dictionary forms) or "words" as they stand; words cut to so many letters."""
     column = {"words": "greek", "lemmas": "lemmas"}[words]
     return [
         Pair(
-            [plain(word)[:letters] for word in getattr(verse, column)],
-            [word.lower() for word in verse.english],
+            [plain(word)[:greek_letters] for word in getattr(verse, column)],
+            [word.lower().replace("’", "'")[:english_letters] for word in verse.english],
             set(verse.links),
         )
         for verse in data.greek_testament()[split]
@@ -203,11 +213,31 @@ def grow_diagonal(forward: Links, backward: Links) -> Links:
     return found
 
 
+# From the links of both directions, each English word's choice first, to one set.
+JOINS: dict[str, Callable[[Links, Links], Links]] = {
+    "forward": lambda forward, backward: forward,
+    "backward": lambda forward, backward: backward,
+    "intersection": lambda forward, backward: forward & backward,
+    "union": lambda forward, backward: forward | backward,
+    "grow-diag": grow_diagonal,
+}
+
+
+def table_links(table: Callable[[bool], WordTable], verses: Sequence[Pair], join: str) -> list[Links]:
+    """The links of some verses by a table, or by two: `table` gives that of either direction, True for the swapped."""
+    forward = backward = [set() for _ in verses]
+    if join != "backward":
+        forward = [table(False).links(pair) for pair in verses]
+    if join != "forward":
+        backward = [back(table(True).links(pair)) for pair in swapped(verses)]
+    return [JOINS[join](*links) for links in zip(forward, backward, strict=True)]
+
+
 @cache
-def dice_scores(words: str = "words") -> tuple[Counter, Counter, Counter]:
+def dice_scores() -> tuple[Counter, Counter, Counter]:
     """In how many training verses each Greek word is, each English word, and each two together."""
     greek, english, both = Counter(), Counter(), Counter()
-    for pair in pairs("train", words):
+    for pair in pairs("train"):
         greek.update(set(pair.greek))
         english.update(set(pair.english))
         both.update((g, e) for g in set(pair.greek) for e in set(pair.english))
@@ -247,9 +277,10 @@ def nearest(pair: Pair) -> str:
 
 
 @cache
-def tokenizer() -> BPETokenizer:
-    """Byte pairs for both languages, learned from the training verses."""
-    return train_tokenizer((pair.texts() for pair in pairs("train")), VOCABULARY)
+def tokenizer() -> WordTokenizer:
+    """The most frequent words of both languages, learned from the training verses; all others are <unk>."""
+    texts = (text for pair in pairs("train") for text in pair.texts())
+    return WordTokenizer.train(texts, VOCABULARY, [*SPECIAL, "<unk>"])
 
 
 @cache
@@ -259,7 +290,7 @@ def tokens(split: str) -> Pairs:
 
 
 def train_verses(
-    model: nn.Module, steps: int, learning_rate: float, seed: int, *, batch_tokens: int = 1000, **other: Any
+    model: nn.Module, steps: int, learning_rate: float, seed: int, *, batch_tokens: int = 800, **other: Any
 ) -> float:
     """Train on the training verses, Greek into English; returns the minutes of processor time."""
     config = TrainingConfig(
