@@ -20,7 +20,8 @@ READ, WRITE, WRITTEN = (
 SIZES = {"B": 1, "S": 19, "T": 20, "C": 128, "V": 2000}
 MEMORY = {"weights": 1_314_560, "gradients": 1_314_560, "optimiser": 2_629_120, "activations": 20_480_000}
 
-GREEK, GLOSSES = "ὑποκριταί καλῶς ἐπροφήτευσεν περὶ ὑμῶν Ἠσαΐας λέγων".split(), "hypocrites well prophesied about you Isaiah saying".split()
+GREEK = "ὑποκριταί καλῶς ἐπροφήτευσεν περὶ ὑμῶν Ἠσαΐας λέγων".split()
+GLOSSES = "hypocrites well prophesied about you Isaiah saying".split()
 ENGLISH = "You hypocrites Isaiah prophesied correctly about you".split()
 LINKS = [(0, 0), (0, 1), (1, 4), (2, 3), (3, 5), (4, 6), (5, 2)]
 PROPOSED = {"diagonal": [(i, i) for i in range(7)], "model 1": [(0, 1), (2, 3), (3, 5), (4, 0), (4, 6), (5, 2)]}
