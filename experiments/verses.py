@@ -227,9 +227,11 @@ def table_links(table: Callable[[bool], WordTable], verses: Sequence[Pair], join
     """The links of some verses by a table, or by two: `table` gives that of either direction, True for the swapped."""
     forward = backward = [set() for _ in verses]
     if join != "backward":
-        forward = [table(False).links(pair) for pair in verses]
+        known = table(False)
+        forward = [known.links(pair) for pair in verses]
     if join != "forward":
-        backward = [back(table(True).links(pair)) for pair in swapped(verses)]
+        known = table(True)
+        backward = [back(known.links(pair)) for pair in swapped(verses)]
     return [JOINS[join](*links) for links in zip(forward, backward, strict=True)]
 
 

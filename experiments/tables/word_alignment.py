@@ -41,14 +41,14 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
 
 
 @cache
-def table(words: str = "lemmas", sharpness: float | None = SHARPNESS, swap: bool = False) -> WordTable:
+def table(words: str = "lemmas", sharpness: float | int | None = SHARPNESS, swap: bool = False) -> WordTable:
     """Model 1 (sharpness None), or with the prior of fast_align, learned from the training books."""
     found = verses.pairs("train", words)
     prior = verses.uniform if sharpness is None else verses.diagonal_prior(sharpness, NULL)
     return WordTable(verses.swapped(found) if swap else found, ITERATIONS, prior)
 
 
-def links_of(split: str, words: str, sharpness: float | None, join: str) -> list[Links]:
+def links_of(split: str, words: str, sharpness: float | int | None, join: str) -> list[Links]:
     """The links of a split's verses by one or two such tables."""
     return verses.table_links(lambda swap: table(words, sharpness, swap), verses.pairs(split, words), join)
 
@@ -59,8 +59,8 @@ def chosen_error_rate(
     greek_letters: int | None,
     english_letters: int | None,
     iterations: int,
-    sharpness: float,
-    null: float,
+    sharpness: float | int,
+    null: float | int,
     join: str,
 ) -> float:
     """The error rate on the validation books of settings of one's own."""
