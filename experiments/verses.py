@@ -32,28 +32,18 @@ from course_lib.translation import (
 from experiments.shared import one_core, rounded, train_whole
 
 __all__ = [
-    "JOINS",
     "Pair",
     "WordTable",
     "attention_maps",
-    "back",
     "by_attention",
-    "counts_of",
     "diagonal",
     "diagonal_prior",
     "dice_links",
     "error_rate",
     "grow_diagonal",
-    "nearest",
     "pairs",
-    "plain",
-    "scores_of",
-    "swapped",
     "table_links",
-    "tokens",
     "train_verses",
-    "translation_of",
-    "uniform",
 ]
 
 VOCABULARY = 4000  # words, of both languages together

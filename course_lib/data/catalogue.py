@@ -7,6 +7,7 @@ from textwrap import shorten
 
 from course_lib.console import say
 from course_lib.data import folio, greek, packages, pairs, reviews, texts, weights, words
+from course_lib.data.greek import Verse
 from course_lib.data.splits import SPLITS
 from course_lib.validation import require_one_of
 
@@ -29,7 +30,7 @@ def _works(split: str) -> list[str]:
     return texts.shakespeare(split).split("\n\n\n\n")
 
 
-def _texts(verse: greek.Verse) -> tuple[str, str]:
+def _texts(verse: Verse) -> tuple[str, str]:
     return " ".join(verse.greek), " ".join(verse.english)
 
 
@@ -82,9 +83,7 @@ SETS = {
         "verses, Greek and English, words linked by hand",
         "bible-alignments",
         "Greek CC BY 4.0 (SBL, Logos), English in the public domain, links CC BY 4.0 (Clear Bible, Biblica)",
-        lambda: {
-            s: [(_text(v.greek), _text(v.english)) for v in verses] for s, verses in greek.greek_testament().items()
-        },
+        lambda: {split: [*map(_texts, verses)] for split, verses in greek.greek_testament().items()},
     ),
     "movie_reviews": DataSet(
         "reviews with verdict, 1 liked, 0 not",
