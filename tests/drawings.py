@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from classroom.diagrams import attention, encoder_decoder, gpt, transformer
+from classroom.diagrams import attention, encoder_decoder, gpt, transformer, word_alignment
 
 LN3 = math.log(3)
 Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
@@ -20,7 +20,15 @@ READ, WRITE, WRITTEN = (
 SIZES = {"B": 1, "S": 19, "T": 20, "C": 128, "V": 2000}
 MEMORY = {"weights": 1_314_560, "gradients": 1_314_560, "optimiser": 2_629_120, "activations": 20_480_000}
 
+GREEK = "ὑποκριταί καλῶς ἐπροφήτευσεν περὶ ὑμῶν Ἠσαΐας λέγων".split()
+GLOSSES = "hypocrites well prophesied about you Isaiah saying".split()
+ENGLISH = "You hypocrites Isaiah prophesied correctly about you".split()
+LINKS = [(0, 0), (0, 1), (1, 4), (2, 3), (3, 5), (4, 6), (5, 2)]
+PROPOSED = {"diagonal": [(i, i) for i in range(7)], "model 1": [(0, 1), (2, 3), (3, 5), (4, 0), (4, 6), (5, 2)]}
+
 DRAWINGS = {
+    "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
+    "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),
     "norm_order": transformer.norm_order,
     "block_with_cache": lambda: gpt.block_with_cache([0.05, 0.41, 0.08, 0.02, 0.30, 0.14]),

@@ -1,12 +1,14 @@
 """What each loader gives: its SHA-256 is pinned, so that no version of anything changes a data set silently."""
 
 import hashlib
+import itertools
 import json
 import re
 
 import pytest
 
 from course_lib import data
+from course_lib.data.greek import HELD_OUT_BOOKS
 
 
 def sha256(value) -> str:
@@ -92,6 +94,34 @@ def test_analogies_are_pinned():
     assert sha256(sections) == "02a331925e339a19929c9ab2c353621f2439671401d73e1a4afc834db6b3f756"
     assert len(sections) == 14 and sum(map(len, sections.values())) == 19_544
     assert sections["capital-common-countries"][0] == ("Athens", "Greece", "Baghdad", "Iraq")
+
+
+def test_greek_testament_is_pinned():
+    verses = data.greek_testament()
+    assert sha256(verses) == "f8a0a3cd230d7b0e64fd2b29f91f8ca1ff9f6cf24fd56f1613af06abc0d8dea3"
+    assert {split: len(rows) for split, rows in verses.items()} == {"train": 6_485, "validation": 544, "test": 877}
+
+
+def test_greek_testament_links_words_of_its_verses():
+    verses = list(itertools.chain(*data.greek_testament().values()))
+    assert sum(not verse.links for verse in verses) == 4
+    for verse in verses:
+        assert verse.greek and verse.english
+        assert len(verse.greek) == len(verse.lemmas) == len(verse.glosses)
+        assert all(i in range(len(verse.greek)) and j in range(len(verse.english)) for i, j in verse.links)
+        assert len(set(verse.links)) == len(verse.links)
+    first = data.greek_testament()["test"][0]
+    assert (first.name, first.greek[4], first.lemmas[5], first.glosses[4]) == ("John 1:1", "λόγος", "καί", "word")
+    assert (first.english[13:], first.links[-4:]) == (
+        ["the", "Word", "was", "God"],
+        [(13, 16), (14, 15), (15, 13), (16, 14)],
+    )
+
+
+def test_greek_testament_splits_are_whole_books():
+    books = {split: {v.name.rpartition(" ")[0] for v in verses} for split, verses in data.greek_testament().items()}
+    assert {split: books[split] for split in HELD_OUT_BOOKS} == {k: set(v) for k, v in HELD_OUT_BOOKS.items()}
+    assert len(books["train"]) == 24 and not books["train"] & (books["validation"] | books["test"])
 
 
 REVIEWS = {

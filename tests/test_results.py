@@ -41,6 +41,7 @@ from experiments.tables import (
     transformer_ablations,
     translation,
     word2vec,
+    word_alignment,
     word_rules,
 )
 
@@ -131,6 +132,11 @@ CHEAP = {
         lambda: word2vec.row("PPMI + SVD", 1),
         ["system", "seed"],
         ["wordsim353", "simlex999", "analogies"],
+    ),
+    "word_alignment": (
+        lambda: word_alignment.row("diagonal prior"),
+        ["system", "seed"],
+        ["AER", "validation", "BLEU", "chrF"],
     ),
     "word_rules": (
         lambda: word_rules.row("a full stop at the end", **word_rules.CHOICES["a full stop at the end"]),

@@ -2,6 +2,7 @@
 
 from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
+from course_lib.data.greek import greek_testament
 from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
 from course_lib.data.questions import question_set, stereotypes
@@ -17,6 +18,7 @@ __all__ = [
     "fetch",
     "folio_pairs",
     "glove",
+    "greek_testament",
     "interface_strings",
     "minilm_folder",
     "movie_reviews",

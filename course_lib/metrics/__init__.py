@@ -1,9 +1,10 @@
 """How good, and how sure: scores with intervals, over SciPy's.
 
-`language` scores a model's probabilities, `classification` its answers, `translation` its translations; `intervals`
-says how sure a score is.
+`language` scores a model's probabilities, `classification` its answers, `translation` its translations, `alignment` its
+alignments of words; `intervals` says how sure a score is.
 """
 
+from course_lib.metrics.alignment import alignment_counts, alignment_error_rate
 from course_lib.metrics.classification import accuracy, calibration_error, precision_recall_f1, reliability
 from course_lib.metrics.intervals import Interval, bootstrap_interval, spearman, student_interval
 from course_lib.metrics.language import bits_per_character, cross_entropy, perplexity
@@ -20,6 +21,8 @@ from course_lib.metrics.translation import (
 __all__ = [
     "Interval",
     "accuracy",
+    "alignment_counts",
+    "alignment_error_rate",
     "bits_per_character",
     "bleu",
     "bleu_counts",

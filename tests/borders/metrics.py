@@ -7,6 +7,8 @@ import torch
 from course_lib import plotting
 from course_lib.metrics import (
     accuracy,
+    alignment_counts,
+    alignment_error_rate,
     bits_per_character,
     bleu,
     bleu_counts,
@@ -195,6 +197,25 @@ METRICS = [
     *of_counts("chrf", chrf, (3, 6)),
     *of_sentences("exact_match", exact_match),
     *of_sentences("translation_scores", translation_scores),
+    *rows(
+        "metrics.alignment_counts",
+        ("one text", lambda: alignment_counts("0-0", [(0, 0)]), "proposed must be several links, a set for example"),
+        ("one link", lambda: alignment_counts((0, 1), [(0, 0)]), "each link in proposed must be a pair of positions"),
+        ("no links", lambda: alignment_counts([(0, 0)], None), "sure must be several links"),
+        ("texts", lambda: alignment_counts([(0, 0)], ["0-0"]), "each link in sure must be a pair of positions"),
+        ("a fraction", lambda: alignment_counts([(0, 0.5)], [(0, 0)]), "each link in proposed must be a pair of positions"),
+        ("three ends", lambda: alignment_counts([], [(0, 0)], [(0, 0, 1)]), "each link in possible must be a pair"),
+        ("a table", lambda: alignment_counts({0: 1}, [(0, 0)]), "proposed must be several links"),
+    ),
+    *rows(
+        "metrics.alignment_error_rate",
+        ("links", lambda: alignment_error_rate([{(0, 0)}]), "counts must be an array of integers, 4 for each sentence"),
+        ("one sentence", lambda: alignment_error_rate(np.ones(4, dtype=int)), "counts must be an array of integers"),
+        ("other counts", lambda: alignment_error_rate(np.ones((2, 3), dtype=int)), "counts must be an array of integers"),
+        ("floats", lambda: alignment_error_rate(np.full((2, 4), math.nan)), "counts must be an array of integers"),
+        ("no sentences", lambda: alignment_error_rate(np.ones((0, 4), dtype=int)), "needs at least one link"),
+        ("no links", lambda: alignment_error_rate(np.zeros((1, 4), dtype=int)), "needs at least one link"),
+    ),
     *rows(
         "metrics.translation_scores",
         ("one sentence", lambda: translation_scores(["a"], ["a"]), "an interval needs at least two sentences"),
