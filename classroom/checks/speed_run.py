@@ -490,7 +490,7 @@ def _stored_races():
 
 
 @experiment(
-    goal=1.95,
+    goal=2.0,
     unit="nats per character with a seed that no stored race has",
     stored=_stored_races,
     advice={
