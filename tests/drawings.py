@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from classroom.diagrams import attention, encoder_decoder, gpt, transformer, word_alignment
+from classroom.diagrams import attention, encoder_decoder, gpt, speed_run, transformer, word_alignment
 
 LN3 = math.log(3)
 Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
@@ -44,4 +44,12 @@ DRAWINGS = {
     "masks": lambda: attention.masks(["to", "be", "or", "·", "·"], 3),
     "heads": lambda: attention.heads(np.random.default_rng(3).normal(size=(4, 6)), 2),
     "rotary": lambda: attention.rotary(25, 60, 20, [(3, 1), (6, 4)]),
+    "equal_time": lambda: speed_run.equal_time("12 windows", "24 windows", 1.93),
+    "block_of_parts": lambda: speed_run.block_of_parts(d_model=128, n_heads=4, n_layers=2),
+    "ngram_rows": lambda: speed_run.ngram_rows(
+        "the q", [2871, 5112, 11_020], 4096, np.random.default_rng(0).normal(size=(4, 4))
+    ),
+    "singular_values": lambda: speed_run.singular_values(
+        np.random.default_rng(1).uniform(0, 1.2, (6, 8)), [1, 2, 4, 8, 16, 32, 64, 128]
+    ),
 }

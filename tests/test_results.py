@@ -460,6 +460,7 @@ def test_what_ends_itself_at_the_stop_button_is_no_result(monkeypatch):
 
 def test_a_race_that_was_stopped_is_no_result(monkeypatch):
     stopped = None, History(losses=[1.0], stopped=True)
+    speed_run.raced.cache_clear()
     monkeypatch.setattr(speed_run, "race", lambda *arguments, **named: stopped)
     with pytest.raises(KeyboardInterrupt):
         speed_run.row("none", [], 40)

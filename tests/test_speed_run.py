@@ -33,6 +33,7 @@ from experiments.tables import speed_run
 
 race_module = importlib.import_module("course_lib.speed_run.race")  # the name is the function's as well
 TINY = Entry(parts=Parts(n_layers=1, d_model=8, context_length=7), batch_size=3)
+NGRAMS = ["n-gram vectors", "rotary positions"]
 TOKENS = torch.randint(11, (2, 7), generator=torch.Generator().manual_seed(0))
 NAMES = {"embedding.token.weight": "embedding.weight", "embedding.position.weight": "positions.weight"}
 
@@ -156,7 +157,7 @@ def test_what_nothing_is_known_of_costs_the_logarithm_of_the_vocabulary():
             return torch.zeros(*tokens.shape, 80)
 
     losses = held_out_losses(Uniform())
-    assert len(losses) == 99_999 // 7 * 7
+    assert len(losses) == 49_999 // 7 * 7
     np.testing.assert_allclose(losses, math.log(80))
 
 
@@ -175,6 +176,8 @@ def test_equal_time(monkeypatch):
     assert steps_within(RECIPE, 500) == 500
     assert steps_within(TINY, 500) == 200
     assert steps_within(TINY, 1) == 1, "even the slowest takes one step"
+    free = replace(RECIPE, learning_rate=0.5, schedule="trapezoid")
+    assert steps_within(free, 500) == 500, "a rate and its schedule cost nothing"
 
 
 def test_steps_are_timed_without_the_first():
@@ -182,19 +185,30 @@ def test_steps_are_timed_without_the_first():
 
 
 def test_changes_come_one_after_the_other():
-    entry = speed_run.standing(["learning rate 0.002", "context 32", "twice the learning rate"])
+    changes = ["learning rate 0.002", "context 32", "learning rate 0.004"]
+    entry = speed_run.standing(changes)
     assert entry == replace(RECIPE, learning_rate=0.004, parts=replace(RECIPE.parts, context_length=32))
+    both = [speed_run.standing(order).parts for order in (NGRAMS, NGRAMS[::-1])]
+    assert both[0] == both[1] and both[0].embedding is NgramEmbedding and both[0].rotation is rotary
+    assert speed_run.at(0.5, changes) == "learning rate 0.002" and speed_run.at(2, changes) == "learning rate 0.008"
 
 
-def test_the_stored_ladder_keeps_what_all_seeds_gain_by():
-    rows = [row for row in files.load_results("speed_run")["rows"] if row["budget"] == speed_run.BUDGET]
-    climbed = [row for row in rows if row["split"] == "validation"]
-    assert [row["change"] for row in climbed] == ["none", *speed_run.CHANGES]
-    best, kept = climbed[0], []
-    for row in climbed[1:]:
-        gains = [before - after for before, after in zip(best["losses"], row["losses"], strict=True)]
-        assert row["before"] == kept and row["kept"] == (min(gains) > 0)
-        assert row["gain"] == pytest.approx(student_interval(gains), abs=5e-4)
-        if row["kept"]:
-            best, kept = row, [*kept, row["change"]]
-    assert [row["before"] for row in rows if row["split"] == "test"] == [[], kept]
+def test_the_stored_rows_are_what_the_rules_make_of_the_races(monkeypatch):
+    stored = files.load_results("speed_run")["rows"]
+    races = [{name: row[name] for name in row if name not in ("gain", "verdict", "kept", "stage")} for row in stored]
+
+    def look_up(change, before, budget=speed_run.BUDGET, split="validation", steps=None):
+        asked = change, list(before), budget, split, "time" if steps is None else "steps"
+        return next(r for r in races if asked == tuple(r[n] for n in ("change", "before", "budget", "split", "equal")))
+
+    monkeypatch.setattr(speed_run, "row", look_up)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    assert list(speed_run.rows()) == stored
+
+
+def test_a_gain_a_loss_and_what_is_undecided():
+    best = {"losses": [2.0, 2.1, 2.2]}
+    for after, verdict in (([1.9, 2.0, 2.1], "gain"), ([2.1, 2.2, 2.31], "loss"), ([1.8, 2.1, 2.25], "undecided")):
+        judged = speed_run.judged({"losses": after}, best)
+        gains = [b - a for b, a in zip(best["losses"], after, strict=True)]
+        assert judged["verdict"] == verdict and judged["gain"] == pytest.approx(student_interval(gains), abs=1e-4)

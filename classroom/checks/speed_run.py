@@ -3,16 +3,23 @@
 import math
 import random
 import statistics
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import torch
+from course_lib import files
+from course_lib.speed_run import Entry, NgramEmbedding, held_out_losses, race, steps_within
+from experiments.shared import one_core, unstopped
+from experiments.tables.speed_run import BUDGET, standing
 from scipy import stats
 from torch import Generator
 from torch.nn import functional as F
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["gain", "newton_schulz", "ngram_rows", "rms_norm", "steps_in_time", "straight_rate", "swiglu"]
+__all__ = ["fastest", "gain", "multiply", "newton_schulz", "ngram_rows", "steps_in_time"]
 
 
 def _random(seed, *shape):
@@ -107,7 +114,16 @@ def _student(share, freedom):
     return float(stats.t.ppf(share, freedom))
 
 
+def _unrelated(before, after):
+    """The exercise as it is found: as if the seeds were no pairs, and as if there were many of them."""
+    mean = statistics.mean(before) - statistics.mean(after)
+    half = 1.96 * _unpaired(before, after) / math.sqrt(len(before))
+    return mean, mean - half, mean + half
+
+
 @exercise(
+    kind="debug",
+    found=_unrelated,
     praise="seeds that are high before are high after: what they share drops out of the difference.",
     cases=lambda seed: [
         ([2.4, 2.5, 2.6], [2.3, 2.38, 2.52]),
@@ -196,226 +212,55 @@ def gain(
     return ends(centre(found), factor(n) * spread(before, after, found) / root(n))
 
 
-@exercise(
-    praise="the last step still learns a little, and the step after it would not.",
-    cases=lambda seed: [
-        *((step, 10, 4, 2.0) for step in (1, 2, 6, 7, 8)),
-        *((step, 29 + seed % 3, 7, 300.0) for step in (2, 3, 5, 11, 17, 20, 23, 26)),
-        case(0, 10, 4, 2.0, edge="the first step"),
-        case(0, 23, 5, 4.0, edge="the first step"),
-        case(3, 10, 4, 2.0, edge="the last step of the warmup"),
-        case(4, 23, 5, 4.0, edge="the last step of the warmup"),
-        case(4, 10, 4, 2.0, edge="the first step after the warmup"),
-        case(5, 23, 5, 4.0, edge="the first step after the warmup"),
-        case(9, 10, 4, 2.0, edge="the last step"),
-        case(22, 23, 5, 4.0, edge="the last step"),
-        case(0, 8, 1, 3.0, edge="a warmup of one step"),
-        case(1, 8, 1, 3.0, edge="a warmup of one step"),
-    ],
-    wrong={
-        "step 0 would learn nothing: steps count from 0, and step `warmup - 1` has the highest rate.": {"rise": lambda step, steps, warmup: step / warmup},
-        "the warmup takes one step too long: step `warmup - 1` has the highest rate.": {"rise": lambda step, steps, warmup: (step + 1) / (warmup + 1)},
-        "the warmup rises in `warmup` equal parts, from 1 / warmup on: yours begins at 0 and has one part fewer.": {
-            "rise": lambda step, steps, warmup: step / (warmup - 1) if warmup > 1 else 1
-        },
-        "the warmup rises step by step to the highest rate: yours is there at once.": {"rise": lambda step, steps, warmup: 1},
-        "the warmup learns nothing here: it rises in equal parts.": {"rise": lambda step, steps, warmup: 0},
-        "the warmup rises: yours falls.": {"rise": lambda step, steps, warmup: (warmup - step) / warmup},
-        "the warmup rises in equal parts: yours is a curve.": [
-            {"rise": lambda step, steps, warmup: ((step + 1) / warmup) ** 2},
-            {"rise": lambda step, steps, warmup: math.sqrt((step + 1) / warmup)},
-            {"rise": lambda step, steps, warmup: (1 - math.cos(math.pi * (step + 1) / warmup)) / 2},
-        ],
-        "the warmup rises over `warmup` steps, not over all of them.": {"rise": lambda step, steps, warmup: (step + 1) / steps},
-        "after the warmup the line is straight: this is the cosine.": {
-            "fall": lambda step, steps, warmup: (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
-        },
-        "after the warmup the line is straight: yours is a curve.": [
-            {"fall": lambda step, steps, warmup: ((steps - step) / (steps - warmup)) ** 2},
-            {"fall": lambda step, steps, warmup: math.sqrt((steps - step) / (steps - warmup))},
-            {"fall": lambda step, steps, warmup: math.sqrt(warmup / max(step, 1))},
-        ],
-        "after the warmup the rate falls: yours stays.": {"fall": lambda step, steps, warmup: 1},
-        "after the warmup the rate falls: yours rises.": {"fall": lambda step, steps, warmup: (step - warmup) / (steps - warmup)},
-        "the fall begins at the highest rate, at step `warmup`: it has `steps - warmup` steps.": [
-            {"fall": lambda step, steps, warmup: (steps - step) / steps},
-            {"fall": lambda step, steps, warmup: 1 - (step - warmup) / steps},
-        ],
-        "the fall begins at step `warmup`, so count its steps from there: 0 is reached at `steps`.": [
-            {"fall": lambda step, steps, warmup: 1 - step / (steps - warmup)},
-            {"fall": lambda step, steps, warmup: (steps - step - warmup) / (steps - warmup)},
-        ],
-        "the fall is one step ahead: step `warmup` still has the highest rate.": {"fall": lambda step, steps, warmup: (steps - step - 1) / (steps - warmup)},
-        "the fall is one step behind: step `warmup` has the highest rate, and not a higher one.": {
-            "fall": lambda step, steps, warmup: (steps - step + 1) / (steps - warmup)
-        },
-        "the last step, steps - 1, would learn nothing: 0 is reached only at `steps`.": {
-            "fall": lambda step, steps, warmup: (steps - 1 - step) / (steps - 1 - warmup)
-        },
-        "0 is reached at `steps`, not one step later.": {"fall": lambda step, steps, warmup: (steps + 1 - step) / (steps + 1 - warmup)},
-        "step `warmup` belongs to the fall: the warmup ends before it, so compare with <, not <=.": {"warm": lambda step, warmup: step <= warmup},
-        "step `warmup - 1` still belongs to the warmup.": {"warm": lambda step, warmup: step < warmup - 1},
-        "this is the share of the highest rate: multiply by `highest`.": {"scale": lambda highest, share: share},
-        "the share multiplies the highest rate: it is not added, nor taken from it.": [
-            {"scale": lambda highest, share: highest + share},
-            {"scale": lambda highest, share: highest - share},
-        ],
-        "there is no warmup here: the rate first rises over `warmup` steps.": [
-            lambda step, steps, warmup, highest: highest * (steps - step) / steps,
-            lambda step, steps, warmup, highest: highest * (steps - step) / (steps - warmup),
-        ],
-        "`//` cuts off the fraction: divide with `/`.": [
-            {"rise": lambda step, steps, warmup: (step + 1) // warmup},
-            {"fall": lambda step, steps, warmup: (steps - step) // (steps - warmup)},
-            {
-                "rise": lambda step, steps, warmup: (step + 1) // warmup,
-                "fall": lambda step, steps, warmup: (steps - step) // (steps - warmup),
-            },
-        ],
-    },
-)
-def straight_rate(
-    step,
-    steps,
-    warmup,
-    highest,
-    *,
-    warm=lambda step, warmup: step < warmup,
-    rise=lambda step, steps, warmup: (step + 1) / warmup,
-    fall=lambda step, steps, warmup: (steps - step) / (steps - warmup),
-    scale=lambda highest, share: highest * share,
-):
-    """The learning rate of a step: a straight rise, then a straight line down."""
-    return scale(highest, rise(step, steps, warmup) if warm(step, warmup) else fall(step, steps, warmup))
+def _computed(design):
+    """From three matrices to what a SwiGLU with them makes of two numbers."""
 
+    def products(pairs):
+        try:
+            gate, value, out = (torch.as_tensor(matrix).detach().double() for matrix in design())
+        except (TypeError, ValueError):
+            raise Mistake("three matrices are expected: gate, value and out.") from None
+        units = gate.shape[0] if gate.ndim else 0
+        if gate.shape != (units, 2) or value.shape != (units, 2) or out.shape != (1, units):
+            shapes = ", ".join(str(tuple(matrix.shape)) for matrix in (gate, value, out))
+            raise Mistake(f"gate and value are (F, 2) and out is (1, F), with the same F, but yours are {shapes}.")
+        if not 1 <= units <= 2:
+            raise Mistake(f"two hidden units are enough, but yours has {units}.")
+        x = torch.tensor(pairs).double()
+        return ((F.silu(x @ gate.T) * (x @ value.T)) @ out.T).flatten().tolist()
 
-def _mean_square(x, dim=-1):
-    return x.square().mean(dim=dim, keepdim=True)
+    return products
 
 
 @exercise(
-    praise="one statistic fewer than LayerNorm, and no bias: (3, 4, 0, 0) over 2.5.",
+    kind="design",
+    through=_computed,
+    praise="silu(z) − silu(−z) = z, so the two gates leave the first number, and the value multiplies it by the second.",
     cases=lambda seed: [
-        (torch.tensor([[3.0, 4.0], [1.0, 7.0]]), torch.tensor([1.0, 2.0]), 0.5),
-        (_random(seed, 2, 3, 5) + 1, _random(seed + 1, 5), 0.1),
-        (_random(seed + 2, 3, 3, 3) + 1, _random(seed + 3, 3), 0.3),
-        (_random(seed + 4, 5, 5) - 1, _random(seed + 5, 5), 0.2),
-        case(torch.tensor([3.0, 4.0, 0.0, 0.0]), torch.tensor([1.0, 1.0, 2.0, 2.0]), 0.5, edge="a single vector"),
-        case(torch.zeros(2, 4), torch.tensor([1.0, 1.0, 2.0, 2.0]), 0.01, edge="a vector of zeros"),
+        ([(2.0, 3.0), (0.5, 7.0), (4.0, 0.25)],),
+        ([tuple(pair) for pair in _random(seed, 5, 2).tolist()],),
+        case([(-2.0, 3.0), (1.5, -0.5), (-4.0, -5.0)], edge="a negative number"),
+        case([(0.0, 3.0), (2.0, 0.0)], edge="a zero"),
+        case([(12.0, 11.0), (-13.0, 7.0)], edge="large numbers"),
     ],
+    tolerance=1e-4,
     wrong={
-        "this is LayerNorm: RMSNorm does not subtract the mean.": {
-            "centred": lambda x: x - x.mean(dim=-1, keepdim=True),
-            "size": lambda x: x.var(dim=-1, keepdim=True, correction=0),
-        },
-        "RMSNorm does not subtract the mean.": {"centred": lambda x: x - x.mean(dim=-1, keepdim=True)},
-        "this is the variance, which subtracts the mean first: take the mean of the squares themselves.": [
-            {"size": lambda x: x.var(dim=-1, keepdim=True, correction=0)},
-            {"size": lambda x: x.var(dim=-1, keepdim=True)},
+        "this is silu of the first number times the second: wrong where the first is small or negative. Let a second unit add what is missing.": [
+            {"signs": (1.0, 0.0)},
+            {"second": 0.0},
         ],
-        "this divides by the norm, the root of the sum of squares: take their mean.": {"size": lambda x: x.square().sum(dim=-1, keepdim=True)},
-        "the mean square divides by C, not by C - 1.": {"size": lambda x: x.square().sum(dim=-1, keepdim=True) / max(x.shape[-1] - 1, 1)},
-        "the root is missing: divide by the square root of the mean square.": {"divided": lambda x, size, eps: x / (size + eps)},
-        "the mean square is missing its squares: this is a mean of absolute values.": [
-            {"size": lambda x: x.abs().mean(dim=-1, keepdim=True)},
-            {"size": lambda x: x.abs().mean(dim=-1, keepdim=True).square()},
-        ],
-        "this is the square of the mean: take the mean of the squares.": {"size": lambda x: x.mean(dim=-1, keepdim=True).square()},
-        "the square is missing: this is the root of the mean of x itself.": {"size": lambda x: x.mean(dim=-1, keepdim=True)},
-        "this divides by the largest: take the root of the mean square.": {"size": lambda x: x.square().amax(dim=-1, keepdim=True)},
-        "divide by the root of the mean square, do not multiply by it.": {"divided": lambda x, size, eps: x * (size + eps).sqrt()},
-        "eps stands under the root, beside the mean square.": {"divided": lambda x, size, eps: x / (size.sqrt() + eps)},
-        "eps is added to the mean square of x, not to x.": {"divided": lambda x, size, eps: (x + eps) / (size + eps).sqrt()},
-        "eps is added as it is, not its square.": {"divided": lambda x, size, eps: x / (size + eps**2).sqrt()},
-        "eps is missing, and a vector of zeros gives NaN: add it under the root.": {"divided": lambda x, size, eps: x / size.sqrt()},
-        "take the eps that is given, not one of your own.": [
-            {"divided": lambda x, size, eps, own=own: x / (size + own).sqrt()} for own in (1e-5, 1e-6, 1e-8, 1e-12)
-        ],
-        "the gain is missing: multiply by it at the end.": {"end": lambda x, gain: x},
-        "the gain multiplies: it is not added.": {"end": lambda x, gain: x + gain},
-        "the gain multiplies: do not divide by it.": {"end": lambda x, gain: x / gain},
-        "Llama's gain multiplies as it is: 1 + gain is Gemma's convention.": {"end": lambda x, gain: x * (1 + gain)},
-        "this is one mean square for the whole tensor: each position has its own, over the last axis.": {"size": lambda x: x.square().mean()},
-        "the mean is over the last axis (dim=-1), the components, not over the positions.": [
-            {"size": lambda x: _mean_square(x, -2 if x.ndim > 1 else -1)},
-            {"size": lambda x: _mean_square(x, 0)},
-        ],
-        "the mean square must keep the last axis, with length 1: `keepdim=True` is missing.": {"size": lambda x: x.square().mean(dim=-1)},
+        "silu(z) + silu(−z) is no straight line, but silu(z) − silu(−z) is: one of the units has to be subtracted.": {"signs": (1.0, 1.0)},
+        "the two units cancel: the second needs the opposite gate.": {"second": 1.0},
+        "this is minus the product: exchange the signs of the two units.": {"signs": (-1.0, 1.0)},
+        "this is twice the product.": {"signs": (2.0, -2.0)},
+        "this is half the product.": {"signs": (0.5, -0.5)},
+        "this is the square of the first number: the values have to read the second.": {"read": (1.0, 0.0)},
+        "this is the first number times the sum of both: the values have to read the second alone.": {"read": (1.0, 1.0)},
     },
 )
-def rms_norm(
-    x,
-    gain,
-    eps,
-    *,
-    centred=lambda x: x,
-    size=_mean_square,
-    divided=lambda x, size, eps: x / (size + eps).sqrt(),
-    end=lambda x, gain: x * gain,
-):
-    """x (..., C) over the root of its mean square, times the gain (C)."""
-    return end(divided(centred(x), size(x), eps), gain)
-
-
-def _layer(seed, *axes, C, F):
-    return _random(seed, *axes, C), _random(seed + 1, F, C), _random(seed + 2, F, C), _random(seed + 3, C, F)
-
-
-@exercise(
-    praise="by hand: silu(2) · 3 = 5.28. Three matrices, so the width shrinks to 8/3 of d_model for as many weights.",
-    cases=lambda seed: [
-        (torch.ones(1, 1), torch.tensor([[2.0]]), torch.tensor([[3.0]]), torch.tensor([[1.0]])),
-        _layer(seed, 2, 3, C=5, F=7),
-        _layer(seed + 10, 2, C=3, F=3),
-        _layer(seed + 20, 5, 2, C=4, F=4),
-    ],
-    wrong={
-        "silu belongs to the gate's product, and the value's stays as it is: they are swapped.": {"activated": lambda g, v: g * F.silu(v)},
-        "silu is for the gate's product alone: yours comes after the multiplication.": {"activated": lambda g, v: F.silu(g * v)},
-        "silu belongs inside, to the gate's product: yours comes after the matrix `out`.": lambda x, gate, value, out: F.silu(
-            ((x @ gate.T) * (x @ value.T)) @ out.T
-        ),
-        "this is the sigmoid alone, as in GLU: silu(z) = z · sigmoid(z).": {"activated": lambda g, v: torch.sigmoid(g) * v},
-        "this is GEGLU: take silu instead of GELU.": [
-            {"activated": lambda g, v: F.gelu(g) * v},
-            {"activated": lambda g, v: F.gelu(g, approximate="tanh") * v},
-        ],
-        "this is ReGLU: take silu instead of ReLU.": {"activated": lambda g, v: F.relu(g) * v},
-        "this is tanh: take silu.": {"activated": lambda g, v: torch.tanh(g) * v},
-        "this is softplus: silu(z) = z · sigmoid(z).": {"activated": lambda g, v: F.softplus(g) * v},
-        "this is softmax: take silu, which looks at each number by itself.": {"activated": lambda g, v: g.softmax(dim=-1) * v},
-        "the nonlinearity is missing: apply silu to the gate's product.": {"activated": lambda g, v: g * v},
-        "silu(z) = z · sigmoid(z), with the same z: yours takes the sigmoid of the value's product.": {"activated": lambda g, v: g * torch.sigmoid(v)},
-        "the z of z · sigmoid(z) comes twice: silu holds it already.": {"activated": lambda g, v: g * F.silu(g) * v},
-        "the two products are multiplied, not added.": {"activated": lambda g, v: F.silu(g) + v},
-        "the value's product is missing: it is what the gate lets through.": {"activated": lambda g, v: F.silu(g)},
-        "the gate is missing: silu of its product multiplies the value's.": [
-            {"activated": lambda g, v: v},
-            {"activated": lambda g, v: F.silu(v)},
-        ],
-        "the gate comes twice: the other factor is the value's product.": {"activated": lambda g, v: F.silu(g) * g},
-        "silu is applied to both products here: it is for the gate's alone.": {"activated": lambda g, v: F.silu(g) * F.silu(v)},
-        "the matrix `out` is missing: it leads back to C numbers.": {"back": lambda hidden, out: hidden},
-        "`nn.Linear` keeps its weight as (outputs, inputs): transpose each matrix.": {
-            "into": lambda x, weight: x @ weight,
-            "back": lambda hidden, out: hidden @ out,
-        },
-        "`out` must be transposed, too: `nn.Linear` keeps its weight as (outputs, inputs).": {"back": lambda hidden, out: hidden @ out},
-        "`gate` and `value` must be transposed, too: `nn.Linear` keeps its weight as (outputs, inputs).": {"into": lambda x, weight: x @ weight},
-    },
-)
-def swiglu(
-    x,
-    gate,
-    value,
-    out,
-    *,
-    into=lambda x, weight: x @ weight.T,
-    activated=lambda g, v: F.silu(g) * v,
-    back=lambda hidden, out: hidden @ out.T,
-):
-    """out (silu(gate x) * (value x)), with matrices as nn.Linear keeps them."""
-    return back(activated(into(x, gate), into(x, value)), out)
+def multiply(*, second=-1.0, signs=(1.0, -1.0), read=(0.0, 1.0)):
+    """The matrices gate, value and out of a SwiGLU with two hidden units that multiplies its two inputs."""
+    return torch.tensor([[1.0, 0.0], [second, 0.0]]), torch.tensor([read, read]), torch.tensor([signs])
 
 
 def _matrix(seed, *shape):
@@ -631,3 +476,59 @@ def ngram_rows(
     """For each position the row of the n-gram that ends there, as a list."""
     V = base(n, vocab_size, size)
     return [row(number(gram(tokens, position, n), V), vocab_size, size) for position in range(len(tokens))]
+
+
+SEED = 3  # of the check: no stored race has it
+LARGEST = {"n_layers": 8, "d_model": 256, "context_length": 256}
+
+
+def _stored_races():
+    rows = [row for row in files.load_results("speed_run")["rows"] if row["budget"] == BUDGET]
+    raced = [row for row in rows if row["split"] == "validation" and row["equal"] == "time"]
+    names = [f"{row['change']} after {len(row['before'])} changes" for row in raced]
+    return [(name, max(row["losses"])) for name, row in zip(names, raced, strict=True)]
+
+
+@experiment(
+    goal=2.0,
+    unit="nats per character with a seed that no stored race has",
+    stored=_stored_races,
+    advice={
+        "the embedding that knows n-grams.": lambda entry: entry.parts.embedding is not NgramEmbedding,
+        "shorter windows: a step takes less time, so there are more of them.": lambda entry: entry.parts.context_length > 32,
+        "a learning rate between 0.002 and 0.006.": lambda entry: not 0.002 <= entry.learning_rate <= 0.006,
+        "a straight decay, fewer layers, or another batch size.": lambda entry: True,
+    },
+    wrong={
+        "the embedding that knows n-grams.": lambda: standing(["context 32", "2 layers", "learning rate 0.004"]),
+        "shorter windows: a step takes less time": lambda: standing(["n-gram vectors"]),
+        "a learning rate between 0.002 and 0.006.": lambda: standing(["n-gram vectors", "context 32", "learning rate 0.016"]),
+        "an Entry is expected, such as `standing([...])` or `replace(RECIPE, ...)`, but yours is a list.": lambda: ["context 32"],
+        "d_model is at most 256 here, but yours is 512.": lambda: _sized(d_model=512),
+        "n_layers is at most 8 here, but yours is 9.": lambda: _sized(n_layers=9),
+        "the batch has at most 64 windows here, but yours has 65.": lambda: replace(standing([]), batch_size=65),
+    },
+    seconds=300,
+)
+def fastest(entry, seed):
+    """An Entry that needs few nats within the race's budget of time."""
+    if not isinstance(entry, Entry):
+        raise Mistake(f"an Entry is expected, such as `standing([...])` or `replace(RECIPE, ...)`, but yours is a {type(entry).__name__}.")
+    for name, most in LARGEST.items():
+        if getattr(entry.parts, name) > most:
+            raise Mistake(f"{name} is at most {most} here, but yours is {getattr(entry.parts, name)}.")
+    if entry.batch_size > 64:
+        raise Mistake(f"the batch has at most 64 windows here, but yours has {entry.batch_size}.")
+    return _raced(entry)
+
+
+@cache
+def _raced(entry):
+    with one_core():
+        model, history = race(entry, steps_within(entry, BUDGET, rounds=2), SEED, show=False)
+        unstopped(history)
+        return float(held_out_losses(model).mean())
+
+
+def _sized(**sizes):
+    return replace(standing([]), parts=replace(standing([]).parts, **sizes))

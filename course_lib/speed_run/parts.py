@@ -65,9 +65,10 @@ class TokenEmbedding(nn.Module):
 class NgramEmbedding(TokenEmbedding):
     """A vector for the token, and one for each n-gram of 2, 3 and 4 tokens that ends with it, added.
 
-    For each n there are 4,096 vectors, zeros at first; which of them an n-gram has is a matter of chance (a hash), and
-    some share one: fastText's way with the n-grams of a word (Bojanowski et al., 2017, section 3.2), before a language
-    model on bytes in Pagnoni et al. (2024, section 3.2.1). Before the first token stand tokens of id 0.
+    For each n there are 4,096 vectors, zeros at first; a hash decides which of them an n-gram has, and some share one:
+    fastText's way with the n-grams of a word (Bojanowski et al., 2017, section 3.2), before a language model on bytes
+    in Pagnoni et al. (2024, section 3.2.1), and a record of modded-nanogpt (2026, pull request 201). Before the first
+    token stand tokens of id 0.
 
     >>> embedding = NgramEmbedding(vocab_size=11, context_length=8, d_model=6)
     >>> embedding(torch.tensor([[1, 2, 3]])).shape

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,7 +10,9 @@ from scipy import stats
 from torch import nn
 from torch.nn import functional as F
 
-from course_lib.training import TrainingConfig, learning_rate, orthogonalise
+from course_lib.speed_run import RECIPE, NgramEmbedding
+from course_lib.training import orthogonalise
+from experiments.tables.speed_run import standing
 
 
 def steps_by_numpy(recipe, entry, budget):
@@ -61,54 +64,20 @@ def gain_of_means(before, after):
     return mean, mean - half, mean + half
 
 
-def rate_by_library(step, steps, warmup, highest):
-    settings = {"warmup_steps": warmup, "schedule": "trapezoid", "decay_steps": steps - warmup}
-    return learning_rate(step, TrainingConfig(steps=steps, learning_rate=highest, **settings))
+def by_gates(gate, value, out):
+    """A SwiGLU's three matrices, as a design."""
+    return lambda: (gate, value, out)
 
 
-def rate_by_least(step, steps, warmup, highest, first=1, last=0):
-    rise = (step + first) / warmup if warmup else 1
-    return highest * min(rise, (steps - last - step) / (steps - last - warmup)) if step >= warmup else highest * rise
+TWO = [[1.0, 0.0], [-1.0, 0.0]]  # the gates of the first number and of its opposite
 
 
-def rate_of(rise=lambda n, warmup, steps: n / warmup, fall=lambda left, of, steps: left / of, last_warm=-1):
-    """The rate from how many steps there have been, and how many are left."""
-
-    def rate(step, steps, warmup, highest):
-        if step <= warmup + last_warm:
-            return highest * rise(step + 1, warmup, steps)
-        return highest * fall(steps - step, steps - warmup, steps)
-
-    return rate
+def entering(*changes):
+    return lambda: standing(changes)
 
 
-def rms_by_torch(x, gain, eps):
-    norm = nn.RMSNorm(x.shape[-1], eps)
-    norm.weight.data = gain
-    return norm(x)
-
-
-def rms_by_power(x, gain, eps):
-    return gain * x * torch.rsqrt(x.pow(2).mean(-1, True) + eps)
-
-
-def rms_by_mean(x, gain, eps, power=2, dim=-1, add=0, scale=torch.mul, keep=True, over=torch.true_divide):
-    mean = (x**power).mean(dim, keepdim=keep)
-    return scale(over(x + add, torch.sqrt(mean + eps)), gain)
-
-
-def swiglu_by_linear(x, gate, value, out):
-    return F.linear(F.silu(F.linear(x, gate)) * F.linear(x, value), out)
-
-
-def swiglu_by_sigmoid(x, gate, value, out, join=torch.mul):
-    z = x @ gate.T
-    return join(z / (1 + (-z).exp()), x @ value.T) @ out.T
-
-
-def swiglu_of(hidden):
-    """The feed-forward layer with another hidden layer between its matrices."""
-    return lambda x, gate, value, out: F.linear(hidden(F.linear(x, gate), F.linear(x, value)), out)
+def sized(**sizes):
+    return lambda: replace(RECIPE, parts=replace(RECIPE.parts, embedding=NgramEmbedding, **sizes))
 
 
 def schulz_on_the_other_side(matrix, steps=5, start=lambda m: m / m.norm(), b=-4.7750, c=2.0315):
@@ -199,9 +168,11 @@ def windows(tokens, n):
 RIGHT = {
     "steps_in_time": [steps_by_numpy, steps_by_sorting, steps_at(lambda r, e: np.median(r / e))],
     "gain": [gain_by_scipy, gain_by_hand, lambda before, after: np.array(gain_by_hand(before, after)), gain_with()],
-    "straight_rate": [rate_by_library, rate_by_least, rate_of(), lambda *inputs: np.float64(rate_by_least(*inputs))],
-    "rms_norm": [rms_by_torch, rms_by_power, rms_by_mean],
-    "swiglu": [swiglu_by_linear, swiglu_by_sigmoid, swiglu_of(lambda g, v: F.silu(g) * v)],
+    "multiply": [
+        by_gates(TWO, [[0.0, 1.0], [0.0, -1.0]], [[1.0, 1.0]]),
+        by_gates([[0.0, -1.0], [0.0, 1.0]], np.array([[1, 0], [1, 0]]), torch.tensor([[-1.0, 1.0]])),
+        by_gates([[0.5, 0.0], [-0.5, 0.0]], [[0.0, 4.0], [0.0, 4.0]], nn.Parameter(torch.tensor([[0.5, -0.5]]))),
+    ],
     "newton_schulz": [
         lambda matrix: orthogonalise(matrix),
         schulz_on_the_other_side,
@@ -214,6 +185,7 @@ RIGHT = {
         rows_of(windows),
         lambda *inputs: torch.tensor(rows_one_by_one(*inputs)),
     ],
+    "fastest": [entering("2 layers", "context 32", "n-gram vectors", "learning rate 0.002", "straight decay")],
 }
 WRONG = {
     "steps_in_time": [
@@ -291,106 +263,19 @@ WRONG = {
         (lambda *inputs: gain_by_hand(*inputs, t=lambda n: 1.96, spread=statistics.pstdev), "two things"),
         (lambda *inputs: (gain_by_hand(*inputs)[0],) * 3, "expected"),
     ],
-    "straight_rate": [
-        (lambda *inputs: rate_by_least(*inputs, first=0), "would learn nothing"),
-        (rate_of(rise=lambda n, warmup, steps: n / (warmup + 1)), "one step too long"),
-        (rate_of(rise=lambda n, warmup, steps: (n - 1) / max(1, warmup - 1) if warmup > 1 else 1), "one part fewer"),
-        (rate_of(rise=lambda n, warmup, steps: 0), "the warmup learns nothing"),
-        (rate_of(rise=lambda n, warmup, steps: 1 - (n - 1) / warmup), "the warmup rises: yours falls"),
-        (rate_of(rise=lambda n, warmup, steps: (n / warmup) ** 2), "equal parts: yours is a curve"),
-        (rate_of(rise=lambda n, warmup, steps: n / steps), "not over all of them"),
-        (rate_of(rise=lambda n, warmup, steps: n // warmup), "cuts off the fraction"),
-        (rate_of(fall=lambda left, of, steps: (left / of) ** 2), "line is straight: yours is a curve"),
-        (rate_of(fall=lambda left, of, steps: 1 - left / of), "the rate falls: yours rises"),
-        (rate_of(fall=lambda left, of, steps: (left - (steps - of)) / of), "count its steps from there"),
-        (rate_of(fall=lambda left, of, steps: (left - 1) / of), "one step ahead"),
-        (rate_of(fall=lambda left, of, steps: (left + 1) / of), "one step behind"),
-        (rate_of(fall=lambda left, of, steps: (left + 1) / (of + 1)), "not one step later"),
-        (rate_of(last_warm=0), "not <="),
-        (rate_of(last_warm=-2), "still belongs to the warmup"),
-        (lambda step, steps, warmup, highest: rate_by_least(step, steps, warmup, 1), "multiply by `highest`"),
-        (lambda step, steps, warmup, highest: highest + rate_of()(step, steps, warmup, 1), "it is not added"),
-        (lambda *inputs: rate_by_least(*inputs, last=1), "the last step"),
-        (
-            lambda step, steps, warmup, highest: highest * min(1, (step + 1) / max(warmup, 1)),
-            "yours stays",
-        ),
-        (
-            lambda step, steps, warmup, highest: learning_rate(
-                step, TrainingConfig(steps=steps, learning_rate=highest, warmup_steps=warmup)
-            ),
-            "this is the cosine",
-        ),
-        (rate_of(fall=lambda left, of, steps: left / steps), "it has `steps - warmup` steps"),
-        (
-            lambda step, steps, warmup, highest: highest * (1 if step < warmup else (steps - step) / (steps - warmup)),
-            "there at once",
-        ),
-        (lambda step, steps, warmup, highest: highest * (1 - step / steps), "there is no warmup"),
-        (rate_of(lambda n, warmup, steps: (n - 1) / warmup, lambda left, of, steps: left / steps), "two things"),
-        (lambda *inputs: rate_of()(*inputs) + 0.25, "0.25 too large"),
-    ],
-    "rms_norm": [
-        (lambda x, gain, eps: F.layer_norm(x, x.shape[-1:], gain, None, eps), "this is LayerNorm"),
-        (lambda x, gain, eps: rms_by_power(x - x.mean(-1, True), gain, eps), "this is LayerNorm"),
-        (
-            lambda x, gain, eps: gain * (x - x.mean(-1, True)) / (x.pow(2).mean(-1, True) + eps).sqrt(),
-            "does not subtract the mean.",
-        ),
-        (lambda x, gain, eps: gain * x / (x.std(-1, keepdim=True) ** 2 + eps).sqrt(), "this is the variance"),
-        (lambda x, gain, eps: gain * x / (x.pow(2).sum(-1, True) + eps).sqrt(), "take their mean"),
-        (
-            lambda x, gain, eps: gain * x / ((x * x).sum(-1, keepdim=True) / (x.shape[-1] - 1) + eps) ** 0.5,
-            "not by C - 1",
-        ),
-        (lambda x, gain, eps: gain * x / (x.pow(2).mean(-1, True) + eps), "the root is missing"),
-        (lambda x, gain, eps: gain * x / (x.abs().mean(-1, True) + eps).sqrt(), "a mean of absolute values"),
-        (lambda x, gain, eps: gain * x * torch.rsqrt(x.mean(-1, True) ** 2 + eps), "the square of the mean"),
-        (lambda *inputs: rms_by_mean(*inputs, power=1), "the square is missing"),
-        (lambda x, gain, eps: gain * x / (x.abs().amax(-1, True) ** 2 + eps).sqrt(), "divides by the largest"),
-        (lambda *inputs: rms_by_mean(*inputs, over=torch.mul), "do not multiply by it"),
-        (lambda x, gain, eps: gain * x / (x.pow(2).mean(-1, True).sqrt() + eps), "under the root, beside"),
-        (lambda x, gain, eps: rms_by_mean(x, gain, eps, add=eps), "not to x"),
-        (lambda x, gain, eps: rms_by_power(x, gain, eps * eps), "not its square"),
-        (lambda x, gain, eps: rms_by_power(x, gain, 0), "eps is missing"),
-        (lambda x, gain, eps: rms_by_power(x, gain, 1e-5), "not one of your own"),
-        (lambda x, gain, eps: rms_by_power(x, torch.ones_like(gain), eps), "the gain is missing"),
-        (lambda *inputs: rms_by_mean(*inputs, scale=torch.add), "it is not added"),
-        (lambda x, gain, eps: rms_by_power(x, 1 / gain, eps), "do not divide by it"),
-        (lambda x, gain, eps: rms_by_power(x, 1 + gain, eps), "Gemma's"),
-        (lambda x, gain, eps: gain * x / (x.pow(2).mean() + eps).sqrt(), "each position has its own"),
-        (lambda *inputs: rms_by_mean(*inputs, dim=0), "not over the positions"),
-        (lambda *inputs: rms_by_mean(*inputs, keep=False), "`keepdim=True` is missing"),
-        (lambda x, gain, eps: x / (x.pow(2).mean(-1, True) + eps), "two things"),
-        (lambda x, gain, eps: 2 * rms_by_power(x, gain, eps), "times 2"),
-    ],
-    "swiglu": [
-        (lambda x, gate, value, out: swiglu_by_linear(x, value, gate, out), "they are swapped"),
-        (swiglu_of(lambda g, v: F.silu(g * v)), "after the multiplication"),
-        (lambda x, gate, value, out: F.silu(F.linear(F.linear(x, gate) * F.linear(x, value), out)), "after the matrix"),
-        (lambda x, gate, value, out: ((x @ gate.T).sigmoid() * (x @ value.T)) @ out.T, "sigmoid alone"),
-        (lambda x, gate, value, out: (F.gelu(x @ gate.T) * (x @ value.T)) @ out.T, "this is GEGLU"),
-        (lambda x, gate, value, out: (F.relu(x @ gate.T) * (x @ value.T)) @ out.T, "this is ReGLU"),
-        (swiglu_of(lambda g, v: g.tanh() * v), "this is tanh"),
-        (swiglu_of(lambda g, v: (1 + g.exp()).log() * v), "this is softplus"),
-        (swiglu_of(lambda g, v: torch.softmax(g, -1) * v), "this is softmax"),
-        (lambda x, gate, value, out: ((x @ gate.T) * (x @ value.T)) @ out.T, "the nonlinearity is missing"),
-        (swiglu_of(lambda g, v: v.sigmoid() * g), "with the same z"),
-        (swiglu_of(lambda g, v: g * g * g.sigmoid() * v), "comes twice: silu holds it"),
-        (lambda *inputs: swiglu_by_sigmoid(*inputs, join=torch.add), "not added"),
-        (lambda *inputs: swiglu_by_sigmoid(*inputs, join=lambda bent, plain: bent), "the value's product is missing"),
-        (lambda x, gate, value, out: F.linear(F.silu(F.linear(x, value)), out), "the gate is missing"),
-        (lambda x, gate, value, out: swiglu_by_linear(x, gate, gate, out), "the gate comes twice"),
-        (lambda *inputs: swiglu_by_sigmoid(*inputs, join=lambda bent, plain: bent * F.silu(plain)), "both products"),
-        (lambda x, gate, value, out: F.silu(F.linear(x, gate)) * F.linear(x, value), "the matrix `out` is missing"),
-        (lambda x, gate, value, out: (F.silu(x @ gate) * (x @ value)) @ out, "transpose each matrix"),
-        (lambda x, gate, value, out: torch.matmul(F.silu(x @ gate.T) * (x @ value.T), out), "`out` must be transposed"),
-        (
-            lambda x, gate, value, out: F.linear(F.silu(x @ gate) * (x @ value), out),
-            "`gate` and `value` must be transposed",
-        ),
-        (lambda x, gate, value, out: ((x @ gate.T) * (x @ value.T)) @ out, "two things"),
-        (lambda *inputs: 2 * swiglu_by_linear(*inputs), "times 2"),
+    "multiply": [
+        (by_gates([[1.0, 0.0]], [[0.0, 1.0]], [[1.0]]), "this is silu of the first number times the second"),
+        (by_gates(TWO, [[0.0, 1.0]] * 2, [[1.0, 1.0]]), "one of the units has to be subtracted"),
+        (by_gates([[1.0, 0.0]] * 2, [[0.0, 1.0]] * 2, [[1.0, -1.0]]), "the two units cancel"),
+        (by_gates(TWO, [[0.0, 1.0]] * 2, [[-1.0, 1.0]]), "this is minus the product"),
+        (by_gates(TWO, [[0.0, 1.0]] * 2, [[2.0, -2.0]]), "this is twice the product"),
+        (by_gates(TWO, [[0.0, 0.5]] * 2, [[1.0, -1.0]]), "this is half the product"),
+        (by_gates(TWO, [[1.0, 0.0]] * 2, [[1.0, -1.0]]), "the square of the first number"),
+        (by_gates(TWO, [[1.0, 1.0]] * 2, [[1.0, -1.0]]), "the sum of both"),
+        (by_gates([[1.0, 0.0]] * 3, [[0.0, 1.0]] * 3, [[1.0] * 3]), "two hidden units are enough, but yours has 3"),
+        (by_gates(TWO, [[0.0, 1.0]] * 2, [[1.0], [-1.0]]), "out is (1, F), with the same F, but yours are"),
+        (lambda: torch.eye(2), "three matrices are expected"),
+        (by_gates(TWO, [[0.0, 1.0]] * 2, [[1.0, -0.5]]), "expected"),
     ],
     "newton_schulz": [
         (lambda matrix: schulz_on_the_other_side(matrix, start=lambda m: m), "grow without bound"),
@@ -469,5 +354,18 @@ WRONG = {
         (lambda t, n, V, size: rows_by_numpy(t, n, V, size)[n - 1 :], "have no row"),
         (rows_of(windows, base=lambda n, V, size: V + 1, row=lambda number, size: number), "two things"),
         (lambda t, n, V, size: [row + 5 for row in rows_by_numpy(t, n, V, size)], "5 too large"),
+    ],
+    "fastest": [
+        (entering("context 32", "2 layers", "learning rate 0.004"), "the embedding that knows n-grams."),
+        (entering("n-gram vectors"), "shorter windows: a step takes less time"),
+        (entering("n-gram vectors", "context 32", "learning rate 0.016"), "a learning rate between 0.002 and 0.006."),
+        (
+            lambda: ["n-gram vectors"],
+            "an Entry is expected, such as `standing([...])` or `replace(RECIPE, ...)`, but yours is a list.",
+        ),
+        (sized(d_model=512), "d_model is at most 256 here, but yours is 512."),
+        (sized(n_layers=9), "n_layers is at most 8 here, but yours is 9."),
+        (sized(context_length=512), "context_length is at most 256 here"),
+        (lambda: replace(RECIPE, batch_size=65), "the batch has at most 64 windows here, but yours has 65."),
     ],
 }

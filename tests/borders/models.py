@@ -519,7 +519,6 @@ RACE = [
     Border("speed_run.Entry", "an unknown schedule", lambda: Entry(schedule="linear"), "schedule must be one of cosine, constant, trapezoid"),
     Border("speed_run.Entry", "a config for the parts", lambda: Entry(parts=GPTConfig(vocab_size=11)), "parts must be Parts"),
     Border("speed_run.Entry", "a word for the optimiser", lambda: Entry(optimiser="muon"), "optimiser must be a function"),
-    Border("speed_run.Entry", "True for the execution", lambda: Entry(execution=True), "execution must be an Execution"),
     Border("speed_run.race", "parts alone", lambda: race(Parts(), 3), "what races must be an Entry"),
     Border("speed_run.race", "no steps", lambda: race(Entry(), 0), "steps must be at least 1"),
     Border("speed_run.race", "a fraction of a step", lambda: race(Entry(), 2.5), "steps must be an integer"),
