@@ -17,7 +17,9 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 def test_the_map_holds_each_notebook_with_its_times(path):
     notebook = notebooks.read(path)
     about, title = notebook.metadata["course"], notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
-    row = rf"\| \[{path.stem[:2]} {re.escape(title)}\]\(notebooks/{path.name}\) \| .+ \| {about['read_minutes']} min \| "
+    row = (
+        rf"\| \[{path.stem[:2]} {re.escape(title)}\]\(notebooks/{path.name}\) \| .+ \| {about['read_minutes']} min \| "
+    )
     assert re.search(rf"{row}{about['run_minutes']} min \|", README)
 
 
