@@ -100,12 +100,14 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Causal self-attention, attention to the encoder's output, then feed-forward, each in a residual."""
+    """Causal self-attention, attention to the encoder's output, then feed-forward, each in a residual.
+
+    Rotary positions rotate in self-attention alone: cross-attention compares contents.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        rotary = config.positions == "rotary"
-        self.attention = MultiHeadAttention(config.d_model, config.n_heads, rotary=rotary)
+        self.attention = MultiHeadAttention(config.d_model, config.n_heads, rotary=config.positions == "rotary")
         self.cross_attention = MultiHeadAttention(config.d_model, config.n_heads)
         self.feed_forward = FeedForward(config.d_model, config.d_ff)
         self.residuals = _residuals(config, 3)

@@ -251,17 +251,17 @@ def _postings() -> tuple[dict[str, float], dict[str, list[int]], list[float]]:
     verses = pairs("train")
     found: dict[str, list[int]] = {}
     for row, pair in enumerate(verses):
-        for word in set(pair.greek):
+        for word in dict.fromkeys(pair.greek):
             found.setdefault(word, []).append(row)
     rarity = {word: float(np.log(len(verses) / len(rows))) for word, rows in found.items()}
-    return rarity, found, [sum(rarity[word] ** 2 for word in set(pair.greek)) ** 0.5 for pair in verses]
+    return rarity, found, [sum(rarity[word] ** 2 for word in dict.fromkeys(pair.greek)) ** 0.5 for pair in verses]
 
 
 def nearest(pair: Pair) -> str:
     """The English of the training verse whose Greek is nearest, by the cosine of its words weighted by rarity."""
     rarity, found, norms = _postings()
     scores: Counter[int] = Counter()
-    for word in set(pair.greek):
+    for word in dict.fromkeys(pair.greek):  # unlike a set, in one order: sums of floats depend on it
         for row in found.get(word, ()):
             scores[row] += rarity[word] ** 2 / norms[row]
     best = scores.most_common(1)

@@ -20,7 +20,7 @@ class WordPieceTokenizer(Tokenizer):
     """Words in lower case without accents, each cut into the longest pieces that the vocabulary has, from the left.
 
     Schuster and Nakajima (2012), as in BERT (uncased). "##" begins a piece that continues a word; a word that cannot
-    be cut so, or has more than 100 characters, is [UNK]. `decode` gives back neither capitals nor accents nor blanks.
+    be cut so, or has more than 100 characters, is [UNK]. `decode` gives back neither capitals nor accents nor spaces.
 
     >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "read", "##ers", "!"])
     >>> tokenizer.encode("Réaders read!"), tokenizer.decode([5, 6, 5, 7])
@@ -40,7 +40,7 @@ class WordPieceTokenizer(Tokenizer):
         return self._backend.encode(text).ids
 
     def decode(self, ids: Ids) -> str:
-        """The pieces joined, with a blank between any two words; raises ValueError for an unknown id."""
+        """The pieces joined, with a space between any two words; raises ValueError for an unknown id."""
         return self._backend.decoder.decode(self._tokens(ids))
 
     def sequence(
