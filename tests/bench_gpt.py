@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from course_lib import data, files
 from course_lib.gpt import GPT, GPTConfig, preset
 from course_lib.losses import next_token_loss
-from course_lib.speed_run import GPTOfParts, held_out_losses
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import (
     Execution,
@@ -23,6 +22,7 @@ from course_lib.training import (
     random_windows,
 )
 from course_lib.training.loop import backward_pass
+from experiments.speed_run import GPTOfParts, held_out_losses
 from experiments.tables.gpu_run import PEAK_FLOPS
 from experiments.tables.speed_run import standing
 

@@ -464,7 +464,7 @@ def test_a_race_that_was_stopped_is_no_result(monkeypatch):
     monkeypatch.setattr(speed_run, "race", lambda *arguments, **named: stopped)
     with pytest.raises(KeyboardInterrupt):
         speed_run.row("none", [], 40)
-    race_module = importlib.import_module("course_lib.speed_run.race")
+    race_module = importlib.import_module("experiments.speed_run.race")
     monkeypatch.setattr(race_module, "race", lambda *arguments, **named: stopped)
     with pytest.raises(KeyboardInterrupt):
         race_module.steps_within(speed_run.standing(["2 layers"]), 40)

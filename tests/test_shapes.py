@@ -10,8 +10,8 @@ from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.recurrent import RecurrentLM, RecurrentLMConfig
 from course_lib.seq2seq import Seq2Seq, Seq2SeqConfig
 from course_lib.shapes import lengths_of
-from course_lib.speed_run import GPTOfParts, NgramEmbedding, Parts, TokenEmbedding, rotary
 from course_lib.transformer import Transformer, TransformerConfig
+from experiments.speed_run import GPTOfParts, NgramEmbedding, Parts, TokenEmbedding, rotary
 
 V, T = 11, 5
 SIZES = {"vocab_size": V, "context_length": T, "d_model": 8, "n_layers": 1, "n_heads": 2}

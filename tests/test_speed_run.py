@@ -14,7 +14,7 @@ from course_lib import files
 from course_lib.attention import GroupedQueryAttention, recorded
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig, SwiGLU
 from course_lib.metrics import student_interval
-from course_lib.speed_run import (
+from experiments.speed_run import (
     RECIPE,
     Entry,
     GPTOfParts,
@@ -31,7 +31,7 @@ from course_lib.speed_run import (
 )
 from experiments.tables import speed_run
 
-race_module = importlib.import_module("course_lib.speed_run.race")  # the name is the function's as well
+race_module = importlib.import_module("experiments.speed_run.race")  # the name is the function's as well
 TINY = Entry(parts=Parts(n_layers=1, d_model=8, context_length=7), batch_size=3)
 NGRAMS = ["n-gram vectors", "rotary positions"]
 TOKENS = torch.randint(11, (2, 7), generator=torch.Generator().manual_seed(0))

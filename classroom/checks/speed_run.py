@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 import torch
 from course_lib import files
-from course_lib.speed_run import Entry, NgramEmbedding, held_out_losses, race, steps_within
 from experiments.shared import one_core, unstopped
+from experiments.speed_run import Entry, NgramEmbedding, held_out_losses, race, steps_within
 from experiments.tables.speed_run import BUDGET, standing
 from scipy import stats
 from torch import Generator

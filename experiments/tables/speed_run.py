@@ -15,7 +15,9 @@ from torch import nn
 
 from course_lib.gpt import SwiGLU
 from course_lib.metrics import student_interval
-from course_lib.speed_run import (
+from course_lib.training import muon
+from experiments.shared import rounded, unstopped
+from experiments.speed_run import (
     RECIPE,
     Entry,
     GPTOfParts,
@@ -30,8 +32,6 @@ from course_lib.speed_run import (
     silent_outputs,
     steps_within,
 )
-from course_lib.training import muon
-from experiments.shared import rounded, unstopped
 
 __all__ = ["BUDGET", "CHANGES", "INVENTIONS", "SEEDS", "allowed", "of", "row", "rows", "standing", "training"]
 

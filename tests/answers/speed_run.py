@@ -10,8 +10,8 @@ from scipy import stats
 from torch import nn
 from torch.nn import functional as F
 
-from course_lib.speed_run import RECIPE, NgramEmbedding
 from course_lib.training import orthogonalise
+from experiments.speed_run import RECIPE, NgramEmbedding
 from experiments.tables.speed_run import standing
 
 

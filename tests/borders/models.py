@@ -23,7 +23,8 @@ from course_lib.positions import LearnedPositions, SinusoidalPositions, rotary_a
 from course_lib.recurrent import GRU, LSTM, RNN, RecurrentLM, RecurrentLMConfig, detached, gru_cell, lstm_cell, rnn_cell
 from course_lib.seq2seq import Encoder, Seq2Seq, Seq2SeqConfig
 from course_lib.shapes import lengths_of, require_tensor
-from course_lib.speed_run import (
+from course_lib.transformer import DecoderBlock, EncoderBlock, PostNorm, PreNorm, Transformer, TransformerConfig
+from experiments.speed_run import (
     Entry,
     GPTOfParts,
     NgramEmbedding,
@@ -36,7 +37,6 @@ from course_lib.speed_run import (
     silent_outputs,
     steps_within,
 )
-from course_lib.transformer import DecoderBlock, EncoderBlock, PostNorm, PreNorm, Transformer, TransformerConfig
 from torch import nn
 
 from borders import Border

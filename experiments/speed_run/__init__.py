@@ -4,7 +4,7 @@ An Entry is a model put together from Parts, and how it is trained; `race` train
 the RECIPE takes so many steps: `steps_within`.
 """
 
-from course_lib.speed_run.parts import (
+from experiments.speed_run.parts import (
     GPTOfParts,
     NgramEmbedding,
     NormedAttention,
@@ -15,7 +15,7 @@ from course_lib.speed_run.parts import (
     rotary,
     silent_outputs,
 )
-from course_lib.speed_run.race import RECIPE, Entry, held_out_losses, race, steps_within
+from experiments.speed_run.race import RECIPE, Entry, held_out_losses, race, steps_within
 
 __all__ = [
     "RECIPE",

@@ -18,10 +18,10 @@ from torch import Generator, Tensor, nn
 from course_lib import data
 from course_lib.losses import next_token_loss, token_losses
 from course_lib.runtime import own_randomness
-from course_lib.speed_run.parts import GPTOfParts, Parts
 from course_lib.tokenizers import CharTokenizer
 from course_lib.training import History, TrainingConfig, adamw, random_windows, train, windows
 from course_lib.validation import require, require_integer, require_number, require_one_of
+from experiments.speed_run.parts import GPTOfParts, Parts
 
 __all__ = ["RECIPE", "Entry", "held_out_losses", "race", "steps_within"]
 
