@@ -1,8 +1,8 @@
 """Longer texts: a question about a passage (BoolQ) and whole reviews (IMDb), by counts and by MiniLM.
 
-MiniLM reads 128 tokens of each text, or of question and passage together; counts have the whole text. The accuracy is on
-800 texts of the test split, the same for all systems; `right` says of each whether it is right. C is chosen on 800 texts
-of the validation split; the rate of fine-tuning is the one of the table fine_tuning, and there is one seed.
+MiniLM reads 128 tokens of each text, or of question and passage together; counts have the whole text. The accuracy is
+on 800 texts of the test split, the same for all systems; `right` says of each whether it is right. C is chosen on 800
+texts of the validation split; the rate of fine-tuning is the one of the table fine_tuning, and there is one seed.
 """
 
 from collections.abc import Iterator
@@ -31,18 +31,17 @@ def rows() -> Iterator[dict]:
 
 def row(task: str, system: str, labelled: int | None) -> dict:
     """The accuracy of a system fitted on so many labelled texts; None: on all."""
-    train, validation, test = (split(task, name, n) for name, n in _sizes(labelled))
+    splits = [split(task, name, n) for name, n in _sizes(labelled)]
     if system.endswith("question only"):
-        train, validation, test = (
-            ([question for question, _ in texts], labels) for texts, labels in (train, validation, test)
-        )
+        splits = [([question for question, _ in texts], labels) for texts, labels in splits]
+    train, validation, test = splits
     if system == "majority":
         answers = np.full(HELD_OUT, np.bincount(train[1]).argmax())
     elif system == "fine-tuned":
         rows = [readers.encoded(texts, LONGEST) for texts in (train[0], test[0])]
         answers = readers.fine_tuned((rows[0], train[1]), rows[1], labelled, RATE, seed=1)
     else:
-        _, answers = readers.counted(train, validation, test)
+        _, answers = readers.counted(train, validation, test, choices=(1, 10, 100))
     right = answers == test[1]
     return {
         "task": task,
