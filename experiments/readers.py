@@ -6,6 +6,7 @@ Axes: N texts, T position, C width, L labels.
 import re
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ __all__ = [
 
 CHOICES = (0.03, 0.1, 0.3, 1, 3, 10, 30)  # C, the inverse strength of the penalty
 Texts = Sequence[str] | Sequence[tuple[str, str]]
-Labels = Int[np.ndarray, " N"]
+Labels = Int[np.ndarray, "..."]
 Split = tuple[Texts, Labels]  # texts, or questions with their passages, and their labels
 Rows = list[tuple[list[int], list[int]]]  # ids and segments
 
@@ -84,15 +85,15 @@ def counted(
 
 
 def logistic(
-    train: np.ndarray,
-    validation: np.ndarray,
-    test: np.ndarray,
+    train: Any,
+    validation: Any,
+    test: Any,
     labels: Labels,
     validation_labels: Labels,
     choices: Sequence[float] = CHOICES,
     scaled: bool = False,
 ) -> tuple[Labels, Labels]:
-    """What logistic regression on features predicts of the validation and the test texts, C chosen on the former."""
+    """What logistic regression on features (matrices, sparse or not) predicts of the validation and the test texts, C chosen on the former."""
     best, right = None, -1.0
     for c in choices:
         model = LogisticRegression(C=c, max_iter=400)

@@ -27,9 +27,11 @@ from experiments.tables import (
     beyond_length,
     count_vectors,
     equal_compute,
+    fine_tuning,
     first_steps,
     gpt_shakespeare,
     gpu_run,
+    longer_texts,
     memory,
     neural_language_model,
     ngrams,
@@ -37,6 +39,7 @@ from experiments.tables import (
     quantisation,
     recurrent_models,
     same_context,
+    semantic_roles,
     speed_run,
     transformer_ablations,
     translation,
@@ -68,6 +71,11 @@ CHEAP = {
         [*equal_compute.CHOICE, "seed"],
         ["bits"],
     ),
+    "fine_tuning": (
+        lambda: fine_tuning.row("TF-IDF, words and pairs", 1_000, 1),
+        ["system", "labelled", "seed"],
+        ["accuracy"],
+    ),
     "first_steps": (
         lambda: first_steps.row(**first_steps.CHOICE | {"positions": "sinusoidal"}, seed=0),
         [*first_steps.CHOICE, "seed"],
@@ -77,6 +85,11 @@ CHEAP = {
         lambda: gpt_shakespeare.row("GPT, characters", 400, 0.008, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "longer_texts": (
+        lambda: longer_texts.row("BoolQ", "majority", 1_000),
+        ["task", "system", "labelled"],
+        ["accuracy"],
     ),
     "memory": (
         lambda: memory.row("RNN", 5, 0.001, 0),
@@ -112,6 +125,11 @@ CHEAP = {
         lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),
         ["system", "steps", "learning_rate", "seed"],
         ["validation", "carried"],
+    ),
+    "semantic_roles": (
+        lambda: semantic_roles.row("rules", 0),
+        ["system", "seed"],
+        ["held-out verbs", "people"],
     ),
     "speed_run": (
         lambda: speed_run.row("none", [], 40),
