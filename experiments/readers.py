@@ -93,7 +93,7 @@ def logistic(
     choices: Sequence[float] = CHOICES,
     scaled: bool = False,
 ) -> tuple[Labels, Labels]:
-    """What logistic regression on features (matrices, sparse or not) predicts of the validation and the test texts, C chosen on the former."""
+    """What logistic regression on features predicts of the validation and the test texts, C chosen on the former."""
     best, right = None, -1.0
     for c in choices:
         model = LogisticRegression(C=c, max_iter=400)

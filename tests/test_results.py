@@ -25,13 +25,13 @@ from experiments.shared import judgements
 from experiments.tables import (
     abilities,
     beyond_length,
+    boolq,
     count_vectors,
     equal_compute,
     fine_tuning,
     first_steps,
     gpt_shakespeare,
     gpu_run,
-    longer_texts,
     memory,
     neural_language_model,
     ngrams,
@@ -61,6 +61,11 @@ CHEAP = {
         ["kind", "window", "d_model", "steps", "seed"],
         ["3 to 15", "16 to 31", "32 to 63"],
     ),
+    "boolq": (
+        lambda: boolq.row("TF-IDF", 1_000),
+        ["system", "labelled"],
+        ["accuracy"],
+    ),
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
@@ -85,11 +90,6 @@ CHEAP = {
         lambda: gpt_shakespeare.row("GPT, characters", 400, 0.008, 0),
         ["system", "steps", "seed"],
         ["validation"],
-    ),
-    "longer_texts": (
-        lambda: longer_texts.row("BoolQ", "majority", 1_000),
-        ["task", "system", "labelled"],
-        ["accuracy"],
     ),
     "memory": (
         lambda: memory.row("RNN", 5, 0.001, 0),

@@ -29,6 +29,7 @@ HELD_OUT = 400
 
 
 def rows() -> Iterator[dict]:
+    """The rows of the table, one by one."""
     yield row("rules", 0)
     for system in ("MiniLM", "random weights", "MiniLM, active sentences only"):
         for seed in (1, 2, 3):
