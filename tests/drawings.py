@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from classroom.diagrams import attention, encoder_decoder, gpt, speed_run, transformer, word_alignment
+from classroom.diagrams import attention, encoder_decoder, fine_tuning, gpt, speed_run, transformer, word_alignment
 
 LN3 = math.log(3)
 Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
@@ -26,7 +26,14 @@ ENGLISH = "You hypocrites Isaiah prophesied correctly about you".split()
 LINKS = [(0, 0), (0, 1), (1, 4), (2, 3), (3, 5), (4, 6), (5, 2)]
 PROPOSED = {"diagonal": [(i, i) for i in range(7)], "model 1": [(0, 1), (2, 3), (3, 5), (4, 0), (4, 6), (5, 2)]}
 
+NOT_GOOD = [[0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
+ROLES = {"it": "patient", "was": "", "shot": "", "by": "", "Ann": "agent"}
+
 DRAWINGS = {
+    "convolution": lambda: fine_tuning.convolution(
+        ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
+    ),
+    "verdicts": lambda: fine_tuning.heads(["not", "good", "at", "all"], (["is", "it", "so"], ["it", "was"]), ROLES),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

@@ -25,8 +25,10 @@ from experiments.shared import judgements
 from experiments.tables import (
     abilities,
     beyond_length,
+    boolq,
     count_vectors,
     equal_compute,
+    fine_tuning,
     first_steps,
     gpt_shakespeare,
     gpu_run,
@@ -37,6 +39,7 @@ from experiments.tables import (
     quantisation,
     recurrent_models,
     same_context,
+    semantic_roles,
     speed_run,
     transformer_ablations,
     translation,
@@ -58,6 +61,11 @@ CHEAP = {
         ["kind", "window", "d_model", "steps", "seed"],
         ["3 to 15", "16 to 31", "32 to 63"],
     ),
+    "boolq": (
+        lambda: boolq.row("TF-IDF", 1_000),
+        ["system", "labelled"],
+        ["accuracy"],
+    ),
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
@@ -67,6 +75,11 @@ CHEAP = {
         lambda: equal_compute.row(**equal_compute.CHOICE | {"d_model": 160}, seed=0),
         [*equal_compute.CHOICE, "seed"],
         ["bits"],
+    ),
+    "fine_tuning": (
+        lambda: fine_tuning.row("TF-IDF, words and pairs", 1_000, 1),
+        ["system", "labelled", "seed"],
+        ["accuracy"],
     ),
     "first_steps": (
         lambda: first_steps.row(**first_steps.CHOICE | {"positions": "sinusoidal"}, seed=0),
@@ -112,6 +125,11 @@ CHEAP = {
         lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),
         ["system", "steps", "learning_rate", "seed"],
         ["validation", "carried"],
+    ),
+    "semantic_roles": (
+        lambda: semantic_roles.row("rules", 0),
+        ["system", "seed"],
+        ["held-out verbs", "people"],
     ),
     "speed_run": (
         lambda: speed_run.row("none", [], 40),
