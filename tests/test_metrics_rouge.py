@@ -40,7 +40,7 @@ def test_by_hand():
 
 
 def test_texts_swapped_swap_precision_and_recall_and_a_text_equals_itself():
-    first, second = "a dog ran to the house", "the dog is in a house"
+    first, second = "a dog ran to the house", "the dog is now in a house"
     for there, back in zip(rouge(first, second).values(), rouge(second, first).values(), strict=True):
         assert (there.precision, there.recall, there.f1) == (back.recall, back.precision, back.f1)
     assert set(rouge(first, first).values()) == {(1, 1, 1)}
