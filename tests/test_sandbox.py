@@ -23,6 +23,15 @@ def check(candidate):
     assert candidate(2, 3) == 5
 check(add)
 """
+FORGED = """
+import os
+for number in range(3, 40):
+    try:
+        os.write(number, b"\\tpassed\\t\\n")
+    except OSError:
+        pass
+os._exit(0)
+"""
 
 
 @pytest.mark.parametrize(
@@ -41,7 +50,7 @@ check(add)
         ("import os; os._exit(0)", "error", "it ended itself, with exit status 0"),
         ("import signal; signal.raise_signal(9)", "error", "it ended itself, with exit status -9"),
         ("import os; os.closerange(0, 100)", "error", "it ended itself"),
-        ("import os\nfor n in range(3, 9): os.write(n, b'\\tpassed\\t\\n')\nos._exit(0)", "error", ""),
+        (FORGED, "error", "it ended itself, with exit status 0"),
         ("import sys; sys.stdout.close(); sys.stderr.close()", "passed", ""),
         ("import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()", None, ""),
     ],
