@@ -24,11 +24,10 @@ from course_lib.generation.decoding import padded
 from course_lib.metrics import Interval, bootstrap_interval
 from course_lib.runtime import evaluating
 from course_lib.tokenizers import Tokenizer
-from course_lib.validation import Ids, ids_of, require, require_integer, texts_of
+from course_lib.validation import Ids, ids_of, require, texts_of
 
 __all__ = [
     "Result",
-    "Scoring",
     "Task",
     "TransformersDecoder",
     "by_answer",
@@ -42,8 +41,11 @@ __all__ = [
 ]
 
 Prompt = str | Ids  # a text, or its ids, where it holds special tokens (see pretrained.chat_tokens)
-Scoring = Callable[[Any, Tokenizer, Sequence[Prompt], Sequence[Question]], np.ndarray]  # a score for each question
+Prompts, Questions = Sequence[Prompt], Sequence[Question]
+Scoring = Callable[[Any, Tokenizer, Prompts, Questions], np.ndarray]  # a score for each question
+Scores = Float[np.ndarray, " B"]
 LETTERS = "ABCDEFGHIJ"
+BATCH = 8  # prompts that are read at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,6 @@ class Task:
     scoring: Scoring
 
     def __post_init__(self) -> None:
-        require(isinstance(self.name, str), "name must be a string", self.name)
         fits = isinstance(self.questions, Sequence) and all(isinstance(one, Question) for one in self.questions)
         require(fits and len(self.questions) > 1, "questions must be a list of at least two Questions", self.questions)
         require(callable(self.prompt), "prompt must be a function of a question", self.prompt)
@@ -114,7 +115,9 @@ def plain_prompt(question: Question) -> str:
     Question: What do bees make?
     Answer:
     """
-    return _asked(question, [])
+    require(isinstance(question, Question), "question must be a Question", question)
+    passage = f"{question.passage}\n\n" if question.passage else ""
+    return f"{passage}Question: {question.question}\nAnswer:"
 
 
 def lettered_prompt(question: Question) -> str:
@@ -126,21 +129,12 @@ def lettered_prompt(question: Question) -> str:
     B. milk
     Answer:
     """
-    require(isinstance(question, Question), "question must be a Question", question)
-    return _asked(
-        question, [f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, question.choices, strict=False)]
-    )
+    plain = plain_prompt(question).removesuffix("Answer:")
+    lines = [f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, question.choices, strict=False)]
+    return f"{plain}{''.join(lines)}Answer:"
 
 
-def _asked(question: Question, lines: list[str]) -> str:
-    require(isinstance(question, Question), "question must be a Question", question)
-    passage = f"{question.passage}\n\n" if question.passage else ""
-    return f"{passage}Question: {question.question}\n{''.join(lines)}Answer:"
-
-
-def by_letter(
-    model: Any, tokenizer: Tokenizer, prompts: Sequence[Prompt], questions: Sequence[Question]
-) -> Float[np.ndarray, " B"]:
+def by_letter(model: Any, tokenizer: Tokenizer, prompts: Prompts, questions: Questions) -> Scores:
     """1 where the letter of the right choice is the most probable letter, else 0: MMLU's way (Hendrycks et al., 2021).
 
     It asks for more than knowledge: the model must connect a letter with its choice. Ties go to the first. Raises
@@ -150,9 +144,7 @@ def by_letter(
     return _is_right(choice_log_probabilities(model, tokenizer, prompts, choices), questions)
 
 
-def by_answer(
-    model: Any, tokenizer: Tokenizer, prompts: Sequence[Prompt], questions: Sequence[Question]
-) -> Float[np.ndarray, " B"]:
+def by_answer(model: Any, tokenizer: Tokenizer, prompts: Prompts, questions: Questions) -> Scores:
     """1 where the right choice is, as a whole, the most probable answer, else 0 (Brown et al., 2020, section 2.4).
 
     ln p(answer) = Σ ln p(token), so long answers are at a disadvantage. Ties and errors as in `by_letter`.
@@ -160,9 +152,7 @@ def by_answer(
     return _is_right(_of_answers(model, tokenizer, prompts, questions), questions)
 
 
-def by_answer_per_byte(
-    model: Any, tokenizer: Tokenizer, prompts: Sequence[Prompt], questions: Sequence[Question]
-) -> Float[np.ndarray, " B"]:
+def by_answer_per_byte(model: Any, tokenizer: Tokenizer, prompts: Prompts, questions: Questions) -> Scores:
     """As `by_answer`, but each answer's ln p is divided by its number of bytes in UTF-8.
 
     The measure does not depend on the tokenizer: Gao (2021), "Multiple choice normalization in LM evaluation".
@@ -172,12 +162,12 @@ def by_answer_per_byte(
     return _is_right([nats / np.array(sizes) for nats, sizes in zip(log_p, n_bytes, strict=True)], questions)
 
 
-def _of_answers(model: Any, tokenizer: Tokenizer, prompts: Sequence[Prompt], questions: Sequence[Question]) -> list:
+def _of_answers(model: Any, tokenizer: Tokenizer, prompts: Prompts, questions: Questions) -> list:
     choices = [[f" {choice}" for choice in question.choices] for question in questions]
     return choice_log_probabilities(model, tokenizer, prompts, choices)
 
 
-def _is_right(scores: list[np.ndarray], questions: Sequence[Question]) -> Float[np.ndarray, " B"]:
+def _is_right(scores: list[np.ndarray], questions: Questions) -> Scores:
     for index, question in enumerate(questions):
         fits = question.answers and question.answers[0] in question.choices
         require(fits, f"the answer of questions[{index}] must be among its choices", question.answers)
@@ -186,10 +176,7 @@ def _is_right(scores: list[np.ndarray], questions: Sequence[Question]) -> Float[
 
 
 def generated(
-    score: Callable[[str, Question], float | int],
-    config: GenerationConfig,
-    stop: str | Sequence[str] = "\n",
-    batch_size: int = 8,
+    score: Callable[[str, Question], float | int], config: GenerationConfig, stop: str | Sequence[str] = "\n"
 ) -> Scoring:
     """A scoring that lets the model write an answer, up to `stop`, and scores this text: `score(text, question)`.
 
@@ -197,55 +184,44 @@ def generated(
     """
     require(callable(score), "score must be a function of a text and a question", score)
     require(isinstance(config, GenerationConfig), "config must be a GenerationConfig", config)
-    require_integer("batch_size", batch_size, at_least=1)
 
-    def scoring(
-        model: Any, tokenizer: Tokenizer, prompts: Sequence[Prompt], questions: Sequence[Question]
-    ) -> np.ndarray:
-        texts = []
-        for start in range(0, len(prompts), batch_size):
-            some = prompts[start : start + batch_size]
-            texts += generate_text(_decoder(model), tokenizer, some, config, stop=stop)
+    def scoring(model: Any, tokenizer: Tokenizer, prompts: Prompts, questions: Questions) -> Scores:
+        model, texts = _decoder(model), []
+        for start in range(0, len(prompts), BATCH):
+            texts += generate_text(model, tokenizer, prompts[start : start + BATCH], config, stop=stop)
         return np.array([float(score(text, one)) for text, one in zip(texts, questions, strict=True)])
 
     return scoring
 
 
 def choice_log_probabilities(
-    model: Any,
-    tokenizer: Tokenizer,
-    prompts: Sequence[Prompt],
-    choices: Sequence[Sequence[str]],
-    batch_size: int = 8,
+    model: Any, tokenizer: Tokenizer, prompts: Prompts, choices: Sequence[Sequence[str]]
 ) -> list[Float[np.ndarray, " _"]]:
     """ln p(choice | prompt) in nats for each choice of each prompt: a choice is the text that follows directly.
 
     Prompt and choice are tokenized together, as the model knows text. If the prompt's last tokens then differ, they
-    count as part of each choice. `batch_size` prompts are read at once, those of similar length together. Raises
-    ValueError for a prompt without choices, an empty choice, and for what the model cannot read.
+    count as part of each choice. Prompts of similar length are read at once. Raises ValueError for a prompt without
+    choices, an empty choice, and for what the model cannot read.
     """
     model = _decoder(model)
     require(isinstance(tokenizer, Tokenizer), "tokenizer must be a Tokenizer", tokenizer)
-    require_integer("batch_size", batch_size, at_least=1)
-    several = isinstance(prompts, Sequence) and isinstance(choices, Sequence) and not isinstance(prompts, str)
-    require(several, "prompts and choices must be lists", prompts)
-    if len(prompts) != len(choices):
-        raise ValueError(f"each prompt needs its choices, but there are {len(prompts)} and {len(choices)}")
+    require(isinstance(prompts, Sequence) and not isinstance(prompts, str), "prompts must be a list", prompts)
+    require(len(prompts) == len(choices), f"there must be choices for each of the {len(prompts)} prompts", choices)
     rows = [_split(tokenizer, index, *pair) for index, pair in enumerate(zip(prompts, choices, strict=True))]
     order = sorted(range(len(rows)), key=lambda index: len(rows[index][0]))
     found: dict[int, np.ndarray] = {}
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        sizes = np.cumsum([len(rows[index][1]) for index in batch])[:-1]
-        log_p = _log_probabilities(model, [rows[index] for index in batch])
-        found.update(zip(batch, np.split(log_p.cpu().numpy(), sizes), strict=True))
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        ends = np.cumsum([len(rows[index][1]) for index in batch])
+        log_p = _log_probabilities(model, [rows[index] for index in batch]).cpu().numpy()
+        found.update(zip(batch, np.split(log_p, ends[:-1]), strict=True))
     return [found[index] for index in range(len(rows))]
 
 
-def _split(
-    tokenizer: Tokenizer, index: int, prompt: Prompt, choices: Sequence[str]
-) -> tuple[list[int], list[list[int]]]:
-    """The tokens that prompt and choices share, and those that follow for each choice."""
+Row = tuple[list[int], list[list[int]]]  # the tokens that a prompt and its choices share, and each choice's own
+
+
+def _split(tokenizer: Tokenizer, index: int, prompt: Prompt, choices: Sequence[str]) -> Row:
     choices = texts_of(f"choices[{index}]", choices)
     require(choices and all(choices), f"choices[{index}] must be texts of at least one character", choices)
     if isinstance(prompt, str):
@@ -259,39 +235,34 @@ def _split(
 
 
 @torch.no_grad()
-def _log_probabilities(model: Decoder, batch: list[tuple[list[int], list[list[int]]]]) -> Float[Tensor, " N"]:
+def _log_probabilities(model: Decoder, batch: list[Row]) -> Float[Tensor, " N"]:
     """ln p of each choice's tokens, of one prompt after another."""
-    shares = hasattr(model, "reorder")  # else each choice reads its prompt for itself
     parents = [index for index, (_, choices) in enumerate(batch) for _ in choices]
+    shares = hasattr(model, "reorder")  # else each choice reads its prompt for itself
     prefixes = [prefix for prefix, _ in batch] if shares else [batch[index][0] for index in parents]
     with evaluating(model) as device:
         targets, lengths = padded([choice for _, choices in batch for choice in choices], device)  # (N, T)
         state = model.start(*padded([prefix[:-1] for prefix in prefixes], device))
-        logits, state = model.step(torch.tensor([prefix[-1] for prefix in prefixes], device=device), state)
+        first, state = model.step(torch.tensor([prefix[-1] for prefix in prefixes], device=device), state)
         if shares:
             rows = torch.tensor(parents, device=device)
-            logits, state = logits[rows], model.reorder(state, rows)
-        log_p = [_of_targets(logits[:, None], targets[:, :1])]
+            first, state = first[rows], model.reorder(state, rows)
+        logits = [first[:, None]]
         if targets.shape[1] > 1 and hasattr(model, "extend"):
-            logits, state = model.extend(targets[:, :-1], state, lengths - 1)
-            log_p.append(_of_targets(logits, targets[:, 1:]))
+            logits.append(model.extend(targets[:, :-1], state, lengths - 1)[0])
         else:
-            for position in range(1, targets.shape[1]):
-                logits, state = model.step(targets[:, position - 1], state)
-                log_p.append(_of_targets(logits[:, None], targets[:, position : position + 1]))
+            for tokens in targets.T[:-1]:
+                following, state = model.step(tokens, state)
+                logits.append(following[:, None])
+        logits = torch.cat(logits, dim=1).float()  # half precision sums too coarsely
+        log_p = logits.gather(2, targets[..., None])[..., 0] - logits.logsumexp(dim=-1)
         padding = torch.arange(targets.shape[1], device=device) >= lengths[:, None]
-        return torch.cat(log_p, dim=1).masked_fill(padding, 0).sum(dim=1)
-
-
-def _of_targets(logits: Float[Tensor, "N T V"], targets: Int[Tensor, "N T"]) -> Float[Tensor, "N T"]:
-    logits = logits.float()  # half precision sums too coarsely
-    return logits.gather(2, targets[..., None])[..., 0] - logits.logsumexp(dim=-1)
+        return log_p.masked_fill(padding, 0).sum(dim=1)
 
 
 def _decoder(model: Any) -> Decoder:
     """The model itself, or one of Transformers behind our contract."""
-    if hasattr(model, "base_model") and hasattr(model, "generate"):
-        return TransformersDecoder(model)
+    model = TransformersDecoder(model) if _is_of_transformers(model) else model
     require(isinstance(model, Decoder), "model must have start and step (see Decoder)", type(model).__name__)
     return model
 
@@ -300,51 +271,44 @@ class TransformersDecoder(nn.Module):
     """A causal language model of the library Transformers behind our contract, so that `generate` works with it too.
 
     The state is Transformers' cache, which of its positions are real (the others are padding), and how many tokens each
-    row has read. A call that goes on from a state uses it up.
-
-    >>> TransformersDecoder("gpt2")
-    Traceback (most recent call last):
-    ValueError: model must be a causal language model of Transformers, but it is 'gpt2'
+    row has read. A call that goes on from a state uses it up. Raises ValueError for anything but such a model.
     """
-
-    State = tuple[Any, Tensor, Tensor]  # the cache; (B, S), True where real; (B,)
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        causal = isinstance(model, nn.Module) and hasattr(model, "base_model") and hasattr(model, "generate")
-        require(causal, "model must be a causal language model of Transformers", model)
+        require(_is_of_transformers(model), "model must be a causal language model of Transformers", model)
         self.model, self.config = model, model.config
 
-    def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> State:
+    def start(self, source: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> tuple:
         """The state after each row's first `lengths` tokens."""
-        nothing = source.new_zeros(len(source), 0, dtype=torch.bool)
-        state = (None, nothing, torch.zeros_like(lengths))
+        state = (None, source.new_zeros(len(source), 0, dtype=torch.bool), torch.zeros_like(lengths))
         return self._read(self.model.base_model, source, state, lengths)[1] if source.shape[1] else state
 
-    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+    def step(self, tokens: Int[Tensor, " B"], state: tuple) -> tuple[Float[Tensor, "B V"], tuple]:
         """The logits of what follows one more token a row, and the state after it."""
         logits, state = self.extend(tokens[:, None], state, torch.ones_like(tokens))
         return logits[:, 0], state
 
-    def extend(
-        self, tokens: Int[Tensor, "B N"], state: State, lengths: Int[Tensor, " B"]
-    ) -> tuple[Float[Tensor, "B N V"], State]:
-        """The logits after each of several more tokens a row, of which the first `lengths` are real."""
+    def extend(self, tokens: Int[Tensor, "B N"], state: tuple, lengths: Int[Tensor, " B"]) -> tuple[Tensor, tuple]:
+        """The logits after each of several more tokens a row, (B, N, V), of which the first `lengths` are real."""
         out, state = self._read(self.model, tokens, state, lengths)
         return out.logits, state
 
-    def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
+    def reorder(self, state: tuple, rows: Int[Tensor, " N"]) -> tuple:
         """The state of these rows, in this order."""
         cache, real, read = state
         if cache is not None:
             cache.reorder_cache(rows)
         return cache, real[rows], read[rows]
 
-    def _read(self, model: nn.Module, tokens: Tensor, state: State, lengths: Tensor) -> tuple[Any, State]:
+    def _read(self, model: nn.Module, tokens: Tensor, state: tuple, lengths: Tensor) -> tuple[Any, tuple]:
         cache, real, read = state
         new = torch.arange(tokens.shape[1], device=tokens.device)
         real = torch.cat([real, new < lengths[:, None]], dim=1)
-        positions = read[:, None] + new
-        options = {"past_key_values": cache, "use_cache": True, "position_ids": positions}
-        out = model(tokens, attention_mask=real.long(), **options)
+        options = {"attention_mask": real.long(), "position_ids": read[:, None] + new, "use_cache": True}
+        out = model(tokens, past_key_values=cache, **options)
         return out, (out.past_key_values, real, read + lengths)
+
+
+def _is_of_transformers(model: Any) -> bool:
+    return isinstance(model, nn.Module) and hasattr(model, "base_model") and hasattr(model, "generate")

@@ -8,6 +8,7 @@ import torch
 import transformers
 from helpers import enlarge
 
+from course_lib import evaluation
 from course_lib.data.questions import Question
 from course_lib.evaluation import (
     Result,
@@ -77,10 +78,11 @@ def apart(model, prompt, choice):
 
 
 @pytest.mark.parametrize("kind", ["GPT", "ModernGPT", "RecurrentLM", "Llama", "GPT2"])
-@pytest.mark.parametrize("batch_size", [1, 3])
-def test_a_shared_prompt_gives_what_each_choice_read_apart_gives(kind, batch_size):
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_shared_prompt_gives_what_each_choice_read_apart_gives(kind, batch, monkeypatch):
+    monkeypatch.setattr(evaluation, "BATCH", batch)
     model = tiny(kind)
-    found = choice_log_probabilities(model, TOKENIZER, PROMPTS, CHOICES, batch_size)
+    found = choice_log_probabilities(model, TOKENIZER, PROMPTS, CHOICES)
     assert [len(one) for one in found] == [3, 2, 1, 4]
     for ours, prompt, choices in zip(found, PROMPTS, CHOICES, strict=True):
         np.testing.assert_allclose(ours, [apart(model, prompt, choice) for choice in choices], atol=2e-4)
@@ -146,7 +148,7 @@ def test_written_answers_are_scored_by_a_function():
     task = Task(name="written", questions=QUESTIONS, prompt=plain_prompt, scoring=generated(length, config, "xx"))
     [result] = evaluate({"bigrams": (told(), TOLD)}, [task])
     assert result.scores.tolist() == [3, 13]
-    stopped = generated(length, config, " x", batch_size=1)(told(), TOLD, ["Answer:", ":"], QUESTIONS)
+    stopped = generated(length, config, " x")(told(), TOLD, ["Answer:", ":"], QUESTIONS)
     assert stopped.tolist() == [0, 10]
 
 

@@ -68,40 +68,28 @@ def run_code(code: str, seconds: float | int = 5, megabytes: int = 256, file_meg
     require_integer("megabytes", megabytes, at_least=32)
     require_integer("file_megabytes", file_megabytes, at_least=1)
     if not sys.platform.startswith(("linux", "darwin")):
-        raise RuntimeError(
-            f"a model's code runs only where it can be limited, on Linux and macOS, not on {sys.platform}"
-        )
+        raise RuntimeError(f"a model's code runs only on Linux and macOS, which can limit it, not on {sys.platform}")
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as output,
         tempfile.TemporaryFile() as report,
     ):
         Path(folder, "program.py").write_text(code, encoding="utf-8")
-        secret = secrets.token_hex(16)  # without it, a program could write "passed" itself
-        limits = [seconds, megabytes, file_megabytes, report.fileno()]
+        secret = secrets.token_hex(16)  # without it, a program could report "passed" itself
+        given = [secret, report.fileno(), seconds, megabytes, file_megabytes]
+        command = [sys.executable, *"-I -S -B -X utf8".split(), str(_CHILD), *map(str, given)]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, "pass_fds": [report.fileno()]}
         started = time.perf_counter()
-        child = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", "-X", "utf8", str(_CHILD), *map(str, limits)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            pass_fds=[report.fileno()],
-            cwd=folder,
-            env={},
-            start_new_session=True,
-        )
+        child = subprocess.Popen(command, cwd=folder, env={}, start_new_session=True, **streams)
         try:
-            with suppress(BrokenPipeError), child.stdin as pipe:
-                pipe.write(secret.encode())
             stopped = _watched(child, started + seconds, megabytes)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)  # what it has started too
             child.wait()
-        took = time.perf_counter() - started
         network, *ending = _reported(report, secret)
         outcome, message = stopped or ending or ("error", f"it ended itself, with exit status {child.returncode}")
-        return Verdict(outcome, message, _start_of(output).decode(errors="replace"), took, network)
+        return Verdict(outcome, message, _start_of(output), time.perf_counter() - started, network)
 
 
 def _watched(child: subprocess.Popen, deadline: float, megabytes: int) -> tuple[str, str] | None:
@@ -119,11 +107,10 @@ def _watched(child: subprocess.Popen, deadline: float, megabytes: int) -> tuple[
 
 def _reported(report: BinaryIO, secret: str) -> list[str]:
     """What the child reported: the network, then outcome and message if it reached its end."""
-    lines = [line.split("\t") for line in _start_of(report).decode(errors="replace").splitlines()]
-    found = [field for key, *fields in lines if key == secret for field in fields]
-    return found or ["refused by the hook"]
+    lines = [line.split("\t") for line in _start_of(report).splitlines()]
+    return [field for key, *fields in lines if key == secret for field in fields] or ["refused by the hook"]
 
 
-def _start_of(file: BinaryIO) -> bytes:
+def _start_of(file: BinaryIO) -> str:
     file.seek(0)
-    return file.read(_OUTPUT)
+    return file.read(_OUTPUT).decode(errors="replace")

@@ -3,6 +3,7 @@
 It is a script of its own and imports nothing of the library, so that it starts within milliseconds.
 """
 
+import itertools
 import math
 import os
 import runpy
@@ -14,25 +15,23 @@ from typing import Any
 __all__: list[str] = []
 
 PROGRAM = "program.py"
-MOST_FILES = 100  # that a program may create or open for writing
+MOST_FILES = 100  # that a program may open for writing
 # Audit events that are refused, by how they begin, and those that are refused for paths outside of the folder.
-REFUSED = (
-    *("ctypes.", "socket.", "subprocess.", "pty.", "syslog.", "webbrowser.", "resource.", "signal.pthread_kill"),
-    *("os.exec", "os.fork", "os.kill", "os.posix_spawn", "os.spawn", "os.system", "sqlite3.enable_load_extension"),
+REFUSED = tuple(
+    "ctypes. socket. subprocess. pty. syslog. webbrowser. resource. signal.pthread_kill os.exec os.fork os.kill "
+    "os.posix_spawn os.spawn os.system sqlite3.enable_load_extension".split()
 )
-CHANGES = {
-    f"os.{change}" for change in "chflags chmod chown link mkdir remove rename rmdir symlink truncate utime".split()
-}
-CHANGES |= {"os.setxattr", "os.removexattr", "sqlite3.connect"}
+CHANGES = set(
+    "os.chflags os.chmod os.chown os.link os.mkdir os.remove os.rename os.rmdir os.symlink os.truncate os.utime "
+    "os.setxattr os.removexattr shutil.rmtree sqlite3.connect".split()
+)
 
 
-def main() -> None:
-    """Run the program with the limits in the arguments; the secret that opens each line of the report is on stdin."""
-    seconds, megabytes, file_megabytes, report = map(float, sys.argv[1:])
-    secret, sys.argv[:] = sys.stdin.read(), [PROGRAM]
+def main(secret: str, report: str, seconds: str, megabytes: str, file_megabytes: str) -> None:
+    """Run the program within these limits; `report` is where to report, and each line begins with the secret."""
     network = "none" if _without_network() else "refused by the hook"
     os.write(int(report), f"{secret}\t{network}\n".encode())
-    _limit(seconds, int(megabytes) << 20, int(file_megabytes) << 20)
+    _limit(float(seconds), int(megabytes) << 20, int(file_megabytes) << 20)
     _fence(os.path.realpath(os.curdir))
     outcome = _outcome()
     os.write(int(report), f"{secret}\t{outcome}\n".encode(errors="replace"))
@@ -42,21 +41,17 @@ def main() -> None:
 
 
 def _without_network() -> bool:
-    """Enter a user namespace with an empty network (Linux); False where the system does not allow it."""
-    if not sys.platform.startswith("linux"):
-        return False
+    """Enter a user namespace with an empty network; False where the system does not allow it, or is not Linux."""
     new_user, new_network = 0x1000_0000, 0x4000_0000  # as in Linux's sched.h
-    with suppress(OSError, ImportError):
-        if hasattr(os, "unshare"):  # from Python 3.12
-            os.unshare(new_user | new_network)
-            return True
-        import ctypes
+    try:
+        import ctypes  # Python has os.unshare from 3.12 on only
 
-        found = ctypes.CDLL(None).unshare(new_user | new_network) == 0
+        return ctypes.CDLL(None).unshare(new_user | new_network) == 0
+    except (ImportError, AttributeError):
+        return False
+    finally:  # a program that imports it meets the hook
         for name in ("ctypes", "_ctypes"):
-            del sys.modules[name]  # a program that imports it meets the hook
-        return found
-    return False
+            sys.modules.pop(name, None)
 
 
 def _limit(seconds: float, memory: int, file_size: int) -> None:
@@ -79,46 +74,30 @@ def _limit(seconds: float, memory: int, file_size: int) -> None:
 
 def _fence(folder: str) -> None:
     """From now on refuse what the module of `run_code` lists, by an audit hook, which cannot be removed."""
-    written = 0
+    files = itertools.count(1)
 
-    def inside(path: Any, base: str) -> bool:
+    def outside(path: Any) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):
-            return True  # a file that is already open
-        path = os.path.realpath(os.path.join(base, os.fsdecode(path)))
-        return path in (folder, os.devnull) or path.startswith(folder + os.sep)
+            return False  # a file that is already open
+        path = os.path.realpath(os.fsdecode(path))
+        return path not in (folder, os.devnull) and not path.startswith(folder + os.sep)
 
     def hook(event: str, arguments: tuple) -> None:
-        nonlocal written
-        paths, bases = (), [os.curdir]
-        if event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
-            written, paths = written + 1, arguments[:1]
-            if written > MOST_FILES:
-                raise PermissionError(f"the sandbox allows {MOST_FILES} files")
-        elif event in CHANGES:  # a path may be relative to an open folder, as in shutil.rmtree
-            paths, bases = arguments[:2], bases + [_path_of(number) for number in arguments if isinstance(number, int)]
-        outside = [path for path in paths if not all(inside(path, base) for base in bases)]
-        if event.startswith(REFUSED) or outside:
-            raise PermissionError(f"the sandbox refuses {' '.join([event, *map(repr, outside)])}")
+        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        paths = arguments[:1] if writes else arguments[:2] if event in CHANGES else ()
+        if event.startswith(REFUSED) or any(map(outside, paths)):
+            refuse(event, *paths)
+        if writes and next(files) > MOST_FILES:
+            refuse(f"more than {MOST_FILES} files")
 
-    def refused(*arguments: Any) -> None:
-        raise PermissionError("the sandbox refuses other processes")
+    def refuse(what: Any, *more: Any) -> None:
+        raise PermissionError(f"the sandbox refuses {' '.join(map(str, (what, *more)))}")
 
     with suppress(ImportError):
         import _posixsubprocess  # multiprocessing calls it without an audit event
 
-        _posixsubprocess.fork_exec = refused
+        _posixsubprocess.fork_exec = lambda *arguments: refuse("other processes")
     sys.addaudithook(hook)
-
-
-def _path_of(descriptor: int) -> str:
-    """The path of an open folder; of what is none, the current one."""
-    with suppress(OSError, ValueError, OverflowError):
-        if sys.platform.startswith("linux"):
-            return os.readlink(f"/proc/self/fd/{descriptor}")
-        import fcntl
-
-        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
-    return os.curdir
 
 
 def _outcome() -> str:
@@ -138,4 +117,5 @@ def _outcome() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    given, sys.argv[:] = sys.argv[1:], [PROGRAM]
+    main(*given)

@@ -23,7 +23,7 @@ from course_lib.tokenizers import CharTokenizer
 
 from borders import Border
 
-TOKENIZER = CharTokenizer.train("Question: A\nnswer")
+TOKENIZER = CharTokenizer.train("Question: A\nnswerB")
 ASKED = Question("A", ("n",), "", ("n", "s"))
 CONFIG = GenerationConfig(max_new_tokens=1)
 
@@ -44,8 +44,8 @@ def task(**changes):
     return Task(**{"name": "t", "questions": [ASKED] * 2, "prompt": plain_prompt, "scoring": by_answer, **changes})
 
 
-def log_p(prompts=("A",), choices=(("n", "s"),), model=None, tokenizer=TOKENIZER, **options):
-    return choice_log_probabilities(model or Uniform(), tokenizer, prompts, choices, **options)
+def log_p(prompts=("A",), choices=(("n", "s"),), model=None, tokenizer=TOKENIZER):
+    return choice_log_probabilities(model or Uniform(), tokenizer, prompts, choices)
 
 
 def of_choices(name, scoring):
@@ -77,7 +77,6 @@ BORDERS = [
         ("texts", lambda: task(questions=["Why?", "Who?"]), "questions must be a list of at least two Questions"),
         ("a text as prompt", lambda: task(prompt="Question:"), "prompt must be a function of a question"),
         ("a name as scoring", lambda: task(scoring="letter"), "scoring must be a function, as by_answer"),
-        ("no name", lambda: task(name=None), "name must be a string, but it is None"),
     ),
     *rows(
         "evaluation.evaluate",
@@ -104,8 +103,8 @@ BORDERS = [
     *of_choices("by_answer_per_byte", by_answer_per_byte),
     *rows(
         "evaluation.choice_log_probabilities",
-        ("one prompt", lambda: log_p("A"), "prompts and choices must be lists"),
-        ("unequally many", lambda: log_p(["A", "A"]), "each prompt needs its choices, but there are 2 and 1"),
+        ("one prompt", lambda: log_p("A"), "prompts must be a list, but it is 'A'"),
+        ("unequally many", lambda: log_p(["A", "A"]), "there must be choices for each of the 2 prompts"),
         ("one choice", lambda: log_p(choices=["ns"]), "choices[0] must be several texts, but it is one, 'ns'"),
         ("an empty choice", lambda: log_p(choices=[["n", ""]]), "choices[0] must be texts of at least one character"),
         ("an empty prompt", lambda: log_p([""]), "prompts[0] must hold a token that is the same before each choice"),
@@ -113,13 +112,11 @@ BORDERS = [
         ("ids outside", lambda: log_p([[99]]), "prompts[0] must be ids from 0 to"),
         ("no tokenizer", lambda: log_p(tokenizer=None), "tokenizer must be a Tokenizer, but it is None"),
         ("no model", lambda: log_p(model="gpt2"), "model must have start and step"),
-        ("no batch", lambda: log_p(batch_size=0), "batch_size must be at least 1, but it is 0"),
     ),
     *rows(
         "evaluation.generated",
         ("no function", lambda: generated("exact", CONFIG), "score must be a function of a text and a question"),
         ("no config", lambda: generated(len, None), "config must be a GenerationConfig, but it is None"),
-        ("no batch", lambda: generated(len, CONFIG, batch_size=0), "batch_size must be at least 1"),
         (
             "an empty stop",
             lambda: generated(len, CONFIG, "")(Uniform(), TOKENIZER, ["A"], [ASKED]),
@@ -145,6 +142,5 @@ BORDERS = [
 ]
 NOTHING = {
     "evaluation.Result": "made by evaluate",
-    "evaluation.Scoring": "a type",
     "sandbox.Verdict": "made by run_code",
 }
