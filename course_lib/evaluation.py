@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ Prompt = str | Ids  # a text, or its ids, where it holds special tokens (see pre
 Prompts, Questions = Sequence[Prompt], Sequence[Question]
 Scoring = Callable[[Any, Tokenizer, Prompts, Questions], np.ndarray]  # a score for each question
 Scores = Float[np.ndarray, " B"]
-LETTERS = "ABCDEFGHIJ"
+LETTERS = ascii_uppercase
 BATCH = 8  # prompts that are read at once
 
 

@@ -12,7 +12,7 @@ administrator's rights:
 
 The hook is a fence, not a wall: it stops what a model writes by accident or by habit, but a program that is made to
 break out of Python can get around it. Reading files is not stopped; what is read can leave the child only as its
-output. Run what people could have prepared in a virtual machine.
+output. Code that somebody may have written to do harm belongs in a virtual machine.
 """
 
 import os
