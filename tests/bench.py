@@ -18,6 +18,7 @@ import numpy as np
 import tokenizers
 import torch
 from bench_busy import busy_machine
+from bench_evaluation import choosing
 from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
 from bench_pretrained import decoding, encoding, loading
 from helpers import duration, spread
@@ -205,6 +206,7 @@ BENCHMARKS = {
     "loading": loading,
     "decoding": decoding,
     "encoding": encoding,
+    "choosing": choosing,
 }
 RACES = {"gpt_race": gpt_race, "busy_machine": busy_machine}
 ROUNDS = 7

@@ -63,7 +63,7 @@ def bleu_counts(hypothesis: str, reference: str) -> Int[np.ndarray, "3 4"]:
 
 
 def _of_words(hypothesis: str, reference: str) -> Int[np.ndarray, "3 4"]:
-    return _counts(_words(hypothesis), _words(reference), orders=4)
+    return ngram_counts(_words(hypothesis), _words(reference), orders=4)
 
 
 def bleu(counts: Int[np.ndarray, "*B N 3 4"]) -> Float[np.ndarray, "*B"] | np.floating:
@@ -101,7 +101,7 @@ def chrf_counts(hypothesis: str, reference: str) -> Int[np.ndarray, "3 6"]:
 
 
 def _of_characters(hypothesis: str, reference: str) -> Int[np.ndarray, "3 6"]:
-    counts = _counts("".join(hypothesis.split()), "".join(reference.split()), orders=6)
+    counts = ngram_counts("".join(hypothesis.split()), "".join(reference.split()), orders=6)
     counts[1, counts[2] == 0] = 0
     return counts
 
@@ -163,7 +163,7 @@ def translation_scores(hypotheses: Iterable[str], references: Iterable[str], see
     }
 
 
-def _counts(hypothesis: Sequence[str], reference: Sequence[str], orders: int) -> Int[np.ndarray, "3 orders"]:
+def ngram_counts(hypothesis: Sequence[str], reference: Sequence[str], orders: int) -> Int[np.ndarray, "3 orders"]:
     """Matching n-grams, the hypothesis' and the reference's, of each length up to `orders`."""
     counts = np.zeros((3, orders), dtype=np.int64)
     for n in range(1, orders + 1):
