@@ -1,11 +1,11 @@
-"""Looking inside a model: activations read and replaced while it runs, and five measurements that build on this.
+"""Looking inside a model: activations read and replaced while it runs, and measurements that build on this.
 
-A place names one activation. It is a module's name, as in `model.named_modules()`, for what the module returns; with
-".input" after it, what the module is given; with ".heads" after an attention's name, the outputs of all its heads
-(B, H, T, D), before the matrix that mixes them; with ".heads.4", those of head 4 alone (B, T, D). In a GPT of ours:
+A place is the name of one activation. A module's name, as in `model.named_modules()`, stands for the module's output;
+with ".input" after it, for its input. After an attention's name, ".heads" stands for the outputs of all its heads
+(B, H, T, D), before the matrix that mixes them, and ".heads.4" for the output of head 4 alone (B, T, D). In a GPT,
 "blocks.3" is the residual stream after block 3, "blocks.3.attention" and "blocks.3.feed_forward" are what its two
-sublayers add, "blocks.0.input" is the embedding, "norm.input" the last stream. Of a recurrent layer it is the outputs,
-not the state. Attention weights are recorded by `attention.recorded`.
+sublayers add to it, "blocks.0.input" is the embedding and "norm.input" the final stream. A recurrent layer's place is
+its outputs, not its state. Layers and heads are counted from 0. `attention.recorded` records attention weights.
 
 Axes: B batch, T position, L layers, H heads, D per-head width, C d_model, V vocabulary, P places, N rows.
 """
@@ -53,9 +53,9 @@ Change = Callable[[Tensor], Tensor]
 def recorded_activations(model: nn.Module, places: Iterable[str]) -> Iterator[dict[str, Tensor]]:
     """The activations at these places by name, once the model has run: one forward pass for each `with` block.
 
-    They belong to the graph of the pass, so gradients with respect to them can be asked for. Where recording and
-    replacing are nested, the inner block sees what the outer one has put there. Raises ValueError for a place that the
-    model does not have, for a second pass (decoding with a cache makes one for each token), and if none came by.
+    They are part of the computation graph, so a gradient with respect to them can be computed. Where recording and
+    replacing are nested, the inner block sees what the outer one returned. Raises ValueError for a place that the model
+    does not have or did not pass through, and for a second pass (decoding with a cache makes one for each token).
 
     >>> from course_lib.gpt import GPT, GPTConfig
     >>> model = GPT(GPTConfig(vocab_size=11, d_model=12, n_heads=3))
@@ -66,16 +66,15 @@ def recorded_activations(model: nn.Module, places: Iterable[str]) -> Iterator[di
     """
     found: dict[str, Tensor] = {}
 
-    def recorder(place: str) -> Change:
-        def record(x: Tensor) -> Tensor:
-            once = "a block of recorded_activations must hold one forward pass (decoding with a cache makes several)"
-            require(place not in found, once, f"a second pass through {place}")
-            found[place] = x
-            return x
+    def record(place: str, x: Tensor) -> Tensor:
+        if place in found:
+            raise ValueError(
+                f"one forward pass is recorded at a time, but {place} came twice (decoding makes many passes)"
+            )
+        found[place] = x
+        return x
 
-        return record
-
-    with _changed(model, {place: recorder(place) for place in texts_of("places", places)}):
+    with replaced(model, {place: partial(record, place) for place in texts_of("places", places)}):
         yield found
 
 
@@ -83,10 +82,11 @@ def recorded_activations(model: nn.Module, places: Iterable[str]) -> Iterator[di
 def replaced(model: nn.Module, changes: Mapping[str, Tensor | Change]) -> Iterator[None]:
     """The model with other activations at some places: a tensor, or a function of what the model computed there.
 
-    The rest of the pass goes on from the new activations. Whatever ends the block, the model is then as it was. In
-    decoding with a cache (`generate`) a function sees the new tokens alone, so it may add a vector at every position,
-    but it must not count positions; a Transformer's and a Seq2Seq's `step` go around their blocks. Raises ValueError
-    for a place that the model does not have, for a replacement of another shape, and for a place where nothing came by.
+    The rest of the pass continues from the new activation. A function returns a new tensor and leaves its argument as
+    it is. Whatever ends the block, the model has its own activations again. In decoding with a cache (`generate`) a
+    function sees only the new tokens: it may add a vector at each, but the first is not position 0. A Transformer's
+    `step` does not call its blocks, so they cannot be replaced there. Raises ValueError for a place that the model does
+    not have or did not pass through, and for a replacement of a different shape.
 
     >>> from course_lib.gpt import GPT, GPTConfig
     >>> model, tokens = GPT(GPTConfig(vocab_size=11)), torch.tensor([[1, 2, 3]])
@@ -94,52 +94,35 @@ def replaced(model: nn.Module, changes: Mapping[str, Tensor | Change]) -> Iterat
     ...     model(tokens).any().item(), model(tokens).shape
     (False, torch.Size([1, 3, 11]))
     """
-    require(isinstance(changes, Mapping), "changes must be a dictionary from places to tensors or functions", changes)
-
-    def checked(place: str, change: Any) -> Change:
-        require(callable(change) or isinstance(change, Tensor), f"{place} must become a tensor or a function", change)
-
-        def replace(x: Tensor) -> Tensor:
-            new = change if isinstance(change, Tensor) else change(x)
-            fits = isinstance(new, Tensor) and new.shape == x.shape
-            require(fits, f"the replacement at {place} must have the shape {tuple(x.shape)}", new)
-            return new
-
-        return replace
-
-    with _changed(model, {place: checked(place, changes[place]) for place in texts_of("places", list(changes))}):
-        yield
-
-
-@contextmanager
-def _changed(model: nn.Module, changes: dict[str, Change]) -> Iterator[None]:
-    """The model with hooks that change activations; at the end each must have been called."""
     require(isinstance(model, nn.Module), "the model must be a torch.nn.Module", model)
+    require(isinstance(changes, Mapping), "changes must be a dictionary from places to tensors or functions", changes)
     idle = set(changes)
 
-    def noticed(place: str, change: Change) -> Change:
-        def called(x: Tensor) -> Tensor:
-            idle.discard(place)
-            return change(x)
-
-        return called
+    def change(place: str, x: Tensor) -> Tensor:
+        idle.discard(place)
+        new = changes[place] if isinstance(changes[place], Tensor) else changes[place](x)
+        fits = isinstance(new, Tensor) and new.shape == x.shape
+        require(fits, f"the replacement at {place} must be a tensor of shape {tuple(x.shape)}", new)
+        return new
 
     with ExitStack() as hooks:
-        for place, change in changes.items():
-            hooks.callback(_hook(model, place, noticed(place, change)).remove)
+        for place in texts_of("places", list(changes)):
+            known = isinstance(changes[place], Tensor) or callable(changes[place])
+            require(known, f"the replacement at {place} must be a tensor or a function", changes[place])
+            hooks.callback(_hook(model, place, partial(change, place)).remove)
         yield
-    for place in idle:
-        raise ValueError(f"the model must run in this block, and pass through {place}, but nothing came by there")
+    if idle:
+        raise ValueError(f"in this block the model must pass through each place, but not once through {sorted(idle)}")
 
 
 def _hook(model: nn.Module, place: str, change: Change) -> RemovableHandle:
-    """PyTorch's hook by which `change` gets the activation at a place and returns what goes on instead."""
+    """Have `change` called with the activation at a place; the pass continues from what it returns."""
     modules = dict(model.named_modules())
     if place in modules:
         return modules[place].register_forward_hook(
             lambda module, given, x: (change(x[0]), *x[1:]) if isinstance(x, tuple) else change(x)
         )
-    name, kind, head = re.fullmatch(r"(.*?)\.?(input|heads)?(?:\.(\d+))?", place).groups()
+    name, kind, head = re.fullmatch(r"(?s)(.*?)\.?(input|heads)?(?:\.(\d+))?", place).groups()
     module = modules.get(name)
     if module is not None and kind == "heads" and hasattr(module, "n_heads"):
         n_heads, module = module.n_heads, module.output
@@ -175,9 +158,9 @@ def streams(model: nn.Module, blocks: str = "blocks") -> list[str]:
 
 
 def logit_lens(model: DecoderOnly, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L B T V"]:
-    """The logits if the model ended early: last norm and unembedding applied to the stream before and after each block.
+    """The logits if the model ended early: its last norm and unembedding, applied before and after each block.
 
-    nostalgebraist (2020). There are n_layers + 1 rows; the last holds the model's own logits.
+    The idea is nostalgebraist's (2020). L is n_layers + 1, and the last of them are the model's own logits.
     """
     _require_decoder(model)
     with evaluating(model), torch.no_grad():
@@ -193,20 +176,22 @@ def patching_map(
     metric: Callable[[Tensor], Tensor],
     places: Sequence[str] | None = None,
 ) -> Float[Tensor, "P T"]:
-    """How much of a metric comes back when the clean text's activation stands at one place and position of a corrupted
-    text's pass: 0 nothing, 1 all of it (activation patching; Meng et al., 2022, section 2.1).
+    """Activation patching (Meng et al., 2022, section 2.1): what the activation at one place and position restores.
 
-    `metric` gets logits (N, T, V) and returns a number for each row. `places` None are the `streams`. Raises ValueError
-    for texts of different lengths, and for a metric that is the same for both.
+    The model reads the corrupted text, but there it gets the clean text's activation. `metric` is a function from
+    logits (N, T, V) to N numbers. The result is 0 where the metric stays as for the corrupted text and 1 where it
+    becomes that of the clean one. Without `places`, the `streams` are patched. Raises ValueError for texts of different
+    lengths, and for a metric that cannot tell them apart.
     """
-    texts = {"clean": clean, "corrupted": corrupted}
-    pair = [ids_of(name, ids, model.config.vocab_size).tolist() for name, ids in texts.items()]
+    pair = [ids_of("clean", clean).tolist(), ids_of("corrupted", corrupted).tolist()]
     require(len(pair[0]) == len(pair[1]), f"corrupted must have {len(pair[0])} tokens, as clean has", len(pair[1]))
     places, shares = streams(model) if places is None else texts_of("places", places), []
     with evaluating(model) as device, torch.no_grad():
         tokens = torch.tensor(pair, device=device)
         with recorded_activations(model, places) as found:
-            best, worst = metric(model(tokens)).tolist()
+            both = metric(model(tokens))
+        require_tensor("the metric's values", both, 2)
+        best, worst = both.tolist()
         require(best != worst, "the metric must differ between clean and corrupted", best)
         rows = tokens[1].expand(len(tokens[1]), -1)  # in row t, position t is patched
         for place in places:
@@ -235,9 +220,9 @@ def direct_attribution(
 ) -> Attribution:
     """What each part of the model adds directly to logit(right) - logit(wrong) after the last token of each row.
 
-    The stream is a sum of what all parts write. So the difference is a sum too, once the last norm divides by the same
-    number as in this pass (Elhage et al., 2021; Wang et al., 2023, section 3). What a part does by way of later parts
-    counts as theirs.
+    The final stream is the sum of what all parts write. With the divisor of the last norm kept constant, the difference
+    is therefore a sum as well (Elhage et al., 2021; Wang et al., 2023, section 3). Effects that pass through later
+    parts are counted as those parts'.
     """
     _require_decoder(model)
     require_tensor("tokens", tokens, "batch", "time", integers=True)
@@ -275,28 +260,26 @@ def _before(
     return weighted / (stream.square().mean(-1, keepdim=True) + norm.eps).sqrt(), bias
 
 
-def induction_scores(model: DecoderOnly, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L H"]:
+def induction_scores(model: nn.Module, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L H"]:
     """How much each head attends, from a token's second occurrence, to what followed the first (Olsson et al., 2022).
 
-    Each row is a random sequence, then the same once more; a score is the mean weight over its second half, from 0 to
-    1. Raises ValueError for rows that are not repeated. The null is an untrained model, or chance: about 1 / T.
+    Each row is a random sequence, twice. The score is the mean weight over the second half, between 0 and 1. The null
+    is the same model untrained, whose scores are about 1 / T. Raises ValueError for rows that are not repeated.
     """
-    _require_decoder(model)
     require_tensor("tokens", tokens, "batch", "time", integers=True)
     half = tokens.shape[1] // 2
     repeated = half > 0 and torch.equal(tokens[:, :half], tokens[:, half:])
     require(repeated, "each row of tokens must be a sequence and then the same sequence", tokens)
     with evaluating(model), torch.no_grad(), recorded(model) as maps:
         model(tokens)
-    weights = [maps[f"blocks.{layer}.attention"][0] for layer in range(model.config.n_layers)]
-    return torch.stack([each.diagonal(1 - half, -2, -1)[..., 1:].mean((0, 2)) for each in weights])
+    return torch.stack([weights.diagonal(1 - half, -2, -1)[..., 1:].mean((0, 2)) for [weights] in maps.values()])
 
 
 def ablation(heads: Iterable[tuple[int, int]], usual: Mapping[str, Tensor] | None = None) -> dict[str, Change]:
-    """Changes for `replaced` that switch off heads, given as (layer, head): by their mean, or by zeros.
+    """What `replaced` needs to switch off heads, each given as (layer, head): their outputs become a mean, or 0.
 
     `usual` is what `recorded_activations` found at "blocks.{layer}.attention.heads" on a reference text; the mean is
-    over its rows and positions. Without it the outputs become 0, which a model may never have seen there.
+    over its rows and positions. Without `usual` the outputs become 0, which the later layers may never have met.
 
     >>> ablation([(3, 1)])["blocks.3.attention.heads.1"](torch.ones(1, 2))
     tensor([[0., 0.]])
@@ -316,12 +299,12 @@ def ablation(heads: Iterable[tuple[int, int]], usual: Mapping[str, Tensor] | Non
 
 
 class Probe(NamedTuple):
-    """What a linear probe gets right of the held-out rows, and what it must be compared with."""
+    """The held-out accuracy of a linear probe, and the two numbers to compare it with."""
 
     accuracy: float
-    control: float  # of the same probe on random labels: what it can learn without any help from the features
-    majority: float  # of the most common training label
-    right: Bool[np.ndarray, " N"]  # which held-out rows, for an interval
+    control: float  # accuracy of the same kind of probe on random labels
+    majority: float  # accuracy of the most common training label
+    right: Bool[np.ndarray, " N"]  # which held-out rows it classifies correctly, for an interval
 
 
 def linear_probe(
@@ -334,10 +317,10 @@ def linear_probe(
 ) -> Probe:
     """Logistic regression from activations to labels, trained on the rows that are not held out, and its control task.
 
-    In the control each key has one random label, drawn as the labels are distributed (Hewitt and Liang, 2019, section
-    2): give the words as keys, and the probe may learn them by heart as well as before. Without keys, each row has a
-    random label of its own. Features are standardised by the training rows. Raises ValueError for rows that do not
-    match, and for training rows that all have one label.
+    In the control task (Hewitt and Liang, 2019, section 2) each key gets a random label, with the same frequencies. If
+    the keys are words, the probe can memorise their labels, and the control shows how far that takes it. Without keys,
+    each row gets a random label. Features are standardised with the training rows' mean and deviation. Raises
+    ValueError for rows that do not match, and for training rows with a single label.
     """
     x, y, test = require_finite("features", features), np.asarray(labels), np.asarray(held_out)
     require(x.ndim == 2, "features must be rows of numbers", features)
@@ -355,7 +338,7 @@ def linear_probe(
 
 
 def _probed(x: Float[np.ndarray, "N C"], y: np.ndarray, test: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
-    """Which held-out labels a probe predicts that was trained on the others."""
+    """Whether a probe trained on the other rows predicts each held-out label."""
     require(len(set(y[~test].tolist())) > 1, "the training rows must have at least two labels", y[~test])
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return probe.fit(x[~test], y[~test]).predict(x[test]) == y[test]
