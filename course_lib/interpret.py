@@ -7,7 +7,8 @@ with ".input" after it, for its input. After an attention's name, ".heads" stand
 sublayers add to it, "blocks.0.input" is the embedding and "norm.input" the final stream. A recurrent layer's place is
 its outputs, not its state. Layers and heads are counted from 0. `attention.recorded` records attention weights.
 
-Axes: B batch, T position, L layers, H heads, D per-head width, C d_model, V vocabulary, P places, N rows.
+Axes: B batch, T position, L layers, H heads, D per-head width, C d_model, V vocabulary, P places,
+N rows, M of them held out.
 """
 
 import re
@@ -302,9 +303,9 @@ class Probe(NamedTuple):
     """The held-out accuracy of a linear probe, and the two numbers to compare it with."""
 
     accuracy: float
-    control: float  # accuracy of the same kind of probe on random labels
+    control: float  # accuracy of the same kind of probe on shuffled labels
     majority: float  # accuracy of the most common training label
-    right: Bool[np.ndarray, " N"]  # which held-out rows it classifies correctly, for an interval
+    right: Bool[np.ndarray, " M"]  # which held-out rows it classifies correctly, for an interval
 
 
 def linear_probe(
@@ -317,10 +318,10 @@ def linear_probe(
 ) -> Probe:
     """Logistic regression from activations to labels, trained on the rows that are not held out, and its control task.
 
-    In the control task (Hewitt and Liang, 2019, section 2) each key gets a random label, with the same frequencies. If
-    the keys are words, the probe can memorise their labels, and the control shows how far that takes it. Without keys,
-    each row gets a random label. Features are standardised with the training rows' mean and deviation. Raises
-    ValueError for rows that do not match, and for training rows with a single label.
+    In the control task (Hewitt and Liang, 2019, section 2) the labels are shuffled among the keys. If the keys are
+    words, a probe can memorise each word's label, and the control shows how far that takes it. Without keys, the labels
+    are shuffled among the rows, and the control is chance. Features are standardised with the training rows' mean and
+    deviation. Raises ValueError for rows that do not match, and for training rows with a single label.
     """
     x, y, test = require_finite("features", features), np.asarray(labels), np.asarray(held_out)
     require(x.ndim == 2, "features must be rows of numbers", features)
@@ -329,15 +330,16 @@ def linear_probe(
     require(mask, f"held_out must be {len(x)} booleans, some of them True", held_out)
     require(keys is None or len(keys) == len(x), f"keys must be {len(x)}, one for each row of features", keys)
     require_integer("seed", seed, at_least=0)
-    known, at = np.unique(np.arange(len(x)) if keys is None else np.asarray(keys), return_inverse=True)
-    random_labels = np.random.default_rng(seed).choice(y, len(known))[at]
-    right, control = _probed(x, y, test), _probed(x, random_labels, test)
+    rows = np.arange(len(x)) if keys is None else np.asarray(keys)
+    _, first, key = np.unique(rows, return_index=True, return_inverse=True)
+    shuffled = np.random.default_rng(seed).permutation(y[first])[key]
+    right, control = _probed(x, y, test), _probed(x, shuffled, test)
     kinds, counts = np.unique(y[~test], return_counts=True)
     majority = y[test] == kinds[counts.argmax()]
     return Probe(float(right.mean()), float(control.mean()), float(majority.mean()), right)
 
 
-def _probed(x: Float[np.ndarray, "N C"], y: np.ndarray, test: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+def _probed(x: Float[np.ndarray, "N C"], y: np.ndarray, test: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, " M"]:
     """Whether a probe trained on the other rows predicts each held-out label."""
     require(len(set(y[~test].tolist())) > 1, "the training rows must have at least two labels", y[~test])
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

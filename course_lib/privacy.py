@@ -73,7 +73,7 @@ def exposure(secrets: Float[Tensor, "*K"] | ArrayLike, others: Float[Tensor, "*K
     return np.log2(other.shape[-1] + 1) - np.log2(rank)
 
 
-def poisson_rows(*tensors: Tensor, rate: float) -> Callable[[Generator], tuple[Tensor, ...]]:
+def poisson_rows(*tensors: Tensor, rate: float | int) -> Callable[[Generator], tuple[Tensor, ...]]:
     """A function that draws batches: each row is included with probability `rate`, independently of the others.
 
     `epsilon` holds for such batches only. Their mean size is rate x rows, and a batch may be empty. Raises ValueError
@@ -96,7 +96,7 @@ def poisson_rows(*tensors: Tensor, rate: float) -> Callable[[Generator], tuple[T
 
 
 def private_loss(
-    loss: Callable[[nn.Module, Any], Tensor], *, clip: float, noise: float, batch_size: float
+    loss: Callable[[nn.Module, Any], Tensor], *, clip: float | int, noise: float | int, batch_size: float | int
 ) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
     """A loss for `train` whose gradient is that of DP-SGD: Abadi et al. (2016), algorithm 1.
 
@@ -131,7 +131,7 @@ def private_loss(
     return private
 
 
-def epsilon(*, rate: float, noise: float, steps: int, delta: float) -> float:
+def epsilon(*, rate: float | int, noise: float | int, steps: int, delta: float) -> float:
     """The ε of (ε, δ) differential privacy after some steps of `private_loss` on batches from `poisson_rows`.
 
     Except with probability δ, seeing the weights of all steps changes the odds that a given row was in the data by a
