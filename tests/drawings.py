@@ -4,7 +4,15 @@ import math
 
 import numpy as np
 
-from classroom.diagrams import attention, encoder_decoder, gpt, speed_run, transformer, word_alignment
+from classroom.diagrams import (
+    attention,
+    automatic_differentiation,
+    encoder_decoder,
+    gpt,
+    speed_run,
+    transformer,
+    word_alignment,
+)
 
 LN3 = math.log(3)
 Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
@@ -26,7 +34,21 @@ ENGLISH = "You hypocrites Isaiah prophesied correctly about you".split()
 LINKS = [(0, 0), (0, 1), (1, 4), (2, 3), (3, 5), (4, 6), (5, 2)]
 PROPOSED = {"diagonal": [(i, i) for i in range(7)], "model 1": [(0, 1), (2, 3), (3, 5), (4, 0), (4, 6), (5, 2)]}
 
+GRAPH = [
+    ("a", 2, 64, []),
+    ("b", 3, 32, []),
+    ("c", 6, 16, [(0, 3), (1, 2)]),
+    ("d", 8, 16, [(2, 1), (0, 1)]),
+    ("f", 64, 1, [(3, 16)]),
+]
+X, W, DZ = [[1, 2, 0], [0, 1, -1]], [[0.5, 1], [-1, 0.25], [2, 0]], [[0.2, -0.1], [-0.4, 0.3]]
+
 DRAWINGS = {
+    "computation_graph": lambda: automatic_differentiation.computation_graph(GRAPH),
+    "layer_backward": lambda: automatic_differentiation.layer_backward(X, W, DZ),
+    "letter_gradient": lambda: automatic_differentiation.letter_gradient(
+        [0.32, 0.25, 0.13, 0.3], 1, ["e", "a", "i", "o"]
+    ),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

@@ -25,6 +25,7 @@ from experiments.shared import judgements
 from experiments.tables import (
     abilities,
     beyond_length,
+    bigram_descent,
     count_vectors,
     equal_compute,
     first_steps,
@@ -57,6 +58,11 @@ CHEAP = {
         lambda: beyond_length.row("learned"),
         ["kind", "window", "d_model", "steps", "seed"],
         ["3 to 15", "16 to 31", "32 to 63"],
+    ),
+    "bigram_descent": (
+        lambda: bigram_descent.row(10.0, 0.5, "zeros"),
+        ["rate", "momentum", "start"],
+        ["gap"],
     ),
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
