@@ -4,7 +4,16 @@ import math
 
 import numpy as np
 
-from classroom.diagrams import attention, encoder_decoder, fine_tuning, gpt, speed_run, transformer, word_alignment
+from classroom.diagrams import (
+    attention,
+    automatic_differentiation,
+    encoder_decoder,
+    fine_tuning,
+    gpt,
+    speed_run,
+    transformer,
+    word_alignment,
+)
 
 LN3 = math.log(3)
 Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
@@ -28,12 +37,25 @@ PROPOSED = {"diagonal": [(i, i) for i in range(7)], "model 1": [(0, 1), (2, 3), 
 
 NOT_GOOD = [[0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
 ROLES = {"it": "patient", "was": "", "shot": "", "by": "", "Ann": "agent"}
+GRAPH = [
+    ("a", 2, 64, []),
+    ("b", 3, 32, []),
+    ("c", 6, 16, [(0, 3), (1, 2)]),
+    ("d", 8, 16, [(2, 1), (0, 1)]),
+    ("f", 64, 1, [(3, 16)]),
+]
+X, W, DZ = [[1, 2, 0], [0, 1, -1]], [[0.5, 1], [-1, 0.25], [2, 0]], [[0.2, -0.1], [-0.4, 0.3]]
 
 DRAWINGS = {
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),
     "verdicts": lambda: fine_tuning.heads(["not", "good", "at", "all"], (["is", "it", "so"], ["it", "was"]), ROLES),
+    "computation_graph": lambda: automatic_differentiation.computation_graph(GRAPH),
+    "layer_backward": lambda: automatic_differentiation.layer_backward(X, W, DZ),
+    "letter_gradient": lambda: automatic_differentiation.letter_gradient(
+        [0.32, 0.25, 0.13, 0.3], 1, ["e", "a", "i", "o"]
+    ),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

@@ -26,6 +26,7 @@ from experiments.tables import (
     abilities,
     beyond_length,
     boolq,
+    bigram_descent,
     count_vectors,
     equal_compute,
     fine_tuning,
@@ -65,6 +66,11 @@ CHEAP = {
         lambda: boolq.row("TF-IDF", 1_000),
         ["system", "labelled"],
         ["accuracy"],
+    ),
+    "bigram_descent": (
+        lambda: bigram_descent.row(10.0, 0.5, "zeros"),
+        ["rate", "momentum", "start"],
+        ["gap"],
     ),
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
