@@ -5,6 +5,7 @@ from course_lib.data.folio import folio_pairs
 from course_lib.data.greek import greek_testament
 from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
+from course_lib.data.pictures import emoji
 from course_lib.data.questions import question_set, stereotypes
 from course_lib.data.reviews import movie_reviews
 from course_lib.data.texts import shakespeare, wikipedia
@@ -15,6 +16,7 @@ __all__ = [
     "DataError",
     "analogies",
     "describe",
+    "emoji",
     "fetch",
     "folio_pairs",
     "glove",
