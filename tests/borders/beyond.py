@@ -1,4 +1,4 @@
-"""Borders of `vision`, and of the pictures' loader."""
+"""Borders of `vision` and `speech`, and of their data."""
 
 from functools import partial
 
@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from course_lib import data
 from course_lib.bert import BERTConfig
+from course_lib.metrics.speech import word_error_counts, word_error_rate
+from course_lib.speech import Listener, Whisper, WhisperConfig, log_mel, mel_filters
 from course_lib.vision import TwoTowers, ViT, ViTConfig, contrastive_loss, patches, pixels
 from torch import nn
 
@@ -83,5 +85,70 @@ VISION = [
     ),
 ]
 
-BORDERS = [*VISION]
-NOTHING: dict[str, str] = {}
+HEARER = Whisper(WhisperConfig(vocab_size=11, source_length=7, context_length=5, d_model=6, n_heads=2, d_ff=5, n_mels=3))
+SOUND, TOKENS = torch.zeros(2, 3, 14), torch.ones(2, 3, dtype=torch.long)
+ENDLESS = [0.0, float("nan")]
+
+
+def listening(mels=SOUND, tokens=TOKENS, lengths=(3, 3), **options):
+    return Listener(HEARER, mels, **options).start(tokens, torch.tensor(lengths))
+
+
+SPEECH = [
+    *rows(
+        "speech.mel_filters",
+        ("no bands", lambda: mel_filters(0), "n_mels must be at least 1"),
+        ("a fraction of a band", lambda: mel_filters(0.5), "n_mels must be an integer"),
+    ),
+    *rows(
+        "speech.log_mel",
+        ("16-bit samples", lambda: log_mel(np.array([0, 3000], np.int16)), "waveform must be samples from -1 to 1, at least one"),
+        ("nothing", lambda: log_mel([]), "waveform must be samples from -1 to 1, at least one"),
+        ("two channels", lambda: log_mel(np.zeros((5, 2))), "waveform must have one axis, its samples"),
+        ("NaN", lambda: log_mel(ENDLESS), "waveform must be finite numbers"),
+        ("a file's name", lambda: log_mel("speech.wav"), "waveform must be"),
+        ("too long", lambda: log_mel(np.zeros(16_001), seconds=1), "waveform must last 1 seconds at most, 16000 samples"),
+        ("no time", lambda: log_mel(np.zeros(5), seconds=0), "seconds must be above 0"),
+    ),
+    *rows(
+        "speech.WhisperConfig",
+        ("heads that do not fit", lambda: WhisperConfig(n_heads=5), "n_heads must divide d_model, but they are 5 and 384"),
+        ("no layers", lambda: WhisperConfig(n_decoder_layers=0), "n_decoder_layers must be at least 1"),
+        ("a width of text", lambda: WhisperConfig(d_ff="6"), "d_ff must be an integer"),
+    ),
+    *rows(
+        "speech.Whisper",
+        ("another config", lambda: Whisper(CONFIG), "config must be a WhisperConfig"),
+        ("other bands", lambda: HEARER(torch.zeros(2, 4, 14), TOKENS), "mels must be a tensor of floats (batch, 3, frames)"),
+        ("a waveform", lambda: HEARER(torch.zeros(14), TOKENS), "mels must be a tensor of floats (batch, 3, frames)"),
+        ("too long a sound", lambda: HEARER(torch.zeros(2, 3, 16), TOKENS), "there are 7 learned positions"),
+        ("too long a text", lambda: HEARER(SOUND, TOKENS.repeat(1, 2)), "there are 5 learned positions"),
+        ("floats for tokens", lambda: HEARER(SOUND, SOUND[0]), "tokens must be a tensor of integers (batch, time)"),
+        ("an unknown id", lambda: HEARER(SOUND, TOKENS * 11), "ids must be from 0 to 10"),
+    ),
+    *rows(
+        "speech.Listener",
+        ("another model", lambda: Listener(MODEL, SOUND), "the model must be a Whisper"),
+        ("one sound without a batch", lambda: Listener(HEARER, SOUND[0]), "mels must be a tensor of floats (batch, 3, frames)"),
+        ("an unknown token suppressed", lambda: Listener(HEARER, SOUND, [11]), "suppressed must be from 0 to 10"),
+        ("more prompts than sounds", lambda: listening(tokens=TOKENS[:1], lengths=(3,)), "source must be a tensor of integers (2, time)"),
+        ("prompts of two lengths", lambda: listening(lengths=(3, 2)), "prompts must be of one length, but it is [3, 2]"),
+    ),
+]
+
+ERRORS = [
+    *rows(
+        "metrics.speech.word_error_counts",
+        ("a list of words", lambda: word_error_counts("a", ["a"]), "reference must be"),
+        ("nothing heard", lambda: word_error_counts(None, "a"), "transcript must be"),
+    ),
+    *rows(
+        "metrics.speech.word_error_rate",
+        ("a list", lambda: word_error_rate([[1, 2]]), "counts must be an array of integers, 2 for each text"),
+        ("one text", lambda: word_error_rate(np.array([1, 2])), "counts must be an array of integers, 2 for each text"),
+        ("no words", lambda: word_error_rate(np.array([[1, 0]])), "an error rate needs references of at least one word"),
+    ),
+]
+
+BORDERS = [*VISION, *SPEECH, *ERRORS]
+NOTHING = {"data.whisper_folder": "takes no arguments", "pretrained.load_whisper": "takes nothing"}
