@@ -11,7 +11,7 @@ from course_lib.data import __main__, catalogue, packages
 CARDS = (Path(__file__).parents[1] / "data" / "README.md").read_text(encoding="utf-8")
 
 
-SLOW = ("folio_pairs", "movie_reviews")  # the first time
+SLOW = ("emoji", "folio_pairs", "movie_reviews")  # the first time
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in catalogue.SETS])
@@ -59,7 +59,7 @@ def test_the_table_says_what_is_here(tmp_path, monkeypatch, capsys):
     gone = capsys.readouterr().out
     assert re.search(r"^glove +76 MB  missing  GloVe", gone, re.MULTILINE)
     assert re.search(r"^wikipedia +none  present  ", gone, re.MULTILINE)
-    assert f"301 MB to fetch; in {tmp_path / 'shared'} or {tmp_path / 'nothing'}" in gone
+    assert f"404 MB to fetch; in {tmp_path / 'shared'} or {tmp_path / 'nothing'}" in gone
     assert not (tmp_path / "shared").exists()
 
 

@@ -5,16 +5,18 @@ from course_lib.data.folio import folio_pairs
 from course_lib.data.greek import greek_testament
 from course_lib.data.packages import DataError, fetch, status
 from course_lib.data.pairs import interface_strings, pronunciations
+from course_lib.data.pictures import emoji
 from course_lib.data.questions import question_set, stereotypes
 from course_lib.data.reviews import movie_reviews
 from course_lib.data.texts import shakespeare, wikipedia
-from course_lib.data.weights import minilm_folder, smollm2_file
+from course_lib.data.weights import minilm_folder, smollm2_file, whisper_folder
 from course_lib.data.words import analogies, glove, word_similarity
 
 __all__ = [
     "DataError",
     "analogies",
     "describe",
+    "emoji",
     "fetch",
     "folio_pairs",
     "glove",
@@ -28,6 +30,7 @@ __all__ = [
     "smollm2_file",
     "status",
     "stereotypes",
+    "whisper_folder",
     "wikipedia",
     "word_similarity",
 ]

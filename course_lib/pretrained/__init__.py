@@ -2,7 +2,7 @@
 
 `load_smollm2()` gives a model that talks, and its tokenizer; `chat_prompt` writes a conversation as it reads one.
 `load_shakespeare_gpt()` gives the small one that the course trained on Shakespeare. `load_minilm()` gives a BERT that
-makes vectors of sentences.
+makes vectors of sentences, `load_whisper()` a model that writes down speech.
 """
 
 from course_lib.pretrained.chat import chat_prompt, chat_tokens
@@ -13,6 +13,7 @@ from course_lib.pretrained.minilm import WordPieceTokenizer, load_minilm
 from course_lib.pretrained.shakespeare import load_shakespeare_gpt
 from course_lib.pretrained.smollm2 import gguf_config, gguf_model, gguf_tokenizer, load_gguf, load_smollm2
 from course_lib.pretrained.transformers_models import from_transformers, load_safetensors
+from course_lib.pretrained.whisper import load_whisper
 
 __all__ = [
     "GGUFFile",
@@ -32,6 +33,7 @@ __all__ = [
     "load_safetensors",
     "load_shakespeare_gpt",
     "load_smollm2",
+    "load_whisper",
     "read_gguf",
     "to_transformers",
 ]
