@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from classroom.diagrams import attention, encoder_decoder, gpt, speed_run, transformer, word_alignment
+from classroom.diagrams import attention, encoder_decoder, gpt, speed_run, text_to_tokens, transformer, word_alignment
 
 LN3 = math.log(3)
 Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
@@ -26,7 +26,14 @@ ENGLISH = "You hypocrites Isaiah prophesied correctly about you".split()
 LINKS = [(0, 0), (0, 1), (1, 4), (2, 3), (3, 5), (4, 6), (5, 2)]
 PROPOSED = {"diagonal": [(i, i) for i in range(7)], "model 1": [(0, 1), (2, 3), (3, 5), (4, 0), (4, 6), (5, 2)]}
 
+PIECES = [["I"], [" like"], [" straw", "berries"], ["!"]]
+STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b", "er"), ("ber", "ry")]
+
 DRAWINGS = {
+    "to_rows": lambda: text_to_tokens.to_rows(
+        PIECES, [57, 702, 17_001, 10_551, 17], np.random.default_rng(2).normal(size=(5, 3)), 576
+    ),
+    "merge_tree": lambda: text_to_tokens.merge_tree("strawberry", STRAWBERRY, [4, 5, 120, 260, 1020, 1400, 12_345]),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

@@ -38,6 +38,7 @@ from experiments.tables import (
     recurrent_models,
     same_context,
     speed_run,
+    token_prices,
     transformer_ablations,
     translation,
     word2vec,
@@ -137,6 +138,11 @@ CHEAP = {
         lambda: word_alignment.row("diagonal prior"),
         ["system", "seed"],
         ["AER", "validation", "BLEU", "chrF"],
+    ),
+    "token_prices": (
+        lambda: token_prices.row(1, 0, 0),
+        ["shares"],
+        [*token_prices.LANGUAGES, "dearest"],
     ),
     "word_rules": (
         lambda: word_rules.row("a full stop at the end", **word_rules.CHOICES["a full stop at the end"]),
