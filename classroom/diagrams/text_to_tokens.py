@@ -18,13 +18,13 @@ def to_rows(pieces: Sequence[Sequence[str]], ids: Sequence[int], rows: ArrayLike
     tokens, rows = [token for piece in pieces for token in piece], np.asarray(rows, dtype=float)
     text = "".join(tokens)
     alt = f"""The text {text!r} is split into the pieces {" | ".join(map("".join, pieces))}. The merges cut the
-        pieces into the tokens {" | ".join(tokens)}. Their ids are {", ".join(map(str, ids))}, and each id picks a row of {width}
-        numbers. Only these rows enter the model."""
-    d = Diagram(900, 428, alt)
+        pieces into the tokens {" | ".join(tokens)}. Their ids are {", ".join(map(str, ids))}, and each
+        id picks a row of {width} numbers. Only these rows enter the model."""
+    sizes = [max(64, 9 * len(token) + 22) for token in tokens]
+    d = Diagram(max(420, 136 + sum(sizes) + 14 * len(sizes)), 428, alt)
     d.title("What enters the model: rows, not letters")
     for y, name in ((68, "text"), (142, "pieces"), (222, "tokens"), (294, "ids"), (366, "rows")):
         d.label(24, y, name, 13, "faint", align="start", bold=True)
-    sizes = [max(64, 9 * len(token) + 22) for token in tokens]
     starts = 120 + np.cumsum([0, *(size + 14 for size in sizes)])
     centres = [float(start + size / 2) for start, size in zip(starts, sizes, strict=False)]
     left, right = centres[0] - sizes[0] / 2, centres[-1] + sizes[-1] / 2
@@ -62,10 +62,9 @@ def merge_tree(word: str, merges: Sequence[tuple[str, str]], ranks: Sequence[int
         at = _where(symbols, pair)
         (first, left, a), (second, right, b) = symbols[at : at + 2]
         level = 1 + max(a, b)
-        wide = max(84, 34 + 9 * len(first + second))
-        box = d.box(
-            (left.x + right.x) / 2, low - 72 * level, wide, 42, f"{first + second}\nmerge {rank:,}", "token", 12
-        )
+        wide = max(96, 34 + 9 * len(first + second))
+        text = f"{first + second}\nmerge {rank:,}"
+        box = d.box((left.x + right.x) / 2, low - 72 * level, wide, 42, text, "token", 12)
         d.arrow(left.top, (box.x - 10, box.bottom[1]))
         d.arrow(right.top, (box.x + 10, box.bottom[1]))
         symbols[at : at + 2] = [(first + second, box, level)]
