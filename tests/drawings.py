@@ -11,6 +11,7 @@ from classroom.diagrams import (
     fine_tuning,
     gpt,
     speed_run,
+    text_to_tokens,
     transformer,
     word_alignment,
 )
@@ -45,6 +46,8 @@ GRAPH = [
     ("f", 64, 1, [(3, 16)]),
 ]
 X, W, DZ = [[1, 2, 0], [0, 1, -1]], [[0.5, 1], [-1, 0.25], [2, 0]], [[0.2, -0.1], [-0.4, 0.3]]
+PIECES = [["I"], [" like"], [" straw", "berries"], ["!"]]
+STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b", "er"), ("ber", "ry")]
 
 DRAWINGS = {
     "convolution": lambda: fine_tuning.convolution(
@@ -56,6 +59,10 @@ DRAWINGS = {
     "letter_gradient": lambda: automatic_differentiation.letter_gradient(
         [0.32, 0.25, 0.13, 0.3], 1, ["e", "a", "i", "o"]
     ),
+    "to_rows": lambda: text_to_tokens.to_rows(
+        PIECES, [57, 702, 17_001, 10_551, 17], np.random.default_rng(2).normal(size=(5, 3)), 576
+    ),
+    "merge_tree": lambda: text_to_tokens.merge_tree("strawberry", STRAWBERRY, [4, 5, 120, 260, 1020, 1400, 12_345]),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

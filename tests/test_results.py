@@ -25,8 +25,8 @@ from experiments.shared import judgements
 from experiments.tables import (
     abilities,
     beyond_length,
-    boolq,
     bigram_descent,
+    boolq,
     count_vectors,
     equal_compute,
     fine_tuning,
@@ -42,6 +42,7 @@ from experiments.tables import (
     same_context,
     semantic_roles,
     speed_run,
+    token_prices,
     transformer_ablations,
     translation,
     word2vec,
@@ -161,6 +162,11 @@ CHEAP = {
         lambda: word_alignment.row("diagonal prior"),
         ["system", "seed"],
         ["AER", "validation", "BLEU", "chrF"],
+    ),
+    "token_prices": (
+        lambda: token_prices.row(1, 0, 0),
+        ["shares"],
+        [*token_prices.LANGUAGES, "dearest"],
     ),
     "word_rules": (
         lambda: word_rules.row("a full stop at the end", **word_rules.CHOICES["a full stop at the end"]),

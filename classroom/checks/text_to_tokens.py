@@ -3,16 +3,16 @@
 import functools
 import operator
 import random
-import re
-import string
-from collections import Counter
 from itertools import pairwise
 
-import numpy as np
+from course_lib import files
+from course_lib.tokenizers import BPETokenizer
+from experiments.tables import token_prices
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["encode", "merge", "unknown_rate", "utf8", "words", "zipf_exponent"]
+__all__ = ["encode", "fair_prices", "merge", "training_text", "utf8"]
 
 
 def _unchanged(value):
@@ -146,339 +146,6 @@ def utf8(
     more = sum(code_point >= limit for limit in limits)
     tail = [put(later, mask(code_point >> step * k, k)) for k in reversed(range(more))]
     return end([put(first[more], head(code_point, more)), *tail])
-
-
-def _texts(seed):
-    parts = ["x's 2nd... ", "'quoted' ", "(it's) ", "naïve? ", "A-1! ", "no.1_b ", "3.5kg a, "]
-    return [
-        ("Don't stop: we're at 9.30!",),
-        ("no, no!",),
-        ("To be or not to be",),
-        case("the café's naïve", edge="letters with accents"),
-        case("he said 'no'.", edge="apostrophes at the ends of a word"),
-        case("rock'n'roll, cats' tails", edge="more than one apostrophe in a word"),
-        case("my_name = _x1", edge="underscores"),
-        case("\tWhy?!\n\nNo  idea", edge="tabs, newlines and double spaces"),
-        case("I am a 5-a-side fan", edge="words of a single letter"),
-        case("«Привет» — 保守", edge="letters and punctuation of other languages"),
-        case("that it''s", edge="two apostrophes in a row"),
-        case("", edge="an empty text"),
-        ("".join(random.Random(seed).sample(parts, 7)),),
-    ]
-
-
-@exercise(
-    praise="Don't stays whole, and every punctuation mark is a token of its own.",
-    cases=_texts,
-    wrong={
-        "this splits at spaces only, so punctuation sticks to the words: make each mark a token of its own.": str.split,
-        "punctuation at the ends of the words is cut off and lost: make each mark a token of its own.": lambda text: [
-            word.strip(string.punctuation) for word in text.split()
-        ],
-        "`re.split` also returns empty strings and spaces: `re.findall` returns the matches only.": [
-            lambda text: re.split(r"(\W)", text),
-            lambda text: re.split(r"(\W+)", text),
-            lambda text: re.split(r"\W+", text),
-            lambda text: re.split(r"\b", text),
-            lambda text: re.split(r"\s+|([^\w\s])", text),
-        ],
-        "these are characters: cut the text into words and punctuation marks, `re.findall(pattern, text)`.": list,
-        "punctuation is lost, and words with an apostrophe are cut: the pattern needs a part for each.": {
-            "inside": "",
-            "mark": "",
-        },
-        "punctuation is lost: the pattern needs a second part, after `|`, for one character that is neither word nor space.": {"mark": ""},
-        "punctuation is lost, and an apostrophe belongs to a word only between letters.": {
-            "run": r"[\w']+",
-            "inside": "",
-            "mark": "",
-        },
-        "words without an apostrophe are lost: the part in brackets may also occur zero times.": [
-            {"inside": r"(?:'\w+)+"},
-            {"inside": r"'\w+"},
-        ],
-        "words of a single letter are lost: a run may be one character long.": [
-            {"inside": r"'?\w+"},
-            {"run": r"\w\w+"},
-        ],
-        "empty strings have become tokens: a word has at least one letter.": {"run": r"\w*"},
-        "letters stand alone: a run has one or more of them, `+`.": [
-            {"run": r"\w", "inside": ""},
-            {"run": r"\w", "inside": r"(?:'\w)*"},
-            {"run": r"\w"},
-        ],
-        "don't is cut in two: what follows the apostrophe belongs to the same token.": {"inside": r"|'\w+"},
-        "words with an apostrophe inside, such as don't, are cut in three: keep them whole.": {"inside": ""},
-        "an apostrophe belongs to a word only between letters: 'no' is three tokens.": {
-            "run": r"[\w']+",
-            "inside": "",
-        },
-        "an apostrophe at the beginning of a word is a token of its own: letters must come before it.": {"run": r"'?\w+"},
-        "an apostrophe at the end of a word is a token of its own: letters must follow it.": [
-            {"inside": r"'?\w*"},
-            {"inside": r"(?:'\w*)*"},
-            {"inside": r"'?"},
-            {"run": r"(?:\w+'?)+", "inside": ""},
-        ],
-        "several letters can follow an apostrophe, as in rock'n'roll.": [
-            {"inside": r"(?:'\w)*"},
-            {"inside": r"(?:'\w)?"},
-        ],
-        "a hyphen is a token of its own: A-1 is three tokens.": [
-            {"inside": r"(?:['-]\w+)*"},
-            {"run": r"[\w-]+", "inside": r"(?:'[\w-]+)*"},
-        ],
-        "a period inside a number is a token of its own: 9.30 is three tokens.": [
-            {"inside": r"(?:['.]\w+)*"},
-            {"run": r"(?:\d+\.\d+|\w+)"},
-        ],
-        "a word can have two apostrophes, as in rock'n'roll: allow any number of them.": {"inside": r"(?:'\w+)?"},
-        "`findall` returns only what the brackets hold: write (?:...) instead of (...).": {"inside": r"('\w+)*"},
-        "`findall` returns tuples if the pattern has brackets (...): write (?:...), or leave them out.": [
-            {"run": r"(\w+", "inside": r"(?:'\w+)*)", "mark": r"|([^\w\s])"},
-            {"run": r"(\w+", "inside": r"('\w+)*)", "mark": r"|([^\w\s])"},
-        ],
-        "punctuation marks in a row stick together: take one character at a time.": [
-            {"mark": r"|[^\w\s]+"},
-            {"mark": r"|\S+"},
-        ],
-        "spaces have become tokens: the second part must exclude white space as well as word characters.": [
-            {"mark": r"|\W"},
-            {"mark": r"|[^\w]"},
-            {"mark": r"|."},
-            {"mark": r"|\W+"},
-        ],
-        "tabs and newlines have become tokens: exclude all white space, not the space alone.": {"mark": r"|[^\w ]"},
-        "some punctuation is lost, such as a single ', a = or «: take whatever is neither word nor white space.": [
-            {"mark": r"|[.,!?;:]"},
-            {"mark": r"|[.,!?]"},
-            {"mark": r"|[.,!?;:\-]"},
-            {"mark": r"|[.,!?;:\-()]"},
-            {"mark": r"|[.,!?;:'\"]"},
-            {"mark": r"|[!-/:-@\[-`{-~]"},
-        ],
-        "an underscore belongs to the word, as in my_name: `\\w` matches it.": [
-            {"run": r"[^\W_]+", "inside": r"(?:'[^\W_]+)*"},
-            {"run": r"[^\W_]+", "inside": r"(?:'[^\W_]+)*", "mark": r"|[^\w\s]|_"},
-        ],
-        "digits and letters with accents are lost: `\\w` matches them.": {
-            "run": r"[a-zA-Z]+",
-            "inside": r"(?:'[a-zA-Z]+)*",
-        },
-        "digits belong to the words, too: `\\w` matches them.": [
-            {"run": r"[^\W\d]+", "inside": r"(?:'[^\W\d]+)*"},
-            {"run": r"[^\W\d]+", "inside": r"(?:'[^\W\d]+)*", "mark": r"|[^\w\s]|\d"},
-            {"run": r"[a-zA-Z]+", "inside": r"(?:'[a-zA-Z]+)*", "mark": r"|[^a-zA-Z\s]"},
-        ],
-        "letters with accents, as in café, must stay in their word: use `\\w`.": [
-            {"run": r"[a-zA-Z0-9]+", "inside": r"(?:'[a-zA-Z0-9]+)*"},
-            {"run": r"[a-zA-Z0-9_]+", "inside": r"(?:'[a-zA-Z0-9_]+)*"},
-            {"run": r"[a-zA-Z0-9_]+", "inside": r"(?:'[a-zA-Z0-9_]+)*", "mark": r"|[^a-zA-Z0-9_\s]"},
-            {"run": r"[a-zA-Z0-9]+", "inside": r"(?:'[a-zA-Z0-9]+)*", "mark": r"|[^a-zA-Z0-9\s]"},
-        ],
-        "letters of other alphabets, such as п or 保, belong to the words too: use `\\w`.": [
-            {"run": r"[a-zA-ZÀ-ÿ0-9_]+", "inside": r"(?:'[a-zA-ZÀ-ÿ0-9_]+)*"},
-            {"run": r"[a-zA-ZÀ-ÿ0-9_]+", "inside": r"(?:'[a-zA-ZÀ-ÿ0-9_]+)*", "mark": r"|[^a-zA-ZÀ-ÿ0-9_\s]"},
-        ],
-        "two apostrophes in a row do not join two words: letters must follow each apostrophe.": [
-            {"inside": r"(?:'+\w+)*"},
-            {"inside": r"(?:'*\w+)*"},
-        ],
-        "capital and small letters are no longer told apart: leave the text as it is.": [
-            {"text_first": str.lower},
-            {"text_first": str.upper},
-            {"text_first": str.casefold},
-        ],
-        "all apostrophes are lost: they belong to the words.": {"text_first": lambda text: text.replace("'", "")},
-        "each token is there once only: keep all occurrences, in the order of the text.": [
-            {"end": lambda found: list(dict.fromkeys(found))},
-            {"end": lambda found: sorted(set(found))},
-        ],
-        "the tokens are sorted: keep them in the order of the text.": {"end": sorted},
-    },
-)
-def words(text, *, text_first=_unchanged, run=r"\w+", inside=r"(?:'\w+)*", mark=r"|[^\w\s]", end=_unchanged):
-    """Words, with apostrophes inside, and all other characters that are not white space, one by one."""
-    return end(re.findall(run + inside + mark, text_first(text)))
-
-
-def _frequent(tokens, size):
-    return [token for token, _ in Counter(tokens).most_common(size)]
-
-
-def _token_lists(seed):
-    draw = random.Random(seed)
-    train = [f"w{number}" for number in range(12) for _ in range(20 * number + 20)]  # no two are equally frequent
-    test = [f"w{number}" for number, count in enumerate(draw.sample(range(1, 20), 14)) for _ in range(count)]
-    draw.shuffle(train)
-    draw.shuffle(test)
-    return [
-        ("a b b".split(), "c a c c c b".split(), 1),
-        ("b b b a a c".split(), "a d c d d c d d c d".split(), 2),
-        ("x y x z x y".split(), "z q z z x q z".split(), 1),
-        case("a b".split(), "a c a".split(), 5, edge="a vocab_size above the number of different tokens"),
-        case("a b a".split(), "b a a".split(), 2, edge="a test text without unknown tokens"),
-        case("a b a".split(), "c d c".split(), 2, edge="a test text without known tokens"),
-        *((train, test, size) for size in (1, 4, 7)),
-    ]
-
-
-@exercise(
-    praise="known words come from the training text alone.",
-    cases=_token_lists,
-    wrong={
-        "this is the share of known tokens: the unknown ones are wanted.": {"counts": operator.contains},
-        "this is a number of tokens: divide it by the length of the test text.": {"total": lambda test, train, n: 1},
-        "this is a share of different words: count each token as often as it occurs.": {
-            "tokens": set,
-            "total": lambda test, train, n: len(set(test)),
-        },
-        "a set forgets repetitions: of the unknown tokens, count every occurrence.": {"tokens": set},
-        "divide by the number of all test tokens, not of the different ones.": {"total": lambda test, train, n: len(set(test))},
-        "`vocab_size` is not used: only the most frequent words are known.": {"known": lambda train, n: train},
-        "the vocabulary is taken from the test text: the training text alone decides what is known.": {"source": lambda train, test: test},
-        "the test text helped to choose the vocabulary: the training text alone decides what is known.": {"source": lambda train, test: train + test},
-        "this is measured on the training text: the share of test tokens is wanted.": {"measured": lambda train, test: train},
-        "training and test text are swapped.": {
-            "source": lambda train, test: test,
-            "measured": lambda train, test: train,
-        },
-        "nothing is ever known: `most_common` gives pairs, so take the token out of each pair.": {"known": lambda train, n: Counter(train).most_common(n)},
-        "`//` drops the fraction: divide with `/`.": {"divide": operator.floordiv},
-        "divide by the length of the test text, not by `vocab_size`.": {"total": lambda test, train, n: n},
-        "divide by the length of the test text, not of the training text.": [
-            {"total": lambda test, train, n: len(train)},
-            {"total": lambda test, train, n: len(train) + len(test)},
-        ],
-        "the share is rounded: return it as it is.": [
-            {"divide": lambda unknown, tokens, digits=digits: round(unknown / tokens, digits)} for digits in range(4)
-        ],
-        "subtracting counters compares counts: a known token is known however often it occurs.": [
-            lambda train, test, n: (Counter(test) - Counter(dict(Counter(train).most_common(n)))).total() / len(test),
-            lambda train, test, n: (Counter(test) - Counter(train)).total() / len(test),
-        ],
-        "`vocab_size` is a number of words, not the least count that a word must have.": [
-            {"known": lambda train, n: [token for token in train if train.count(token) >= n]},
-            {"known": lambda train, n: [token for token in train if train.count(token) > n]},
-        ],
-        "these are the first tokens of the text: take the most frequent words.": {"known": lambda train, n: train[:n]},
-        "these are the first different words of the text: take the most frequent ones.": {"known": lambda train, n: list(dict.fromkeys(train))[:n]},
-        "these are the alphabet's first words: take the most frequent ones.": [
-            {"known": lambda train, n: sorted(set(train))[:n]},
-            {"known": lambda train, n: sorted(train)[:n]},
-        ],
-        "these are the least frequent words: sort from the largest count down.": {"known": lambda train, n: _frequent(train, None)[::-1][:n]},
-        "words that occur once are left out, whatever `vocab_size` says: take the `vocab_size` most frequent.": {
-            "known": lambda train, n: [token for token in train if train.count(token) > 1]
-        },
-        "in a string, `in` also finds parts of words: put the known tokens into a set.": {"known": lambda train, n: " ".join(_frequent(train, n))},
-        "this is a percentage: give a share between 0 and 1.": {"divide": lambda a, b: 100 * a / b},
-        "one word too few is known: `vocab_size` words are.": {"known": lambda train, n: _frequent(train, n - 1)},
-        "one word too many is known: `vocab_size` words are.": {"known": lambda train, n: _frequent(train, n + 1)},
-        "this is the share of known words that the test text lacks: ask it of the test tokens the other way round.": (
-            lambda train, test, n: sum(word not in test for word in _frequent(train, n)) / len(_frequent(train, n))
-        ),
-        "this is the ratio of unknown to known tokens: divide by the number of all test tokens.": {
-            "divide": lambda unknown, tokens: unknown / (tokens - unknown)
-        },
-    },
-)
-def unknown_rate(
-    train,
-    test,
-    vocab_size,
-    *,
-    source=lambda train, test: train,
-    known=_frequent,
-    measured=lambda train, test: test,
-    tokens=list,
-    counts=lambda known, token: token not in known,
-    total=lambda test, train, n: len(test),
-    divide=operator.truediv,
-):
-    """The share of test tokens that are not among the most frequent training tokens."""
-    vocabulary, text = known(source(train, test), vocab_size), measured(train, test)
-    unknown = sum(counts(vocabulary, token) for token in tokens(text))
-    return divide(unknown, total(text, train, vocab_size))
-
-
-def _falling(counts):
-    return sorted(counts, reverse=True)
-
-
-def _slope(x, y):
-    return float(np.polyfit(x, y, 1)[0])
-
-
-def _counts(seed):
-    draw = random.Random(seed)
-    drawn = [round(1000 / rank ** draw.uniform(0.5, 1.5)) + draw.randrange(20) + 1 for rank in range(1, 40)]
-    draw.shuffle(drawn)
-    return [
-        ([30, 120, 60, 40],),
-        ([2, 11, 1, 90, 3, 17],),
-        (drawn,),
-        case([7, 1, 1, 3, 2, 40], edge="equal counts"),
-        case([3, 12], edge="two words only"),
-    ]
-
-
-@exercise(
-    praise="120, 60, 40, 30 fall exactly as 1 / rank: s = 1.",
-    cases=_counts,
-    wrong={
-        "the sign is wrong: the line falls, and the exponent is what it falls by.": {"end": operator.pos},
-        "rank 1 is the most frequent word: sort the counts, largest first.": {"order": list},
-        "the counts are reversed, not sorted: sort them, largest first.": {"order": lambda counts: counts[::-1]},
-        "your counts rise: rank 1 is the most frequent word, so sort from the largest down.": {"order": sorted},
-        "this is without logarithms: take those of the ranks and of the counts.": {"x": np.array, "y": np.array},
-        "take the logarithm of the ranks as well.": {"x": np.array},
-        "take the logarithm of the counts as well.": {"y": np.array},
-        "one logarithm is natural and the other has another base: use the same for both.": [
-            {"y": np.log10},
-            {"x": np.log10},
-            {"y": np.log2},
-            {"x": np.log2},
-        ],
-        "`log1p(x)` is the logarithm of 1 + x: take that of the counts themselves.": {"y": np.log1p},
-        "ranks start at 1, and yours at 2 (`log1p` of the ranks would do that as well).": {"first": 2},
-        "ranks start at 1, and yours at 0: do not help log(0) with a small number.": [
-            {"x": lambda ranks, digits=digits: np.log(ranks - 1 + 10.0**-digits)} for digits in range(5, 13)
-        ],
-        "`argsort` gives positions, not ranks: sort the counts, then number them from 1.": [
-            lambda counts: -_slope(np.log(np.argsort(counts) + 1), np.log(counts)),
-            lambda counts: -_slope(np.log(np.argsort(counts)[::-1] + 1), np.log(counts)),
-        ],
-        "this is the intercept: the slope is the first number that `np.polyfit` returns.": {"fit": lambda x, y: np.polyfit(x, y, 1)[1]},
-        "this is C, from the intercept: the slope is the first number that `np.polyfit` returns.": {
-            "fit": lambda x, y: np.exp(np.polyfit(x, y, 1)[1]),
-            "end": operator.pos,
-        },
-        "`np.polyfit` returns slope and intercept: return only the slope, with its sign reversed.": {"fit": lambda x, y: np.polyfit(x, y, 1)},
-        "this is an array of one number: index the result of `np.polyfit` with [0], not with a slice.": {"fit": lambda x, y: np.polyfit(x, y, 1)[:1]},
-        "these are counts already: do not count them again.": {"order": lambda counts: sorted(Counter(counts).values(), reverse=True)},
-        "equal counts belong to different words: keep them all.": {"order": lambda counts: _falling(set(counts))},
-        "the axes are swapped: the count is a function of the rank, so the ranks come first.": {"fit": lambda x, y: _slope(y, x)},
-        "this joins the first and the last point: fit a line to all points by least squares.": {"fit": lambda x, y: (y[-1] - y[0]) / (x[-1] - x[0])},
-        "this is the mean of the slopes between single points: fit one line to all points by least squares.": [
-            {"fit": lambda x, y: np.mean(np.diff(y) / np.diff(x))},
-            {"fit": lambda x, y: np.mean((y[1:] - y[0]) / (x[1:] - x[0]))},
-        ],
-        "your line goes through the origin: fit an intercept as well.": {"fit": lambda x, y: (x * y).sum() / (x @ x)},
-        "this is the correlation: the slope of the fitted line is wanted.": {"fit": lambda x, y: np.corrcoef(x, y)[0, 1]},
-        "this is the covariance: divide it by the variance of x, or use `np.polyfit`.": [
-            {"fit": lambda x, y: np.cov(x, y)[0, 1]},
-            {"fit": lambda x, y: np.cov(x, y, bias=True)[0, 1]},
-        ],
-        "a straight line has degree 1: yours is a parabola.": {"fit": lambda x, y: np.polyfit(x, y, min(2, len(x) - 1))[0]},
-        "this is 1 / s: leave the reciprocal away.": {"end": lambda slope: -1 / slope},
-    },
-)
-def zipf_exponent(counts, *, order=_falling, first=1, x=np.log, y=np.log, fit=_slope, end=operator.neg):
-    """The slope of ln count over ln rank by least squares, with its sign reversed."""
-    ordered = np.array(order(counts), dtype=float)
-    ranks = np.arange(first, first + len(ordered))
-    return end(fit(x(ranks), y(ordered)))
 
 
 def _is(two, pair):
@@ -658,14 +325,13 @@ def _words(seed):
 
 
 @exercise(
+    kind="debug",
+    found=_leftmost,
     praise="a, b, c: the pair b, c was learned first, so the tokens are a and bc.",
     cases=_words,
     wrong={
         "this takes the longest token from the left: byte-pair encoding applies the merges in the order in which they were learned.": _longest,
-        "this joins whatever pair comes first in the word: the pair that was learned first goes first.": [
-            _leftmost,
-            _one_pass,
-        ],
+        "this joins whatever pair comes first in the word: the pair that was learned first goes first.": _one_pass,
         "the merges are applied from the last to the first.": {"order": lambda merges: merges[::-1]},
         "the merges are sorted: keep the order in which they come.": {"order": sorted},
         "the longest merges go first: keep the order in which they come.": {"order": lambda merges: sorted(merges, key=lambda pair: -len("".join(pair)))},
@@ -699,3 +365,89 @@ def encode(word, merges, *, split=list, order=_unchanged, step=merge.right, keep
     for pair in order(merges):
         symbols = step(keep(letters, symbols), pair)
     return symbols
+
+
+LEARNED_WORDS, LONGEST_TEXT = 9, 40
+
+
+def _cuts(design):
+    """From a training text to the tokens of a word, after nine merges."""
+
+    def tokens(word):
+        text = design()
+        if not isinstance(text, str) or not text:
+            raise Mistake("one string is expected, the training text.")
+        if len(text) > LONGEST_TEXT:
+            raise Mistake(f"the training text may have {LONGEST_TEXT} characters, but yours has {len(text)}.")
+        tokenizer = BPETokenizer.train(text, vocab_size=256 + LEARNED_WORDS)
+        return [tokenizer.vocabulary[number] for number in tokenizer.encode(word)]
+
+    return tokens
+
+
+@exercise(
+    kind="design",
+    through=_cuts,
+    praise="berry is the more frequent piece, so it is complete before a space can join its first letters.",
+    cases=lambda seed: [("strawberry",), (" berry",)],
+    wrong={
+        "strawberry has become one token: its two halves must not stand side by side in the same piece.": {"text": "strawberry strawberry"},
+        "the space has joined the first letters of berry: berry must be complete before that, so it must be more frequent without a space.": [
+            {"text": "straw berry"},
+            {"text": "straw berry straw berry"},
+        ],
+        "straw and berry are whole, but no merge has joined the space to berry.": {"text": "straw\nberry"},
+        "straw is still in parts, and the space is not joined to berry: do the merges suffice for what your text contains?": {"text": "berry straw"},
+        "berry with its space is whole, but straw is still in parts: some merges went to another piece.": {"text": "berry straw berry"},
+        "berry is whole, but the training text never shows straw.": {"text": "berry\nberry"},
+        "straw is whole, but the training text never shows berry.": {"text": "straw straw"},
+    },
+)
+def training_text(*, text="straw berry\nberry"):
+    """A training text from which nine merges cut strawberry into straw and berry, and make one token of " berry"."""
+    return text
+
+
+def _stored_prices():
+    rows = files.load_results("token_prices")["rows"]
+    return [("shares " + ", ".join(f"{share:g}" for share in row["shares"]), row["dearest"][0]) for row in rows]
+
+
+def _dearest(choice):
+    row = token_prices.row(*choice)
+    return max(token_prices.LANGUAGES, key=lambda language: row[language][0])
+
+
+@experiment(
+    goal=16.0,
+    unit="tokens per message in the language that pays most",
+    stored=_stored_prices,
+    advice={
+        "all three languages: one that is left out pays for nearly every byte.": lambda choice: min(choice) == 0,
+        "less Chinese: French pays most, and Chinese has tokens to spare.": lambda choice: _dearest(choice) == "French" and choice[2] > 0.4,
+        "more French, or less English: French pays most.": lambda choice: _dearest(choice) == "French",
+        "more of the language that pays most, less of the one that pays least.": lambda choice: True,
+    },
+    wrong={
+        "less Chinese: French pays most, and Chinese has tokens to spare.": lambda: (1, 1, 1),
+        "all three languages: one that is left out pays for nearly every byte.": lambda: (1, 0, 0),
+        "more French, or less English: French pays most.": lambda: (1, 0.5, 0.3),
+        "more of the language that pays most, less of the one that pays least.": lambda: (1, 1, 0.1),
+        "each share is a number from 0 to 1, but yours are (1, 2, 1).": lambda: (1, 2, 1),
+        "at least one share must be above 0.": lambda: (0, 0, 0),
+        "three shares are expected: English, French, Chinese.": lambda: (1, 1),
+    },
+)
+def fair_prices(choice, seed):
+    """The shares of English, French and Chinese messages from which 2,000 merges are learned."""
+    try:
+        shares = tuple(round(float(share), 3) for share in choice)
+    except (TypeError, ValueError):
+        shares = ()
+    if len(shares) != 3:
+        raise Mistake("three shares are expected: English, French, Chinese.")
+    if not all(0 <= share <= 1 for share in shares):
+        raise Mistake(f"each share is a number from 0 to 1, but yours are {tuple(choice)}.")
+    if not any(shares):
+        raise Mistake("at least one share must be above 0.")
+    return token_prices.row(*shares)["dearest"][0]

@@ -1,15 +1,9 @@
 """Answers to the exercises of text_to_tokens: other right ones, and wrong ones with words of their message."""
 
-import re
-import string
-from collections import Counter
-from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-import scipy.stats
 
-from course_lib.tokenizers import WordTokenizer
 from course_lib.tokenizers.bpe import join
 
 
@@ -82,102 +76,6 @@ def utf8_tail_reversed(n):
         tail.append(0x80 | n & 0x3F)
         n >>= 6
     return [utf8_by_cases(n)[0] if size == 1 else (0, 0, 0xC0, 0xE0, 0xF0)[size] | n, *tail]
-
-
-def words_by_hand(text):
-    found, word = [], ""
-    for place, sign in enumerate(text):
-        following = text[place + 1 : place + 2]
-        if sign.isalnum() or sign == "_" or (sign == "'" and word and (following.isalnum() or following == "_")):
-            word += sign
-            continue
-        found += [word] * bool(word) + [sign] * (not sign.isspace())
-        word = ""
-    return found + [word] * bool(word)
-
-
-def findall(pattern):
-    return lambda text: re.findall(pattern, text)
-
-
-def no_apostrophes(text):
-    return words_by_hand("".join(sign for sign in text if sign != "'"))
-
-
-def different_words(text):
-    found = []
-    for word in words_by_hand(text):
-        if word not in found:
-            found.append(word)
-    return found
-
-
-def rate(train, test, size):
-    known = sorted(set(train), key=train.count, reverse=True)[:size]
-    return np.mean([token not in known for token in test])
-
-
-def pairs_as_words(train, test, size):
-    known = Counter(train).most_common(size)
-    return sum(token not in known for token in test) / len(test)
-
-
-def least_frequent(train, test, size):
-    known = sorted(set(train), key=train.count)[:size]
-    return sum(token not in known for token in test) / len(test)
-
-
-def without_hapaxes(train, test, size):
-    counts = Counter(train)
-    return sum(counts[token] <= 1 for token in test) / len(test)
-
-
-def odds(train, test, size):
-    known = dict(Counter(train).most_common(size))
-    hits = sum(token in known for token in test)
-    return (len(test) - hits) / hits
-
-
-def lacking(train, test, size):
-    known = {token for token, _ in Counter(train).most_common(size)}
-    return len(known - set(test)) / len(known)
-
-
-def line(counts):
-    ordered = np.sort(counts)[::-1]
-    return scipy.stats.linregress(np.log2(np.arange(1, len(ordered) + 1)), np.log2(ordered))
-
-
-def slope(x, y):
-    return -np.polyfit(x, y, 1)[0]
-
-
-def ranks(counts):
-    return np.arange(1, len(counts) + 1)
-
-
-def down(counts):
-    return np.sort(counts)[::-1]
-
-
-def logs(counts):
-    return np.log(ranks(counts)), np.log(down(counts))
-
-
-def through_origin(counts):
-    x, y = logs(counts)
-    return -np.linalg.lstsq(x[:, None], y)[0][0]
-
-
-def neighbours_slopes(counts):
-    x, y = logs(counts)
-    slopes = [(y[n] - y[n + 1]) / (x[n + 1] - x[n]) for n in range(len(x) - 1)]
-    return sum(slopes) / len(slopes)
-
-
-def covariance(counts):
-    x, y = logs(counts)
-    return -((x - x.mean()) * (y - y.mean())).mean()
 
 
 def merge_stack(symbols, pair):
@@ -356,14 +254,12 @@ def encode_by_library(word, merges):
     return [names[number] for number in join([ids[letter] for letter in word], ranks)]
 
 
-def encode_leftmost(word, merges):
+def encode_one_pass(word, merges):
     symbols, place = list(word), 0
     while place < len(symbols) - 1:
         if (symbols[place], symbols[place + 1]) in merges:
             symbols[place : place + 2] = [symbols[place] + symbols[place + 1]]
-            place = 0
-        else:
-            place += 1
+        place += 1
     return symbols
 
 
@@ -411,26 +307,6 @@ RIGHT = {
         lambda n: np.array(utf8_by_cases(n)),
         lambda n: bytearray(utf8_by_cases(n)),
     ],
-    "words": [
-        words_by_hand,
-        lambda text: (word for word in words_by_hand(text)),
-        WordTokenizer.words,
-        findall(r"\w+(?:'\w+)*|[^\w\s]"),
-        findall(r"[^\w\s]|\w+(?:'\w+)*"),
-        findall(r"\w+(?:'\w+)*|\S"),
-    ],
-    "unknown_rate": [
-        rate,
-        lambda a, b, n: np.array(rate(a, b, n)),
-        lambda a, b, n: Fraction(sum(t not in {w for w, _ in Counter(a).most_common(n)} for t in b), len(b)),
-        lambda a, b, n: 1 - sum(t in dict(Counter(a).most_common(n)) for t in b) / len(b),
-    ],
-    "zipf_exponent": [
-        lambda counts: -line(counts).slope,
-        lambda counts: np.array(-line(counts).slope),
-        lambda c: slope(np.log10(ranks(c)), np.log10(down(c))),
-        lambda c: slope(np.log1p(np.arange(len(c))), np.log(down(c) / sum(c))),
-    ],
     "merge": [
         merge_stack,
         merge_while,
@@ -438,6 +314,8 @@ RIGHT = {
         lambda s, p: iter(merge_stack(s, p)),
     ],
     "encode": [encode_by_rank, encode_by_library],
+    "training_text": [lambda: "berry\nberry berry\nstraw", lambda: "straw-berry. berry"],
+    "fair_prices": [lambda: [0.5, 1, 0.25], lambda: np.array([0.4, 1.0, 0.25])],
 }
 WRONG = {
     "utf8": [
@@ -486,122 +364,6 @@ WRONG = {
         (lambda n: [n] if n < 128 else None, "missing on one path"),
         (b"A", "a function is expected"),
     ],
-    "words": [
-        (str.split, "splits at spaces only"),
-        (findall(r"\w+"), "punctuation is lost, and words with an apostrophe are cut"),
-        (findall(r"\w+(?:'\w+)*"), "punctuation is lost: the pattern"),
-        (list, "these are characters"),
-        (findall(r"\w+(?:'\w+)+|[^\w\s]"), "words without an apostrophe are lost"),
-        (findall(r"\w+'\w+|[^\w\s]"), "words without an apostrophe are lost"),
-        (findall(r"\w*(?:'\w+)*|[^\w\s]"), "empty strings"),
-        (findall(r"\w(?:'\w)*|[^\w\s]"), "letters stand alone"),
-        (findall(r"\w+|'\w+|[^\w\s]"), "don't is cut in two"),
-        (findall(r"(?:\w+'?)+|[^\w\s]"), "at the end of a word"),
-        (findall(r"\w+(?:['-]\w+)*|[^\w\s]"), "a hyphen is a token of its own"),
-        (findall(r"(\w+(?:'\w+)*)|([^\w\s])"), "`findall` returns tuples"),
-        (findall(r"\w+(?:'\w+)*|[^\w ]"), "tabs and newlines"),
-        (findall(r"\w+(?:'\w+)*|[.,!?;:]"), "some punctuation is lost"),
-        (findall(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]"), "an underscore belongs to the word"),
-        (findall(r"[\w']+"), "punctuation is lost, and an apostrophe belongs"),
-        (findall(r"\w+'?\w+|[^\w\s]"), "words of a single letter"),
-        (findall(r"(?:'?\w+)+|[^\w\s]"), "at the beginning of a word"),
-        (findall(r"[A-Za-zÀ-ÿ_0-9]+(?:'[A-Za-zÀ-ÿ_0-9]+)*|[^\w\s]"), "letters of other alphabets"),
-        (findall(r"\w+(?:'+\w+)*|[^\w\s]"), "two apostrophes in a row"),
-        (findall(r"\d+[.]\d+|\w+(?:'\w+)*|[^\w\s]"), "9.30 is three tokens"),
-        (findall(r"[^\W\d]+(?:'[^\W\d]+)*|[^\w\s]"), "digits belong to the words"),
-        (findall(r"[a-zA-Z0-9_]+(?:'[a-zA-Z0-9_]+)*|[^a-zA-Z0-9_\s]"), "letters with accents, as in café"),
-        (findall(r"\w+|[^\w\s]+"), "two things"),
-        (lambda text: [word.strip(string.punctuation) for word in text.split()], "cut off and lost"),
-        (lambda text: re.split(r"(\W)", text), "`re.findall` returns the matches only"),
-        (findall(r"\w+(?:'\w)?|[^\w\s]"), "several letters can follow"),
-        (no_apostrophes, "all apostrophes are lost"),
-        (different_words, "each token is there once only"),
-        (lambda text: sorted(words_by_hand(text)), "the tokens are sorted"),
-        (lambda text: set(WordTokenizer.words(text)), "a set forgets"),
-        (findall(r"\w+|[^\w\s]"), "cut in three"),
-        (findall(r"[\w']+|[^\w\s]"), "only between letters"),
-        (findall(r"\w+(?:'\w*)*|[^\w\s]"), "at the end of a word"),
-        (findall(r"\w+'?\w*|[^\w\s]"), "at the end of a word"),
-        (findall(r"\w+(?:'\w+)?|[^\w\s]"), "two apostrophes"),
-        (findall(r"\w+('\w+)*|[^\w\s]"), "what the brackets hold"),
-        (findall(r"\w+(?:'\w+)*|[^\w\s]+"), "stick together"),
-        (findall(r"\w+(?:'\w+)*|\W"), "spaces have become tokens"),
-        (findall(r"[A-Za-z]+(?:'[A-Za-z]+)*|[^\w\s]"), "digits and letters with accents"),
-        (findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^\w\s]"), "letters with accents, as in café"),
-        (lambda text: WordTokenizer.words(text.lower()), "no longer told apart"),
-        (lambda text: " ".join(WordTokenizer.words(text)), "returns a string"),
-    ],
-    "unknown_rate": [
-        (lambda a, b, n: 1 - rate(a, b, n), "the share of known tokens"),
-        (lambda a, b, n: rate(a, b, n) * len(b), "a number of tokens"),
-        (lambda a, b, n: rate(a, list(set(b)), n), "a share of different words"),
-        (lambda a, b, n: rate(a, list(set(b)), n) * len(set(b)) / len(b), "a set forgets repetitions"),
-        (lambda a, b, n: rate(a, b, len(a)), "`vocab_size` is not used"),
-        (lambda a, b, n: rate(b, b, n), "taken from the test text"),
-        (lambda a, b, n: rate(a + b, b, n), "helped to choose"),
-        (lambda a, b, n: rate(b, a, n), "swapped"),
-        (lambda a, b, n: rate(a, a, n), "measured on the training text"),
-        (
-            lambda a, b, n: np.mean([t not in list(dict.fromkeys(a))[:n] for t in b]),
-            "these are the first different words",
-        ),
-        (lambda a, b, n: np.mean([t not in sorted(set(a))[:n] for t in b]), "the alphabet's first"),
-        (pairs_as_words, "take the token out of each pair"),
-        (lambda a, b, n: rate(a, b, n) * len(b) // len(b), "drops the fraction"),
-        (lambda a, b, n: rate(a, b, n) * len(b) / len(Counter(b)), "not of the different ones"),
-        (lambda a, b, n: rate(a, b, n) * len(b) / n, "not by `vocab_size`"),
-        (lambda a, b, n: np.mean([a.count(t) < n for t in b]), "not the least count"),
-        (lambda a, b, n: np.mean([t not in a[:n] for t in b]), "these are the first tokens"),
-        (lambda a, b, n: [t for t in b if rate(a, [t], n)], "a list of"),
-        (
-            lambda a, b, n: np.mean([t not in " ".join(w for w, _ in Counter(a).most_common(n)) for t in b]),
-            "parts of words",
-        ),
-        (lambda a, b, n: sum((Counter(b) - Counter(dict(Counter(a).most_common(n)))).values()) / len(b), "counters"),
-        (lambda a, b, n: round(rate(a, b, n), 2), "the share is rounded"),
-        (lambda a, b, n: rate(a, b, n) * len(b) / len([*a, *b]), "not of the training text"),
-        (least_frequent, "these are the least frequent"),
-        (without_hapaxes, "words that occur once are left out"),
-        (odds, "the ratio of unknown to known"),
-        (lacking, "the share of known words that the test text lacks"),
-        (lambda a, b, n: rate(a, b, n) * 100, "a percentage"),
-        (lambda a, b, n: rate(a, b, n - 1), "one word too few"),
-        (lambda a, b, n: rate(a, b, n + 1), "one word too many"),
-        (lambda a, b, n: rate(a, b, n) * len(b) / len(a), "not of the training text"),
-    ],
-    "zipf_exponent": [
-        (lambda c: line(c).slope, "the sign is wrong"),
-        (lambda c: slope(np.log(ranks(c)), np.log(c)), "sort the counts, largest first"),
-        (lambda c: -slope(np.log(ranks(c)), np.log(np.sort(c))), "two things. The sign is wrong"),
-        (lambda c: slope(np.log(ranks(c)), np.log(np.sort(c))), "your counts rise"),
-        (lambda c: slope(ranks(c), down(c)), "this is without logarithms"),
-        (lambda c: slope(ranks(c), np.log(down(c))), "logarithm of the ranks as well"),
-        (lambda c: slope(np.log(ranks(c)), down(c)), "logarithm of the counts as well"),
-        (lambda c: slope(np.log(ranks(c)), np.log10(down(c))), "use the same for both"),
-        (lambda c: slope(np.log(ranks(c) + 1), np.log(down(c))), "ranks start at 1, and yours at 2"),
-        (lambda c: slope(np.log10(ranks(c)), np.log(down(c))), "use the same for both"),
-        (lambda c: slope(np.log(ranks(c)), np.log1p(down(c))), "the logarithm of 1 + x"),
-        (lambda c: -np.polyfit(np.log(ranks(c)), np.log(down(c)), 1)[1], "this is the intercept: the slope"),
-        (lambda c: -line(list(Counter(c).values())).slope, "do not count them again"),
-        (lambda c: -line(np.unique(c)).slope, "keep them all"),
-        (lambda c: -slope(np.log(down(c)), np.log(ranks(c))), "two things. The sign is wrong"),
-        (lambda c: -np.polyfit(np.log(ranks(c)), np.log(down(c)), 1)[:1], "an array of one number"),
-        (lambda c: slope(np.log(down(c)), np.log(ranks(c))), "the axes are swapped"),
-        (lambda c: np.polyfit(np.log(ranks(c)), np.log(down(c)), 1), "returns slope and intercept"),
-        (lambda c: slope(np.log(ranks(c) - 1), np.log(down(c))), "raised LinAlgError in its line"),
-        (lambda c: slope(np.log(ranks(c)), np.log(c[::-1])), "reversed, not sorted"),
-        (lambda c: np.exp(line(c).intercept * np.log(2)), "this is C"),
-        (neighbours_slopes, "slopes between single points"),
-        (lambda c: slope(np.log(ranks(c) - 1 + 1e-9), np.log(down(c))), "ranks start at 1, and yours at 0"),
-        (lambda c: slope(np.log(np.argsort(c) + 1), np.log(c)), "positions, not ranks"),
-        (through_origin, "through the origin"),
-        (lambda c: -line(c).rvalue, "this is the correlation"),
-        (covariance, "this is the covariance"),
-        (lambda c: -np.polyfit(*logs(c), min(2, len(c) - 1))[0], "a parabola"),
-        (lambda c: -1 / line(c).slope, "this is 1 / s"),
-        (lambda c: c.sort(reverse=True) or slope(np.log(ranks(c)), np.log(c)), "changes its input in place"),
-        (lambda c: np.log(max(c) / min(c)) / np.log(len(c)), "joins the first and the last point"),
-    ],
     "merge": [
         (merge_in_place, "changes its input in place"),
         (merge_short, "the last symbol is lost"),
@@ -633,7 +395,7 @@ WRONG = {
     ],
     "encode": [
         (encode_longest, "the longest token from the left"),
-        (encode_leftmost, "that was learned first goes first"),
+        (encode_one_pass, "that was learned first goes first"),
         (lambda word, merges: encode_by_rank(word, merges[:1]), "only the first merge"),
         (lambda word, merges: encode_by(merge_while)(word, merges[::-1]), "from the last to the first"),
         (lambda word, merges: encode_by_rank(word, merges[:-1]), "the last merge is missing"),
@@ -658,5 +420,25 @@ WRONG = {
         (lambda word, merges: list(word), "no merge is applied"),
         (lambda word, merges: encode_by(merge_while)(word, sorted(merges)), "the merges are sorted"),
         (lambda word, merges: " ".join(encode_by_rank(word, merges)), "returns a string"),
+    ],
+    "training_text": [
+        (lambda: "strawberry", "strawberry has become one token"),
+        (lambda: "straw berry", "the space has joined the first letters of berry"),
+        (lambda: "straw.berry", "no merge has joined the space to berry"),
+        (lambda: "berry straw", "straw is still in parts, and the space is not joined"),
+        (lambda: "berry berry straw", "some merges went to another piece"),
+        (lambda: "berry", "never shows straw"),
+        (lambda: "straw", "never shows berry"),
+        (lambda: "straw berry\nberry " * 3, "may have 40 characters, but yours has 54"),
+        (lambda: ["straw", "berry"], "one string is expected"),
+    ],
+    "fair_prices": [
+        (lambda: (1, 1, 1), "less Chinese: French pays most"),
+        (lambda: (1, 0, 0), "one that is left out pays"),
+        (lambda: (1, 0.5, 0.3), "more French, or less English"),
+        (lambda: (1, 1, 0.1), "more of the language that pays most"),
+        (lambda: (1, 2, 1), "each share is a number from 0 to 1, but yours are (1, 2, 1)."),
+        (lambda: (0, 0, 0), "at least one share must be above 0"),
+        (lambda: (1, 1), "three shares are expected"),
     ],
 }
