@@ -1,7 +1,7 @@
 """How good, and how sure: scores with intervals, over SciPy's.
 
 `language` scores a model's probabilities, `classification` its labels, `answers` its short answers, `translation` its
-translations, `alignment` its alignments of words; `intervals` says how sure a score is.
+translations, `alignment` its alignments of words, `ranking` a search; `intervals` says how sure a score is.
 """
 
 from course_lib.metrics.alignment import alignment_counts, alignment_error_rate
@@ -9,6 +9,7 @@ from course_lib.metrics.answers import answer_match, token_f1
 from course_lib.metrics.classification import accuracy, calibration_error, precision_recall_f1, reliability
 from course_lib.metrics.intervals import Interval, bootstrap_interval, spearman, student_interval
 from course_lib.metrics.language import bits_per_character, cross_entropy, perplexity
+from course_lib.metrics.ranking import recall_at, reciprocal_ranks
 from course_lib.metrics.translation import (
     bleu,
     bleu_counts,
@@ -37,6 +38,8 @@ __all__ = [
     "exact_match",
     "perplexity",
     "precision_recall_f1",
+    "recall_at",
+    "reciprocal_ranks",
     "reliability",
     "spearman",
     "student_interval",
