@@ -38,7 +38,17 @@ _CHANGE = (
     r"|scratch that|sorry|I meant?|or rather|rather|uhh?|umm?|er|actually|wait|no)"
 )
 _ASKING = r"(?:(?:in|at|on|of|to|by|from|for|with) )?(?:what|who|whom|whose|which|when|where|why|how)\b"
-_REFUSALS = ("not know", "n't know", "not say", "not mention", "not stated", "not specif", "unclear", "unknown", "no answer")
+_REFUSALS = (
+    "not know",
+    "n't know",
+    "not say",
+    "not mention",
+    "not stated",
+    "not specif",
+    "unclear",
+    "unknown",
+    "no answer",
+)
 
 
 @cache
@@ -184,6 +194,7 @@ def row(condition: str, form: str, split: str = "test", answerable: bool = True,
         said = answered(split, answerable, condition, form, leave)
     stored: dict[str, Any] = {"condition": condition, "form": form, "split": split, "answerable": answerable}
     stored |= {"leave": leave, "items": len(asked), "refused": _share([refused(text) for text in said])}
+    stored |= dict.fromkeys(("found", "f1", "exact", "contains", "gain"))
     if condition == "retrieved":
         pairs = zip(given(asked, condition), asked, strict=True)
         stored["found"] = _share([text == question.passage for text, question in pairs])

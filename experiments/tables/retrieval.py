@@ -44,6 +44,9 @@ LENGTHS, BUDGET = ((25, 0), (50, 0), (100, 0), (100, 50), (200, 0), (400, 0)), 4
 ARTICLES, TAKEN_OUT = 25, 12
 SIZES = (10_000, 100_000, 1_000_000)
 ASKED = 500
+MEASURES = ("recall at 1", "recall at 5", "MRR")
+COLUMNS = ("queries", "documents", *MEASURES, *(f"{measure}, gain" for measure in MEASURES), "found", "gain")
+COLUMNS += ("nearest 10", "milliseconds", "build seconds")  # a row has None where its part measures something else
 SKIPPED = {"test", "tests", "idle_test", "idlelib", "lib2to3", "site-packages", "turtledemo", "pydoc_data", "ensurepip"}
 
 
@@ -140,16 +143,17 @@ def row(part: str, system: str, setting: Any = None) -> dict[str, Any]:
     """One row of a part of the table."""
     with one_core():
         made = {"windows": _of_windows, "hard": _of_hard_negatives, "size": _of_size, "cost": _of_cost}
-        return {"part": part, "system": system, "setting": setting} | made.get(part, _of_ranking)(part, system, setting)
+        measured = made.get(part, _of_ranking)(part, system, setting)
+    return {"part": part, "system": system, "setting": setting} | dict.fromkeys(COLUMNS) | measured
 
 
 def _of_ranking(name: str, system: str, setting: Any) -> dict[str, Any]:
     """Recall at 1 and 5 and the MRR with their 95% intervals, and what they gain over BM25's on the same queries."""
     right = questions(name)[2]
     found, base = (reciprocal_ranks(rankings(name, one), right) for one in (system, "BM25"))
-    scores = {"recall at 1": lambda r: recall_at(1, r), "recall at 5": lambda r: recall_at(5, r)}
+    scores = [lambda r: recall_at(1, r), lambda r: recall_at(5, r), lambda r: r.mean(-1)]
     stored: dict[str, Any] = {"queries": len(right), "documents": len(questions(name)[0])}
-    for measure, score in (scores | {"MRR": lambda r: r.mean(-1)}).items():
+    for measure, score in zip(MEASURES, scores, strict=True):
         stored[measure] = _interval(score, found)
         stored[f"{measure}, gain"] = _gain(score, found, base)
     return stored
@@ -306,9 +310,8 @@ def _of_cost(part: str, system: str, setting: Sequence[int]) -> dict[str, Any]:
         nearest = _built("exact", size)[0].search(queries, 10)[1]
         shares = np.array([len(set(ours) & set(best)) / 10 for ours, best in zip(found, nearest, strict=True)])
     return {
-        "size": size,
-        "effort": effort,
-        "recall of the nearest 10": _share(shares),
+        "documents": size,
+        "nearest 10": _share(shares),
         "milliseconds": round(milliseconds, 4),
         "build seconds": round(seconds, 2),
     }
