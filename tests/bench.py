@@ -20,6 +20,7 @@ import torch
 from bench_busy import busy_machine
 from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
 from bench_pretrained import decoding, encoding, loading
+from bench_retrieval import retrieval
 from helpers import duration, spread
 from nltk.util import everygrams
 
@@ -205,6 +206,7 @@ BENCHMARKS = {
     "loading": loading,
     "decoding": decoding,
     "encoding": encoding,
+    "retrieval": retrieval,
 }
 RACES = {"gpt_race": gpt_race, "busy_machine": busy_machine}
 ROUNDS = 7

@@ -21,7 +21,7 @@ from course_lib.tokenizers import BPETokenizer
 from experiments.shared import rounded
 
 PARTS = ("row", "answered")
-CHOSEN_ON, ASKED, WITHOUT_ANSWER, BATCH, NEW_TOKENS = 30, 110, 50, 20, 20
+CHOSEN_ON, ASKED, WITHOUT_ANSWER, BATCH, NEW_TOKENS = 30, 70, 30, 10, 20
 FORMS = ("chat", "chat, two examples", "plain text")
 CONDITIONS = ("none", "distractor", "retrieved", "right")
 EXAMPLES = (
@@ -141,7 +141,12 @@ def answered(split: str, answerable: bool, condition: str, form: str, leave: boo
     model, tokenizer = smollm2()
     end = tokenizer.vocabulary.index("<|im_end|>")
     config = generation.GenerationConfig(temperature=0, max_new_tokens=NEW_TOKENS, end_token=end)
-    order, said = sorted(range(len(prompts)), key=lambda number: len(prompts[number])), [""] * len(prompts)
+    said, again = [""] * len(prompts), set()
+    if condition == "retrieved":  # where that is the right passage, the answer is known
+        again = {number for number, text in enumerate(texts) if text == asked[number].passage}
+        with_right = answered(split, answerable, "right", form, leave)
+        said = [text if number in again else "" for number, text in enumerate(with_right)]
+    order = sorted(set(range(len(prompts))) - again, key=lambda number: len(prompts[number]))
     for start in range(0, len(order), BATCH):
         some = order[start : start + BATCH]
         batch = generation.generate_text(model, tokenizer, [prompts[number] for number in some], config)
