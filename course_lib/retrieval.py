@@ -6,7 +6,7 @@ Axes: N documents, V vocabulary, Q queries, C width of a vector.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -74,7 +74,7 @@ class Index:
             np.savez(file, kind=np.array(type(self).__name__), ids=np.array(self.ids, dtype=str), **self._arrays())
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *settings: Any) -> Self:
+    def load(cls, path: str | os.PathLike[str], *settings: Any) -> "Index":
         """The index that `save` wrote; `settings` are what the class takes and no file can hold.
 
         Raises FileNotFoundError for a missing file, and ValueError for anything but such an index.

@@ -1,4 +1,4 @@
-"""Search by words beside bm25s, the fastest kept implementation that we know: from texts to the best ten of each query."""
+"""Search by words beside bm25s, the fastest kept implementation that we know: from texts to the best ten."""
 
 from collections.abc import Callable, Iterator
 

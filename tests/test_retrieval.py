@@ -1,6 +1,7 @@
 """BM25 equal to bm25s, dense search equal to a sort of cosines, fusion by hand; indexes from a file as before."""
 
 import math
+from itertools import pairwise
 
 import bm25s
 import numpy as np
@@ -149,7 +150,7 @@ def test_windows_hold_every_word_and_share_as_many_as_was_said(words, length, ov
     assert found[0] + [word for window in found[1:] for word in window[overlap:]] == words
     assert all(len(window) == length for window in found[:-1]) and len(found[-1]) <= length
     assert all(len(window) > overlap for window in found[1:])
-    assert all(a[length - overlap :] == b[:overlap] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[length - overlap :] == b[:overlap] for a, b in pairwise(found))
 
 
 def test_ranks_by_hand():
