@@ -25,6 +25,7 @@ from experiments.shared import judgements
 from experiments.tables import (
     abilities,
     beyond_length,
+    bm25_settings,
     count_vectors,
     equal_compute,
     first_steps,
@@ -34,8 +35,10 @@ from experiments.tables import (
     neural_language_model,
     ngrams,
     overfitting,
+    passage_answers,
     quantisation,
     recurrent_models,
+    retrieval,
     same_context,
     speed_run,
     transformer_ablations,
@@ -57,6 +60,11 @@ CHEAP = {
         lambda: beyond_length.row("learned"),
         ["kind", "window", "d_model", "steps", "seed"],
         ["3 to 15", "16 to 31", "32 to 63"],
+    ),
+    "bm25_settings": (
+        lambda: bm25_settings.row(**bm25_settings.CHOICE),
+        [*bm25_settings.CHOICE, "split"],
+        ["MRR"],
     ),
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
@@ -98,6 +106,11 @@ CHEAP = {
         ["treatment", "strength"],
         ["loss", "accuracy"],
     ),
+    "passage_answers": (
+        lambda: passage_answers.row("best sentence", "rule"),
+        ["condition", "form", "split", "answerable", "leave"],
+        ["f1", "contains"],
+    ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),
         ["block", "bits", "minimum", "clips"],
@@ -107,6 +120,11 @@ CHEAP = {
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "retrieval": (
+        lambda: retrieval.row("boolq", "BM25"),
+        ["part", "system", "setting"],
+        ["recall at 1", "recall at 5", "MRR"],
     ),
     "same_context": (
         lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),

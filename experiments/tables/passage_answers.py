@@ -21,7 +21,7 @@ from course_lib.tokenizers import BPETokenizer
 from experiments.shared import rounded
 
 PARTS = ("row", "answered")
-CHOSEN_ON, ASKED, WITHOUT_ANSWER, BATCH, NEW_TOKENS = 30, 70, 30, 10, 20
+CHOSEN_ON, ASKED, WITHOUT_ANSWER, BATCH, NEW_TOKENS = 30, 60, 30, 10, 20
 FORMS = ("chat", "chat, two examples", "plain text")
 CONDITIONS = ("none", "distractor", "retrieved", "right")
 EXAMPLES = (
