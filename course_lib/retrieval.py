@@ -81,7 +81,7 @@ class Index:
         """
         path, index = existing_file(path, "index"), cls(*settings)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 if (kind := str(arrays["kind"])) != cls.__name__:
                     raise ValueError(f"it holds a {kind}")
                 index.ids = arrays["ids"].tolist()

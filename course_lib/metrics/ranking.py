@@ -38,5 +38,5 @@ def recall_at(k: int, reciprocal_ranks: ArrayLike) -> np.ndarray | np.floating:
     require_integer("k", k, at_least=1)
     given = require_finite("reciprocal_ranks", reciprocal_ranks)
     require(given.ndim and given.shape[-1], "reciprocal_ranks must hold at least one query's", reciprocal_ranks)
-    require((given >= 0).all() and (given <= 1).all(), "reciprocal ranks must be from 0 to 1", given.max())
+    require((given >= 0).all() and (given <= 1).all(), "reciprocal ranks must be from 0 to 1", given.max().item())
     return (given >= 1 / k).mean(axis=-1)

@@ -209,7 +209,7 @@ def row(condition: str, form: str, split: str = "test", answerable: bool = True,
     stored["f1"] = _share(f1)
     stored["exact"] = _share([answer_match(text, question.answers) for text, question in pairs])
     stored["contains"] = _share([contains(text, question.answers) for text, question in pairs])
-    if split == "test" and condition != "none":
+    if split == "test" and condition != "none" and condition not in BASELINES:
         stored["gain"] = _share(f1 - _f1(split, answered("test", True, "none", form)))
     return stored
 
