@@ -165,10 +165,8 @@ class BM25(Index):
 
     def _search(self, queries: list[str], k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         known = [[self._vocabulary[word] for word in words_of(query) if word in self._vocabulary] for query in queries]
-        ends = np.cumsum([0, *map(len, known)])
-        asked = sparse.csr_array(
-            (np.ones(ends[-1]), np.concatenate(known).astype(int), ends), (len(known), len(self._vocabulary))
-        )
+        ends, ids = np.cumsum([0, *map(len, known)]), np.concatenate(known).astype(int)
+        asked = sparse.csr_array((np.ones(len(ids)), ids, ends), (len(known), len(self._vocabulary)))
         scores = asked @ self.weights()  # (Q, N)
         for start, end in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
             documents, values = scores.indices[start:end], scores.data[start:end]

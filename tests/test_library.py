@@ -89,7 +89,7 @@ def _code_lines(path):
 
 
 def test_the_subject_can_be_read_in_an_afternoon():
-    assert sum(map(_code_lines, (PROJECT / "course_lib").rglob("*.py"))) <= 7_700
+    assert sum(map(_code_lines, (PROJECT / "course_lib").rglob("*.py"))) <= 7_500
 
 
 def test_importing_prints_nothing_and_needs_no_data(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.metrics import answer_match, token_f1
+from course_lib.metrics.answers import answer_match, token_f1
 
 
 @pytest.mark.parametrize(

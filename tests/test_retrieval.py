@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.metrics import recall_at, reciprocal_ranks
+from course_lib.metrics.ranking import recall_at, reciprocal_ranks
 from course_lib.retrieval import BM25, DenseIndex, Hit, reciprocal_rank_fusion, windows, words_of
 
 WORDS = "the a dog cat man bit saw old house of river and".split()

@@ -1,15 +1,14 @@
 """How good, and how sure: scores with intervals, over SciPy's.
 
-`language` scores a model's probabilities, `classification` its labels, `answers` its short answers, `translation` its
-translations, `alignment` its alignments of words, `ranking` a search; `intervals` says how sure a score is.
+`language` scores a model's probabilities, `classification` its labels, `translation` its translations, `alignment` its
+alignments of words; `intervals` says how sure a score is. Two are imported by their own names: `metrics.answers` scores
+short answers, `metrics.ranking` a search.
 """
 
 from course_lib.metrics.alignment import alignment_counts, alignment_error_rate
-from course_lib.metrics.answers import answer_match, token_f1
 from course_lib.metrics.classification import accuracy, calibration_error, precision_recall_f1, reliability
 from course_lib.metrics.intervals import Interval, bootstrap_interval, spearman, student_interval
 from course_lib.metrics.language import bits_per_character, cross_entropy, perplexity
-from course_lib.metrics.ranking import recall_at, reciprocal_ranks
 from course_lib.metrics.translation import (
     bleu,
     bleu_counts,
@@ -25,7 +24,6 @@ __all__ = [
     "accuracy",
     "alignment_counts",
     "alignment_error_rate",
-    "answer_match",
     "bits_per_character",
     "bleu",
     "bleu_counts",
@@ -38,11 +36,8 @@ __all__ = [
     "exact_match",
     "perplexity",
     "precision_recall_f1",
-    "recall_at",
-    "reciprocal_ranks",
     "reliability",
     "spearman",
     "student_interval",
-    "token_f1",
     "translation_scores",
 ]

@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any
 
 from course_lib import data
-from course_lib.metrics import bootstrap_interval, reciprocal_ranks
+from course_lib.metrics import bootstrap_interval
+from course_lib.metrics.ranking import reciprocal_ranks
 from course_lib.retrieval import BM25, words_of
 from experiments.shared import rounded
 

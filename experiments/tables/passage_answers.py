@@ -15,7 +15,8 @@ import numpy as np
 from course_lib import data, generation, pretrained
 from course_lib.data.questions import Question
 from course_lib.gpt import ModernGPT
-from course_lib.metrics import answer_match, bootstrap_interval, token_f1
+from course_lib.metrics import bootstrap_interval
+from course_lib.metrics.answers import answer_match, token_f1
 from course_lib.retrieval import BM25, windows, words_of
 from course_lib.tokenizers import BPETokenizer
 from experiments.shared import rounded

@@ -25,7 +25,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from course_lib import data
 from course_lib.bert import BERT, sentence_vectors
 from course_lib.embeddings import normalise
-from course_lib.metrics import bootstrap_interval, recall_at, reciprocal_ranks
+from course_lib.metrics import bootstrap_interval
+from course_lib.metrics.ranking import recall_at, reciprocal_ranks
 from course_lib.pretrained import WordPieceTokenizer, load_minilm
 from course_lib.retrieval import BM25, DenseIndex, Hit, reciprocal_rank_fusion, windows, words_of
 from experiments.shared import one_core, rounded

@@ -9,7 +9,6 @@ from course_lib.metrics import (
     accuracy,
     alignment_counts,
     alignment_error_rate,
-    answer_match,
     bits_per_character,
     bleu,
     bleu_counts,
@@ -25,9 +24,9 @@ from course_lib.metrics import (
     reliability,
     spearman,
     student_interval,
-    token_f1,
     translation_scores,
 )
+from course_lib.metrics.answers import answer_match, token_f1
 
 from borders import Border
 

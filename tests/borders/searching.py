@@ -5,7 +5,7 @@ import tempfile
 
 import numpy as np
 import torch
-from course_lib.metrics import recall_at, reciprocal_ranks
+from course_lib.metrics.ranking import recall_at, reciprocal_ranks
 from course_lib.retrieval import BM25, DenseIndex, Hit, reciprocal_rank_fusion, windows, words_of
 
 from borders import Border
