@@ -21,6 +21,7 @@ from bench_busy import busy_machine
 from bench_evaluation import choosing
 from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
 from bench_pretrained import decoding, encoding, loading
+from bench_retrieval import retrieval
 from helpers import duration, spread
 from nltk.util import everygrams
 
@@ -207,6 +208,7 @@ BENCHMARKS = {
     "decoding": decoding,
     "encoding": encoding,
     "choosing": choosing,
+    "retrieval": retrieval,
 }
 RACES = {"gpt_race": gpt_race, "busy_machine": busy_machine}
 ROUNDS = 7

@@ -26,6 +26,7 @@ from experiments.tables import (
     abilities,
     beyond_length,
     bigram_descent,
+    bm25_settings,
     boolq,
     count_vectors,
     equal_compute,
@@ -37,8 +38,10 @@ from experiments.tables import (
     neural_language_model,
     ngrams,
     overfitting,
+    passage_answers,
     quantisation,
     recurrent_models,
+    retrieval,
     same_context,
     semantic_roles,
     speed_run,
@@ -72,6 +75,11 @@ CHEAP = {
         lambda: bigram_descent.row(10.0, 0.5, "zeros"),
         ["rate", "momentum", "start"],
         ["gap"],
+    ),
+    "bm25_settings": (
+        lambda: bm25_settings.row(**bm25_settings.CHOICE),
+        [*bm25_settings.CHOICE, "split"],
+        ["MRR"],
     ),
     "count_vectors": (
         lambda: count_vectors.row(2, "PPMI", 50),
@@ -118,6 +126,11 @@ CHEAP = {
         ["treatment", "strength"],
         ["loss", "accuracy"],
     ),
+    "passage_answers": (
+        lambda: passage_answers.row("best sentence", "rule"),
+        ["condition", "form", "split", "answerable", "leave"],
+        ["f1", "contains"],
+    ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),
         ["block", "bits", "minimum", "clips"],
@@ -127,6 +140,11 @@ CHEAP = {
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "retrieval": (
+        lambda: retrieval.row("boolq", "BM25"),
+        ["part", "system", "setting"],
+        ["recall at 1", "recall at 5", "MRR"],
     ),
     "same_context": (
         lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),

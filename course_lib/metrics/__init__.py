@@ -1,7 +1,8 @@
 """How good, and how sure: scores with intervals, over SciPy's.
 
-`language` scores a model's probabilities, `classification` its answers, `translation` its translations, `alignment` its
-alignments of words; `intervals` says how sure a score is.
+`language` scores a model's probabilities, `classification` its labels, `translation` its translations, `alignment` its
+alignments of words; `intervals` says how sure a score is. Two are imported by their own names: `metrics.answers` scores
+short answers, `metrics.ranking` a search.
 """
 
 from course_lib.metrics.alignment import alignment_counts, alignment_error_rate

@@ -26,6 +26,7 @@ from course_lib.metrics import (
     student_interval,
     translation_scores,
 )
+from course_lib.metrics.answers import answer_match, token_f1
 
 from borders import Border
 
@@ -107,6 +108,17 @@ def of_counts(name, score, shape):
         ("other counts", lambda: score(np.zeros((2, 3, 5), dtype=int)), expected),
         ("floats", lambda: score(np.full((1, *shape), math.nan)), expected),
         ("no sentences", lambda: score(np.zeros((0, *shape), dtype=int)), "a score needs at least one sentence"),
+    )
+
+
+def of_an_answer(name, score):
+    return rows(
+        f"metrics.{name}",
+        ("one right answer", lambda: score("a", "a"), "right must be several texts, but it is one, 'a': put it in a list"),
+        ("None for an answer", lambda: score(None, ["a"]), "answer must be a string, but it is None"),
+        ("several answers", lambda: score(["a"], ["a"]), "answer must be a string, but it is ['a']"),
+        ("None among the right", lambda: score("a", ["a", None]), "right[1] must be a string, but it is None"),
+        ("a number", lambda: score("3", [3]), "right[0] must be a string, but it is 3"),
     )
 
 
@@ -195,6 +207,8 @@ METRICS = [
     *of_one_sentence("chrf_counts", chrf_counts),
     *of_counts("bleu", bleu, (3, 4)),
     *of_counts("chrf", chrf, (3, 6)),
+    *of_an_answer("answer_match", answer_match),
+    *of_an_answer("token_f1", token_f1),
     *of_sentences("exact_match", exact_match),
     *of_sentences("translation_scores", translation_scores),
     *rows(
