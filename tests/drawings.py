@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from classroom.diagrams import attention, encoder_decoder, gpt, speed_run, transformer, word_alignment
+from classroom.diagrams import attention, bert, encoder_decoder, gpt, speed_run, transformer, word_alignment
 
 LN3 = math.log(3)
 Q, K, V = [2, 0, 0, 0], [[LN3, 0, 0, 0], [0, LN3, 0, 0], [0, 0, 0, 0]], [[0], [10], [5]]
@@ -26,7 +26,18 @@ ENGLISH = "You hypocrites Isaiah prophesied correctly about you".split()
 LINKS = [(0, 0), (0, 1), (1, 4), (2, 3), (3, 5), (4, 6), (5, 2)]
 PROPOSED = {"diagonal": [(i, i) for i in range(7)], "model 1": [(0, 1), (2, 3), (3, 5), (4, 0), (4, 6), (5, 2)]}
 
+FILLED = "the king is a beggar , and no beggar is king".split()
+
 DRAWINGS = {
+    "masked_objective": lambda: bert.masked_objective(
+        FILLED[:8], ["the", "[MASK]", "is", "a", "fear", ",", "and", "no"], [1, 4, 7]
+    ),
+    "first_looks": lambda: bert.first_looks(
+        [[-abs(n - at) for n in range(-4, 5)] for at in (-1, 1, -2, 2)], range(-4, 5)
+    ),
+    "pooling": lambda: bert.pooling(
+        np.random.default_rng(2).normal(size=(5, 4)), ["[CLS]", "read", "[SEP]", "_", "_"], 3
+    ),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

@@ -14,7 +14,16 @@ from classroom.notebooks import normalise
 LARGEST_BYTES = 1_000_000
 KINDS = ("build", "debug", "design", "experiment")
 LONGEST_CELL = 30  # lines; one whole class may take 60
-SECOND_EDITION = {"seq2seq_attention", "attention", "transformer", "gpt", "word_alignment", "speed_run", "real_llm"}
+SECOND_EDITION = {
+    "seq2seq_attention",
+    "attention",
+    "transformer",
+    "gpt",
+    "word_alignment",
+    "speed_run",
+    "real_llm",
+    "bert",
+}
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",
     "an opening that says what you need": r"\*\*What you need\.\*\*",

@@ -1,7 +1,7 @@
 """Fill a gap in Shakespeare: small BERTs by how their attention begins and what they are asked, beside counts.
 
 Windows of 32 words and punctuation marks of the training plays; of each held-out window one known word is hidden. Short
-runs are scored on the validation plays. The choice in `CHOICE` runs longer, with three seeds, and is scored on the test
+runs are scored on the validation plays. The choice in `CHOICE` runs longer, with two seeds, and is scored on the test
 plays, beside counts and a left-to-right model of equal size and steps. Intervals are over the gaps, differences paired.
 """
 
@@ -30,7 +30,7 @@ PAD, UNKNOWN, MASK, SPECIAL = 0, 1, 2, 3  # the first three ids, and how many th
 VOCABULARY, LENGTH, GAPS, EDGE = 3_000, 32, 2_000, 4  # EDGE: a gap has so many tokens on each side
 SIZES = {"context_length": LENGTH, "d_model": 128, "n_layers": 2, "n_heads": 4, "d_ff": 256, "dropout": 0.0}
 BATCH_SIZE, LEARNING_RATE, SHORT, LONG = 64, 0.003, 120, 1_000
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 BEGINS = ("learned positions alone", "zero", "distance", "neighbours", "far")
 CHOICE = {"begins": "neighbours", "share": 0.3, "chosen": (0.8, 0.1, 0.1), "loss": "gaps"}
 COUNTS = ("unigram", "left bigram", "left trigram", "both neighbours", "two on the left, one on the right")
@@ -283,9 +283,15 @@ def left_to_right(seed: int, steps: int, split: str) -> dict[str, Any]:
 
 
 def trained(
-    model: MaskedLM, batches: Callable[[Generator], Any], steps: int, seed: int, shown: str
+    model: MaskedLM,
+    batches: Callable[[Generator], Any],
+    steps: int,
+    seed: int,
+    shown: str,
+    rate: float = LEARNING_RATE,
+    evaluations: int | None = None,
 ) -> dict[int, float]:
-    """Train a model; returns its nats on 500 gaps of the validation plays, about twelve times on the way."""
+    """Train a model; returns its nats on 500 gaps of the validation plays, on the way: 12 times, or 5 in a long run."""
     truth = gaps("validation")[2][:500]
 
     def held_out(model: nn.Module) -> float:
@@ -294,15 +300,21 @@ def trained(
 
     config = TrainingConfig(
         steps=steps,
-        learning_rate=LEARNING_RATE,
+        learning_rate=rate,
         warmup_steps=min(100, steps // 3),
         weight_decay=0.01,
         beta2=0.98,
-        evaluate_every=max(1, steps // 12),
+        evaluate_every=max(1, steps // (evaluations or (12 if steps < LONG else 5))),
         seed=seed,
     )
     history = train_whole(model, masked_token_loss, batches, config, evaluate=held_out)
     return {step: round(value, 3) for step, value in history.evaluations.items()}
+
+
+def after_few_steps(begins: str, share: float, rate: float, steps: int) -> float:
+    """The nats on 500 gaps of the validation plays, the rest as in CHOICE, with the first seed."""
+    make = partial(with_gaps, share=share, chosen=CHOICE["chosen"], loss=CHOICE["loss"])
+    return trained(build(begins, 0), draws(make), steps, 0, "mask", rate, evaluations=1)[steps]
 
 
 PARTS = ("row", "left_to_right", "counted")
@@ -314,8 +326,7 @@ def rows() -> Iterator[dict[str, Any]]:
         for system in COUNTS:
             yield counted(system, split)
     changes = [{"begins": begins} for begins in BEGINS]
-    changes += [{"chosen": chosen} for chosen in ((1.0, 0.0, 0.0), (0.8, 0.0, 0.2))]
-    changes += [{"loss": "all"}]
+    changes += [{"chosen": (1.0, 0.0, 0.0)}, {"loss": "all"}]
     for change in changes:
         yield row(**CHOICE | change, seed=0, steps=SHORT, split="validation")
     for seed in SEEDS:
