@@ -7,6 +7,7 @@ import numpy as np
 from classroom.diagrams import (
     attention,
     automatic_differentiation,
+    bert,
     encoder_decoder,
     fine_tuning,
     gpt,
@@ -48,6 +49,7 @@ GRAPH = [
 X, W, DZ = [[1, 2, 0], [0, 1, -1]], [[0.5, 1], [-1, 0.25], [2, 0]], [[0.2, -0.1], [-0.4, 0.3]]
 PIECES = [["I"], [" like"], [" straw", "berries"], ["!"]]
 STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b", "er"), ("ber", "ry")]
+FILLED = "the king is a beggar , and no beggar is king".split()
 
 DRAWINGS = {
     "convolution": lambda: fine_tuning.convolution(
@@ -63,6 +65,15 @@ DRAWINGS = {
         PIECES, [57, 702, 17_001, 10_551, 17], np.random.default_rng(2).normal(size=(5, 3)), 576
     ),
     "merge_tree": lambda: text_to_tokens.merge_tree("strawberry", STRAWBERRY, [4, 5, 120, 260, 1020, 1400, 12_345]),
+    "masked_objective": lambda: bert.masked_objective(
+        FILLED[:8], ["the", "[MASK]", "is", "a", "fear", ",", "and", "no"], [1, 4, 7]
+    ),
+    "first_looks": lambda: bert.first_looks(
+        [[-abs(n - at) for n in range(-4, 5)] for at in (-1, 1, -2, 2)], range(-4, 5)
+    ),
+    "pooling": lambda: bert.pooling(
+        np.random.default_rng(2).normal(size=(5, 4)), ["[CLS]", "read", "[SEP]", "_", "_"], 3
+    ),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

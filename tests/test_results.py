@@ -34,6 +34,7 @@ from experiments.tables import (
     first_steps,
     gpt_shakespeare,
     gpu_run,
+    masked_language_model,
     memory,
     neural_language_model,
     ngrams,
@@ -105,6 +106,11 @@ CHEAP = {
         lambda: gpt_shakespeare.row("GPT, characters", 400, 0.008, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "masked_language_model": (
+        lambda: masked_language_model.counted("left bigram", "validation"),
+        ["system", "split"],
+        ["accuracy", "nats"],
     ),
     "memory": (
         lambda: memory.row("RNN", 5, 0.001, 0),
