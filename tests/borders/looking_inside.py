@@ -144,9 +144,7 @@ WATERMARK = [
     Border("watermark.Watermark.green", "an id beyond", lambda: Watermark(vocab_size=7).green(7), "previous must be at least 0 and at most 6"),
     Border("watermark.Watermark.z_score", "one token", lambda: Watermark(vocab_size=7).z_score([3]), "a text must have at least 2 tokens, but it is 1"),
     Border("watermark.Watermark.z_score", "a text", lambda: Watermark(vocab_size=7).z_score("ab"), "tokens must be a sequence of ids"),
-    Border(
-        "watermark.Watermarked", "no decoder", lambda: Watermarked(nn.Linear(2, 3), Watermark(vocab_size=7)), "model must have start and step"
-    ),
+    Border("watermark.Watermarked", "no decoder", lambda: Watermarked(nn.Linear(2, 3), Watermark(vocab_size=7)), "model must have start and step"),
     Border("watermark.Watermarked", "a key alone", lambda: Watermarked(MODEL, 7), "the watermark must be a Watermark, but it is 7"),
     Border(
         "watermark.Watermarked",
