@@ -14,7 +14,19 @@ from classroom.notebooks import normalise
 LARGEST_BYTES = 1_000_000
 KINDS = ("build", "debug", "design", "experiment")
 LONGEST_CELL = 30  # lines; one whole class may take 60
-SECOND_EDITION = {"automatic_differentiation", "seq2seq_attention", "attention", "transformer", "gpt", "word_alignment", "text_to_tokens", "speed_run", "real_llm", "bert"}
+SECOND_EDITION = {
+    "text_to_tokens",
+    "automatic_differentiation",
+    "seq2seq_attention",
+    "attention",
+    "transformer",
+    "gpt",
+    "word_alignment",
+    "speed_run",
+    "real_llm",
+    "bert",
+    "fine_tuning",
+    "retrieval",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",
