@@ -1,4 +1,4 @@
-"""Answers to the exercises of fine_tuning, written as readers write them: right ones, and wrong ones with their words."""
+"""Answers to the exercises of fine_tuning, as readers write them: right ones, and wrong ones with their words."""
 
 import torch
 from torch.nn import functional as F
