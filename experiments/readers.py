@@ -53,7 +53,7 @@ def counted(
     ngrams: int = 2,
     characters: bool = False,
     weights: str = "tf-idf",
-    choices: Sequence[float] = CHOICES,
+    choices: Sequence[float | int] = CHOICES,
 ) -> tuple[Labels, Labels]:
     """What counts of words predict of the validation and the test texts: TF-IDF, then logistic regression.
 
@@ -90,7 +90,7 @@ def logistic(
     test: Any,
     labels: Labels,
     validation_labels: Labels,
-    choices: Sequence[float] = CHOICES,
+    choices: Sequence[float | int] = CHOICES,
     scaled: bool = False,
 ) -> tuple[Labels, Labels]:
     """What logistic regression on features predicts of the validation and the test texts, C chosen on the former."""
