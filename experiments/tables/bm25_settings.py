@@ -34,7 +34,7 @@ def weighted(passage: str, title: int) -> str:
     return " ".join([name] * title + [text])
 
 
-def row(k1: float, b: float, letters: int | None, title: int, split: str = "validation") -> dict[str, Any]:
+def row(k1: float | int, b: float | int, letters: int | None, title: int, split: str = "validation") -> dict[str, Any]:
     """The mean reciprocal rank with its 95% interval."""
     passages, queries, right = questions(split)
     index = BM25(k1, b)

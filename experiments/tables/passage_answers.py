@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_lib import data, generation, pretrained
 from course_lib.data.questions import Question
@@ -221,7 +222,7 @@ def contains(text: str, answers: Sequence[str]) -> bool:
     return any(f" {' '.join(words_of(answer))} " in said for answer in answers)
 
 
-def _share(values: Sequence[float] | np.ndarray) -> list[float]:
+def _share(values: ArrayLike) -> list[float]:
     return rounded(bootstrap_interval(lambda x: x.mean(-1), np.array(values, dtype=float)))
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from course_lib import data
@@ -180,7 +181,7 @@ def _of_hard_negatives(part: str, system: str, setting: str) -> dict[str, Any]:
     return {"recall at 1": _share(hits)}
 
 
-def _share(hits: Sequence[float]) -> list[float]:
+def _share(hits: ArrayLike) -> list[float]:
     return rounded(bootstrap_interval(lambda x: x.mean(-1), np.array(hits, dtype=float)))
 
 
