@@ -43,7 +43,7 @@ def mel_filters(n_mels: int = 80) -> Float[Tensor, "M Q"]:
     that noise sounds equal in all.
 
     >>> [int(band.argmax()) * RATE // WINDOW for band in mel_filters()[[0, 9, 79]]]  # Hz
-    [40, 360, 7760]
+    [40, 360, 7680]
     """
     require_integer("n_mels", n_mels, at_least=1)
     top = 15 + 27 * math.log(8) / math.log(6.4)

@@ -163,9 +163,9 @@ def test_another_file_is_answered_in_one_sentence(tmp_path):
 
 
 @pytest.mark.slow
-def test_tiny_en_says_nothing_of_silence_that_its_tokenizer_cannot_write():
+def test_tiny_en_invents_a_word_in_silence():
     model, tokenizer = load_whisper()
-    assert sum(weights.numel() for weights in model.parameters()) == 37_763_712
+    assert sum(weights.numel() for weights in model.parameters()) == 37_764_864
     ids = json.loads((data.whisper_folder() / "config.json").read_text(encoding="utf-8"))
     assert tokenizer.vocab_size == model.config.vocab_size == 51_864
     prompt = tokenizer.encode("<|startoftranscript|><|notimestamps|>", special=True)
@@ -173,4 +173,4 @@ def test_tiny_en_says_nothing_of_silence_that_its_tokenizer_cannot_write():
     listener = Listener(model, log_mel(np.zeros(RATE))[None], suppressed=ids["suppress_ids"])
     end = tokenizer.encode("<|endoftext|>", special=True)[0]
     (written,) = generate(listener, [prompt], GenerationConfig(temperature=0, max_new_tokens=9, end_token=end))
-    assert written
+    assert tokenizer.decode(written) == " you"  # nobody speaks

@@ -130,7 +130,7 @@ SPEECH = [
         "speech.Listener",
         ("another model", lambda: Listener(MODEL, SOUND), "the model must be a Whisper"),
         ("one sound without a batch", lambda: Listener(HEARER, SOUND[0]), "mels must be a tensor of floats (batch, 3, frames)"),
-        ("an unknown token suppressed", lambda: Listener(HEARER, SOUND, [11]), "suppressed must be from 0 to 10"),
+        ("an unknown token suppressed", lambda: Listener(HEARER, SOUND, [11]), "suppressed must be ids from 0 to 10"),
         ("more prompts than sounds", lambda: listening(tokens=TOKENS[:1], lengths=(3,)), "source must be a tensor of integers (2, time)"),
         ("prompts of two lengths", lambda: listening(lengths=(3, 2)), "prompts must be of one length, but it is [3, 2]"),
     ),
