@@ -12,7 +12,7 @@ N rows, M of them held out.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from course_lib.attention import recorded
 from course_lib.gpt import DecoderOnly
 from course_lib.runtime import evaluating
 from course_lib.shapes import require_tensor
-from course_lib.validation import ids_of, require, require_finite, require_integer, texts_of
+from course_lib.validation import Ids, ids_of, require, require_finite, require_integer, texts_of
 
 __all__ = [
     "Attribution",
@@ -172,10 +172,10 @@ def logit_lens(model: DecoderOnly, tokens: Int[Tensor, "B T"]) -> Float[Tensor, 
 
 def patching_map(
     model: nn.Module,
-    clean: Int[Tensor, " T"] | Sequence[int],
-    corrupted: Int[Tensor, " T"] | Sequence[int],
+    clean: Ids,
+    corrupted: Ids,
     metric: Callable[[Tensor], Tensor],
-    places: Sequence[str] | None = None,
+    places: Iterable[str] | None = None,
 ) -> Float[Tensor, "P T"]:
     """Activation patching (Meng et al., 2022, section 2.1): what the activation at one place and position restores.
 
@@ -310,10 +310,10 @@ class Probe(NamedTuple):
 
 def linear_probe(
     features: Float[Tensor, "N C"] | ArrayLike,
-    labels: Sequence[Any] | ArrayLike,
-    held_out: Sequence[bool] | ArrayLike,
+    labels: ArrayLike,
+    held_out: ArrayLike,
     *,
-    keys: Sequence[Any] | None = None,
+    keys: Any = None,
     seed: int = 0,
 ) -> Probe:
     """Logistic regression from activations to labels, trained on the rows that are not held out, and its control task.

@@ -15,14 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp, xlogy
 from torch import Generator, Tensor, nn
 
-from course_lib.validation import (
-    require,
-    require_finite,
-    require_integer,
-    require_number,
-    text_of,
-    texts_of,
-)
+from course_lib.validation import require, require_finite, require_integer, require_number, text_of, texts_of
 
 __all__ = ["draw_secrets", "epsilon", "exposure", "plant", "poisson_rows", "private_loss"]
 
