@@ -17,8 +17,8 @@ MASK = "[MASK]"
 def masked_objective(words: Sequence[str], inputs: Sequence[str], asked: Sequence[int]) -> Diagram:
     """A text, what the encoder reads of it, and the positions at which it is asked for the word that was there."""
     changed = [f"{words[i]} is read as {inputs[i]}" for i in asked]
-    alt = f"""The text {" ".join(words)} has {len(words)} tokens, of which {len(asked)} are chosen: {"; ".join(changed)}.
-        The encoder reads all tokens at once, to the left and to the right. Only at the chosen positions is its state
+    alt = f"""The text {" ".join(words)} has {len(words)} tokens, of which {len(asked)} are chosen:
+        {"; ".join(changed)}. The encoder reads all tokens at once, to the left and to the right. Only at the chosen positions is its state
         turned into a prediction and compared with the word that was there."""
     d = Diagram(900, 356, alt)
     d.title("Masked tokens: the encoder reads everything and is asked about a few positions")
