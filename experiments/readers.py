@@ -131,27 +131,29 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)?|[^\w\s]", text.lower())
 
 
+def _word_ids(splits: Sequence[Texts]) -> tuple[list[Tensor], Tensor]:
+    """The words of each split's texts as ids, padded with 0 to five words at least; and the vectors of the ids."""
+    known = sorted({word for texts in splits for text in texts for word in words_of(text)})
+    glove = data.glove()
+    words = [word for word in known if word in glove]
+    ids = {word: number for number, word in enumerate(words, start=1)}
+    padded = []
+    for texts in splits:
+        rows = [[ids[word] for word in words_of(text) if word in ids] for text in texts]
+        rows = [torch.tensor(row + [0] * max(5 - len(row), 0)) for row in rows]
+        padded.append(pad_sequence(rows, batch_first=True))
+    return padded, torch.cat([torch.zeros(1, glove.vector_size), torch.tensor(glove[words])])
+
+
 def convolved(
     train: Split, validation: Split, test: Split, seed: int, pretrained: bool = True
 ) -> tuple[Labels, Labels]:
     """What a TextCNN over GloVe's vectors predicts, or over random ones; its passes chosen on validation."""
-    known = sorted({word for texts, _ in (train, validation, test) for text in texts for word in words_of(text)})
-    glove = data.glove()
-    words = [word for word in known if word in glove]
-    ids = {word: number for number, word in enumerate(words, start=1)}
-    vectors = torch.cat([torch.zeros(1, glove.vector_size), torch.tensor(glove[words])])
+    padded, vectors = _word_ids([texts for texts, _ in (train, validation, test)])
     if not pretrained:
         drawn = torch.randn(vectors.shape, generator=Generator().manual_seed(seed))
         vectors = drawn * vectors[1:].std()
         vectors[0] = 0
-    rows = [
-        [[ids[word] for word in words_of(text) if word in ids] for text in texts]
-        for texts, _ in (train, validation, test)
-    ]
-    padded = [
-        pad_sequence([torch.tensor(row + [0] * max(5 - len(row), 0)) for row in some], batch_first=True)
-        for some in rows
-    ]
     with own_randomness(seed):
         model = TextCNN(vectors, 2)
     labels = torch.tensor(train[1])

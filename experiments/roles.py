@@ -84,6 +84,7 @@ WAYS = [
     "without a word",
     "by working hard",
 ]
+PASSIVE = ["is", "was", "were", "are", "has been", "had been", "will be", "can be", "gets", "was not", "should not be"]
 ADVERBS = ["often", "quickly", "never", "finally", "also", "really", "only", "later", "quietly", "almost"]
 ENDINGS = [
     "and the people laughed",
@@ -100,14 +101,11 @@ def _verbs(text: str) -> list[list[str]]:
     return [verb.split() for verb in text.split(",")]
 
 
-class _Grammar:
-    """Draws sentences, word by word, with a role beside each word."""
+class _Phrases:
+    """Draws phrases, word by word, with a role beside each word."""
 
-    def __init__(self, seed: int, held_out: bool) -> None:
-        self.draw = random.Random(f"{seed} {held_out}")
-        self.verbs, self.giving = (
-            _verbs(text) for text in ((HELD_OUT_VERBS, HELD_OUT_GIVING) if held_out else (VERBS, GIVING))
-        )
+    def __init__(self, seed: str) -> None:
+        self.draw = random.Random(seed)
 
     def often(self, share: float) -> bool:
         return self.draw.random() < share
@@ -147,6 +145,16 @@ class _Grammar:
     def plain(self, texts: Sequence[str], share: float) -> list[tuple[str, int]]:
         return [(word, NONE) for word in self.draw.choice(texts).split()] if self.often(share) else []
 
+
+class _Grammar(_Phrases):
+    """Draws sentences of phrases."""
+
+    def __init__(self, seed: int, held_out: bool) -> None:
+        super().__init__(f"{seed} {held_out}")
+        self.verbs, self.giving = (
+            _verbs(text) for text in ((HELD_OUT_VERBS, HELD_OUT_GIVING) if held_out else (VERBS, GIVING))
+        )
+
     def sentence(self, passive: bool) -> Sentence:
         giving = self.often(0.3)
         verb = self.draw.choice(self.giving if giving else self.verbs)
@@ -169,21 +177,7 @@ class _Grammar:
         )
 
     def passive(self, verb: list[str], patient: list, recipient: list, giving: bool) -> tuple[list, str, list]:
-        auxiliary = self.draw.choice(
-            [
-                "is",
-                "was",
-                "were",
-                "are",
-                "has been",
-                "had been",
-                "will be",
-                "can be",
-                "gets",
-                "was not",
-                "should not be",
-            ]
-        )
+        auxiliary = self.draw.choice(PASSIVE)
         subject, after = patient, []
         if giving:
             to_subject = self.often(0.4)
@@ -214,23 +208,7 @@ def grammar(n: int, seed: int, held_out: bool = False) -> list[Sentence]:
     return [made.sentence(passive=number % 2 == 1) for number in range(n)]
 
 
-BE = {
-    "is",
-    "are",
-    "was",
-    "were",
-    "be",
-    "been",
-    "being",
-    "am",
-    "gets",
-    "got",
-    "get",
-    "isn't",
-    "aren't",
-    "wasn't",
-    "weren't",
-}
+BE = set("is are was were be been being am gets got get isn't aren't wasn't weren't".split())
 HELPERS = BE | set(
     "has have had will would can could should may might must do does did not never doesn't don't to".split()
 )
