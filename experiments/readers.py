@@ -244,10 +244,8 @@ def fine_tuned(
         return F.cross_entropy(model(*batch[:2]), batch[2])
 
     steps = passes // batch_size
-    config = TrainingConfig(
-        steps=steps, learning_rate=rate, warmup_steps=steps // 10, weight_decay=0.01, evaluate_every=steps, seed=seed
-    )
-    train_whole(model, loss, batches, config)
+    usual = {"warmup_steps": steps // 10, "weight_decay": 0.01, "evaluate_every": steps}
+    train_whole(model, loss, batches, TrainingConfig(steps=steps, learning_rate=rate, seed=seed, **usual))
     predicted = np.empty(len(test), dtype=int)
     with evaluating(model), torch.inference_mode(), OneDNN():
         for some in _in_batches(test):
