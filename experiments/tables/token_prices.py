@@ -26,7 +26,7 @@ def messages(split: str) -> list[tuple[str, str, str]]:
 
 
 @cache
-def lengths(english: float, french: float, chinese: float) -> np.ndarray:
+def lengths(english: float | int, french: float | int, chinese: float | int) -> np.ndarray:
     """The tokens of each validation message, a column per language."""
     train, texts = messages("train"), []
     for column, share in enumerate((english, french, chinese)):
@@ -35,7 +35,7 @@ def lengths(english: float, french: float, chinese: float) -> np.ndarray:
     return np.array([[len(tokenizer.encode(text)) for text in message] for message in messages("validation")])
 
 
-def row(english: float, french: float, chinese: float) -> dict[str, Any]:
+def row(english: float | int, french: float | int, chinese: float | int) -> dict[str, Any]:
     """The mean tokens of a message in each language, with 95% intervals, and the largest of the three."""
     columns = lengths(english, french, chinese).T
     means = [rounded(bootstrap_interval(lambda x: x.mean(axis=-1), column)) for column in columns]
