@@ -18,8 +18,8 @@ def masked_objective(words: Sequence[str], inputs: Sequence[str], asked: Sequenc
     """A text, what the encoder reads of it, and the positions at which it is asked for the word that was there."""
     changed = [f"{words[i]} is read as {inputs[i]}" for i in asked]
     alt = f"""The text {" ".join(words)} has {len(words)} tokens, of which {len(asked)} are chosen:
-        {"; ".join(changed)}. The encoder reads all tokens at once, to the left and to the right. Only at the chosen positions is its state
-        turned into a prediction and compared with the word that was there."""
+        {"; ".join(changed)}. The encoder reads all tokens at once, to the left and to the right. Only at the chosen
+        positions is its state turned into a prediction and compared with the word that was there."""
     d = Diagram(900, 356, alt)
     d.title("Masked tokens: the encoder reads everything and is asked about a few positions")
     encoder = d.box(480, 182, 780, 44, "bidirectional encoder", "weight", 15)
