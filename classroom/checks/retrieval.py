@@ -156,7 +156,7 @@ def ranks_of_right(scores, right, *, first=0, beats=torch.ge):
     cases=lambda seed: [
         ([["a", "c", "b"], ["c", "d"]], 60),
         ([["a", "b", "c", "d"], ["b", "e", "a"]], 1),
-        ([["a", "b", "c"], ["d", "c", "a"], ["c", "b", "d"]], 10),
+        ([["a", "b", "c"], ["d", "c", "a"], ["c", "b", "a"]], 10),
         case([["b", "a"]], 60, edge="a single ranking"),
     ],
     wrong={

@@ -7,29 +7,33 @@ from numpy.typing import ArrayLike
 
 from classroom.diagrams.diagram import Diagram
 from classroom.diagrams.geometry import spread
-from classroom.diagrams.parts import grid, pills
+from classroom.diagrams.parts import grid, legend
 
 __all__ = ["two_encoders", "with_a_passage", "word_index"]
 
 
 def word_index(words: Sequence[str], passages: Sequence[str], weights: ArrayLike, query: Sequence[str]) -> Diagram:
-    """A row for each word, a column for each passage; the query's rows add up to the scores."""
+    """A row for each word, a column for each passage; the query's rows, each word once, add up to the scores."""
     weights = np.asarray(weights, dtype=float)
-    rows = [words.index(word) for word in query if word in words]
+    rows = [words.index(word) for word in query]
     scores = weights[rows].sum(axis=0)
     told = ", ".join(f"{name} {score:.2f}" for name, score in zip(passages, scores, strict=True))
     alt = f"""An index: for each of the words {", ".join(words)} what it adds to the score of each passage, 0 where the
         passage lacks it. The query {" ".join(query)} adds up its words' rows. The scores are {told}."""
-    d = Diagram(820, 190 + 28 * len(words), alt)
+    height = 28 * len(words)
+    d = Diagram(640, 210 + height, alt)
     d.title("A query adds up the rows of its words")
-    box = grid(d, 470, 75 + 14 * len(words), weights, "weight", cell=(92, 28), rows=words, columns=passages)
-    asked = pills(d, query, 120, box.y, len(query) // 2)
-    for pill, row in zip(asked, rows, strict=False):
-        d.arrow((pill.x, pill.top[1]), (box.left[0] - 70, box.row(row).y), bend="|-")
-    total = grid(d, 470, 150 + 28 * len(words), [scores], "score", cell=(92, 28))
+    box = grid(d, 400, 80 + height / 2, weights, cell=(92, 28), columns=passages)
+    for number, word in enumerate(words):
+        y = box.row(number).y
+        if number in rows:
+            d.flow(d.box(150, y, 80, 24, word, "token", 13), box.row(number))
+        else:
+            d.label(150, y, word, 13, "faint")
+    total = grid(d, 400, 140 + height, [scores], "score", cell=(92, 28))
     d.arrow(box.bottom, total.top, role="score")
-    d.label(total.left[0] - 8, total.y, "score", 13, align="end")
-    d.label(120, box.y + 34, "the query", 12, "faint")
+    d.label(150, total.y, "sum of the two rows" if len(rows) == 2 else "sum of the rows", 13, "score")
+    legend(d, 60, d.height - 22, token="in the query", vector="computed beforehand", score="score")
     return d
 
 
@@ -66,24 +70,27 @@ def _short(text: str) -> str:
 
 
 def with_a_passage(question: str, found: Sequence[str], tokens: int, answer: str) -> Diagram:
-    """A question, the passages that are found, the prompt, the answer, and its source."""
-    alt = f"""The question "{question}" goes into the search, which finds the passages {", ".join(found)}. The first and
-        the question make a prompt of {tokens} tokens. SmolLM2 reads it and answers "{answer}", and the id of the
-        passage, {found[0]}, is shown as the source."""
-    d = Diagram(900, 250, alt)
-    d.title("First look it up, then answer, and say where it stands")
-    places = spread(20, 880, [150, 120, 150, 120, 190])
-    boxes = [
-        d.box(places[0], 100, 150, 44, "question", "token"),
-        d.box(places[1], 100, 120, 44, "search", "plain"),
-        d.box(places[2], 100, 150, 44, "prompt", "token"),
-        d.box(places[3], 100, 120, 44, "SmolLM2", "weight"),
-        d.box(places[4], 100, 190, 44, _short(answer), "token", 12),
+    """A question, the passage that is found, the prompt made of both, the answer, and its source."""
+    alt = f"""The question "{question}" goes into the search, which finds {", then ".join(found)}. The first of them and
+        the question make a prompt of {tokens} tokens. SmolLM2 reads it and answers "{answer}". The name of the passage,
+        {found[0]}, is shown as the source."""
+    d = Diagram(960, 236, alt)
+    d.title("First look it up, then answer, and show the source")
+    widths = [100, 90, 130, 100, 110, 190]
+    places = spread(24, 936, widths)
+    looks = [
+        ("question", "token"),
+        ("search", "plain"),
+        (found[0], "vector"),
+        ("prompt", "token"),
+        ("SmolLM2", "weight"),
     ]
+    boxes = [d.box(x, 120, w, 44, *look) for x, w, look in zip(places, widths, looks, strict=False)]
+    boxes.append(d.box(places[-1], 120, widths[-1], 44, _short(answer), "token", 12))
     d.flow(*boxes)
-    d.label(places[2], 66, f"passage and question, {tokens} tokens", 12, "faint")
-    hits = [d.box(places[1], 180 + 0 * n, 120, 30, name, "vector", 12) for n, name in enumerate(found[:1])]
-    d.flow(boxes[1], hits[0])
-    source = d.box(places[4], 180, 190, 30, f"source: {found[0]}", "vector", 12)
-    d.flow(hits[0], source)
+    asked, passage, prompt = boxes[0], boxes[2], boxes[3]
+    d.arrow(asked.top, (asked.x, 66), (prompt.x, 66), prompt.top)
+    d.label(prompt.x, 158, f"{tokens} tokens", 12, "faint")
+    source = d.box(places[-1], 200, widths[-1], 34, f"source: {found[0]}", "vector", 13)
+    d.arrow(passage.bottom, source.left, bend="|-")
     return d
