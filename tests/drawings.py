@@ -11,6 +11,7 @@ from classroom.diagrams import (
     encoder_decoder,
     fine_tuning,
     gpt,
+    retrieval,
     speed_run,
     text_to_tokens,
     transformer,
@@ -56,6 +57,21 @@ DRAWINGS = {
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),
     "verdicts": lambda: fine_tuning.heads(["not", "good", "at", "all"], (["is", "it", "so"], ["it", "was"]), ROLES),
+    "word_index": lambda: retrieval.word_index(
+        ["dog", "bit", "man", "cat"],
+        ["1", "2", "3"],
+        [[0.31, 0, 0.18], [0.33, 0, 0], [0, 0.74, 0], [0, 0, 0.37]],
+        ["dog", "cat"],
+    ),
+    "two_encoders": lambda: retrieval.two_encoders(
+        "is dry ice the same as liquid nitrogen", ["0"] * 11_265, 384, 11_265
+    ),
+    "with_a_passage": lambda: retrieval.with_a_passage(
+        "What kind of service is SkyDrive?",
+        ["passage 484", "passage 414"],
+        275,
+        "The SkyDrive Service is a cloud storage service",
+    ),
     "computation_graph": lambda: automatic_differentiation.computation_graph(GRAPH),
     "layer_backward": lambda: automatic_differentiation.layer_backward(X, W, DZ),
     "letter_gradient": lambda: automatic_differentiation.letter_gradient(

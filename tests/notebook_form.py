@@ -26,6 +26,7 @@ SECOND_EDITION = {
     "real_llm",
     "bert",
     "fine_tuning",
+    "retrieval",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",
