@@ -7,7 +7,6 @@ number of steps is what the budget pays for. Bits per character on a sample of t
 from collections.abc import Iterator
 from typing import Any
 
-
 from course_lib.losses import next_token_loss, token_losses
 from course_lib.mlp import MLPConfig, MLPLanguageModel
 from course_lib.training import TrainingConfig, random_rows
@@ -41,9 +40,7 @@ def score(seed: int, **choice: Any) -> list[float]:
     count = steps(**sizes, batch_size=choice["batch_size"])
     with one_core():
         model = seeded(seed, lambda: MLPLanguageModel(MLPConfig(vocab_size=80, **sizes)))
-        config = TrainingConfig(
-            steps=count, learning_rate=choice["learning_rate"], warmup_steps=count // 20, seed=seed
-        )
+        config = TrainingConfig(steps=count, learning_rate=choice["learning_rate"], warmup_steps=count // 20, seed=seed)
         batches = random_rows(*pairs("train", sizes["context_length"]), batch_size=choice["batch_size"])
         train_whole(model, next_token_loss, batches, config)
         contexts, targets = pairs("validation", sizes["context_length"])
