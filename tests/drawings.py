@@ -11,6 +11,7 @@ from classroom.diagrams import (
     encoder_decoder,
     fine_tuning,
     gpt,
+    neural_language_model,
     retrieval,
     speed_run,
     text_to_tokens,
@@ -81,6 +82,15 @@ DRAWINGS = {
         PIECES, [57, 702, 17_001, 10_551, 17], np.random.default_rng(2).normal(size=(5, 3)), 576
     ),
     "merge_tree": lambda: text_to_tokens.merge_tree("strawberry", STRAWBERRY, [4, 5, 120, 260, 1020, 1400, 12_345]),
+    "from_context_to_prediction": lambda: neural_language_model.from_context_to_prediction(
+        list("my noble")[:2] + ["␣", "n", "o", "b", "l", "e"],
+        [[0.3, -1.2], [0.9, 0.1], [-2.1, 0.4], [0.2, 1.3], [1.1, -0.4], [0.0, -0.8], [-0.6, 0.7], [1.5, 0.2]],
+        (16, 256, 80),
+        {"␣": 0.61, "s": 0.12, "r": 0.05},
+    ),
+    "gradient_on_its_way_back": lambda: neural_language_model.gradient_on_its_way_back(
+        [9.1e-7, 4.1e-6, 1.8e-5, 8.2e-5, 0.0004, 0.0017, 0.0078, 0.035, 0.16, 1.0], "sigmoid"
+    ),
     "masked_objective": lambda: bert.masked_objective(
         FILLED[:8], ["the", "[MASK]", "is", "a", "fear", ",", "and", "no"], [1, 4, 7]
     ),

@@ -24,6 +24,7 @@ from experiments import partial, shared, tables
 from experiments.shared import judgements
 from experiments.tables import (
     abilities,
+    activations,
     beyond_length,
     bigram_descent,
     bm25_settings,
@@ -36,6 +37,7 @@ from experiments.tables import (
     gpu_run,
     masked_language_model,
     memory,
+    network_budget,
     neural_language_model,
     ngrams,
     overfitting,
@@ -71,6 +73,11 @@ CHEAP = {
         lambda: boolq.row("TF-IDF", 1_000),
         ["system", "labelled"],
         ["accuracy"],
+    ),
+    "activations": (
+        lambda: activations.row("tanh", 1, 0.003, 0),
+        ["activation", "depth", "rate", "seed"],
+        ["test"],
     ),
     "bigram_descent": (
         lambda: bigram_descent.row(10.0, 0.5, "zeros"),
@@ -116,6 +123,11 @@ CHEAP = {
         lambda: memory.row("RNN", 5, 0.001, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
         ["accuracy"],
+    ),
+    "network_budget": (
+        lambda: network_budget.row(0, **network_budget.CHOICE | {"batch_size": 64}),
+        [*network_budget.CHOICE, "seed"],
+        ["bits"],
     ),
     "neural_language_model": (
         lambda: neural_language_model.row(1, 256, 6_000, 0),

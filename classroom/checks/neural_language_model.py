@@ -1,17 +1,19 @@
 """Exercises of the notebook neural_language_model."""
 
-import functools
 import math
 
 import numpy as np
 import torch
+from course_lib import files
+from experiments.shared import worst_by_change
+from experiments.tables import network_budget
 from torch import Generator
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
-from classroom.exercise import case, exercise
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["adam_step", "context_windows", "initial_weights", "softmax"]
+__all__ = ["adam_step", "context_windows", "initial_scales", "softmax", "within_budget"]
 
 
 def _random(seed, *shape):
@@ -103,80 +105,61 @@ def softmax(
     return end(e / total(e))
 
 
-def _statistics(weights):
-    """What is compared of random weights: two runs never give the same ones."""
-    if not isinstance(weights, list | np.ndarray):
-        return weights
-    table = np.array(weights, dtype=float)
-    if table.ndim != 2:
-        return {"shape": table.shape, "varied": True, "mean / std": 0.0, "ln(std · √rows)": 0.0}
-    spread = float(table.std())
-    return {
-        "shape": table.shape,
-        "varied": bool(min(table[0].std(), table[:, 0].std()) > 1e-9),
-        "mean / std": round(float(table.mean()) / (spread or 1), 2),
-        "ln(std · √rows)": round(math.log(spread * len(table) ** 0.5), 2) if spread > 1e-9 else -math.inf,
-    }
+LAYERS = ((400, "none"), (100, "ReLU"), (256, "tanh"), (64, "sigmoid"))  # fan-in, and what its inputs come out of
+_AFTER = {"none": lambda z: z, "ReLU": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
 
 
-@functools.cache
-def _normal(fan_in, fan_out):
-    return _random(0, fan_in, fan_out)
+def _mean_square(activation, variance):
+    """Of what comes out of an activation for normal pre-activations of this variance."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(200)
+    values = _AFTER[activation](torch.from_numpy(nodes) * variance**0.5).square()
+    return float((torch.from_numpy(weights) * values).sum() / weights.sum())
 
 
-@functools.cache
-def _uniform(fan_in, fan_out):
-    return torch.rand(fan_in, fan_out, generator=Generator().manual_seed(0))
+def _scaled(answer):
+    """What is compared of four standard deviations: how far each layer's pre-activations are from a variance of 1."""
+
+    def variances():
+        scales = [float(scale) for scale in answer()]
+        if len(scales) != len(LAYERS):
+            raise Mistake(f"four standard deviations are expected, one for each layer, but you return {len(scales)}.")
+        if not all(0 < scale < 1e6 for scale in scales):
+            raise Mistake("a standard deviation is a number above 0.")
+        found, variance = [], 1.0
+        for (fan_in, activation), scale in zip(LAYERS, scales, strict=True):
+            variance = fan_in * scale**2 * _mean_square(activation, variance)
+            found.append("close to 1" if 0.85 <= variance <= 1.18 else f"2 to the power of {math.log2(variance):.1f}")
+        return found
+
+    return variances
+
+
+def _chosen(mean_squares=(1.0, 0.5, 0.3943, 0.2934), size=lambda n, square: (n * square) ** -0.5):
+    return [size(n, square) for (n, _), square in zip(LAYERS, mean_squares, strict=True)]
 
 
 @exercise(
-    praise="an output is on the same scale as an input, however many are summed.",
-    cases=lambda seed: [(211, 97), (97, 211), case(2, 10_007, edge="a fan_in of 2")],
-    form=_statistics,
-    tolerance=0.03,
+    kind="design",
+    through=_scaled,
+    praise="at every layer the pre-activations have a variance close to 1, whatever the layer before put out.",
+    cases=lambda seed: [()],
     wrong={
-        "the variance is 1: multiply by 1 / sqrt(fan_in).": {"scale": lambda n, m: 1},
-        "the standard deviation is 1 / fan_in, as the variance should be: take its square root.": {"scale": lambda n, m: 1 / n},
-        "you multiply by sqrt(fan_in): divide by it.": {"scale": lambda n, m: n**0.5},
-        "you multiply by fan_in: divide by its square root.": {"scale": lambda n, m: n},
-        "you divide by sqrt(fan_out): a sum runs over fan_in products.": {"scale": lambda n, m: m**-0.5},
-        "you divide by fan_out: a sum runs over fan_in products, and the root is missing.": {"scale": lambda n, m: 1 / m},
-        "the variance is 2 / fan_in, which is meant for ReLU: 1 / fan_in is wanted here.": {"scale": lambda n, m: (2 / n) ** 0.5},
-        "the standard deviation is 2 / fan_in: the variance should be 1 / fan_in.": {"scale": lambda n, m: 2 / n},
-        "torch.nn.init takes the columns for fan_in, and 2 for ReLU: the rows, and 1, are wanted.": {"scale": lambda n, m: (2 / m) ** 0.5},
-        "this is Glorot's 2 / (fan_in + fan_out): 1 / fan_in is wanted here.": [
-            {"scale": lambda n, m: (2 / (n + m)) ** 0.5},
-            {"scale": lambda n, m: (6 / (n + m)) ** 0.5},
-            {"scale": lambda n, m: (n + m) ** -0.5},
+        "1 / √fan-in is right where the inputs have a mean square of 1, as in the first layer: ReLU, tanh and sigmoid put out less.": {"scales": _chosen((1, 1, 1, 1))},
+        "2 / fan-in is right after ReLU alone: tanh and sigmoid have mean squares of their own, and the first layer reads the inputs.": {"scales": _chosen((0.5, 0.5, 0.5, 0.5))},
+        "the first layer and ReLU are right; after tanh and sigmoid the mean square is neither 1 nor a half: measure it.": [
+            {"scales": _chosen((1, 0.5, 1, 1))},
+            {"scales": _chosen((1, 0.5, 0.5, 0.5))},
         ],
-        "you divide by the root of fan_in times fan_out: a sum runs over fan_in products only.": {"scale": lambda n, m: (n * m) ** -0.5},
-        "the scale is a fixed number: it must follow fan_in.": [{"scale": lambda n, m, scale=scale: scale} for scale in (0.01, 0.02, 0.05, 0.1, 0.5, 0.001)],
-        "uniform between -a and a has variance a² / 3: a must be sqrt(3 / fan_in).": {"draw": lambda n, m: 2 * _uniform(n, m) - 1},
-        "torch.rand has variance 1 / 12: take torch.randn, or stretch it by sqrt(12).": {"draw": lambda n, m: _uniform(n, m) - 0.5},
-        "the mean is not 0: torch.rand lies between 0 and 1, torch.randn has mean 0 and variance 1.": [
-            {"draw": _uniform},
-            {"draw": lambda n, m: _uniform(n, m) * 12**0.5},
-            {"draw": lambda n, m: _uniform(n, m) * 3**0.5},
-            {"draw": lambda n, m: _normal(n, m).abs()},
-            {"draw": lambda n, m: _normal(n, m) + 1},
-        ],
-        "whole rows or columns hold one number, and units that begin alike stay alike: draw each at random.": [
-            {"draw": torch.ones},
-            {"draw": torch.zeros},
-            {"draw": lambda n, m: _normal(n, 1).expand(n, m)},
-            {"draw": lambda n, m: _normal(1, m).expand(n, m)},
-        ],
-        "the shape is transposed: fan_in rows and fan_out columns, so that x @ weights works.": {"end": lambda weights: weights.mT},
-        "a matrix is wanted, of fan_in rows and fan_out columns.": [
-            {"end": lambda weights: weights[:, 0]},
-            {"end": lambda weights: weights[0]},
-            {"end": torch.flatten},
-        ],
+        "after the sigmoid the mean counts too: take the mean of the squares, not the variance.": {"scales": _chosen((1, 0.5, 0.3943, 0.0434))},
+        "after ReLU the mean counts too: take the mean of the squares, not the variance.": {"scales": _chosen((1, 0.3408, 0.3943, 0.2934))},
+        "these are the variances of the weights: their standard deviations are the square roots.": {"scales": _chosen(size=lambda n, square: 1 / (n * square))},
+        "the mean square belongs under the root with fan-in: 1 / √(fan-in · mean square).": {"scales": _chosen(size=lambda n, square: (square / n) ** 0.5)},
+        "fan-in is missing: a sum of n products has n times the variance of one.": {"scales": _chosen(size=lambda n, square: square**-0.5)},
     },
 )
-def initial_weights(fan_in, fan_out, *, draw=_normal, scale=lambda n, m: n**-0.5, end=lambda weights: weights):
-    """Random weights (fan_in, fan_out) of mean 0 and variance 1 / fan_in."""
-    return end(draw(fan_in, fan_out) * scale(fan_in, fan_out))
+def initial_scales(*, scales=None):
+    """The standard deviation of each layer's initial weights, first layer first."""
+    return scales or _chosen()
 
 
 def _corrected(mean, beta, t, other):
@@ -343,8 +326,16 @@ def _tokens(seed, n):
     return torch.randperm(n, generator=Generator().manual_seed(seed + n))
 
 
+def _with_the_answer_inside(tokens, context_length):
+    """As the reader finds it: each context ends with its own target."""
+    windows = tokens.unfold(0, context_length, 1)
+    return windows[1:], tokens[context_length:]
+
+
 @exercise(
-    praise="five tokens and contexts of two: three pairs.",
+    kind="debug",
+    found=_with_the_answer_inside,
+    praise="the context ends right before its target, so nothing can be read off.",
     cases=lambda seed: [
         (torch.tensor([4, 1, 3, 2, 0]), 2),
         (_tokens(seed, 17), 3),
@@ -443,3 +434,50 @@ def context_windows(
     """All contexts (N - context_length, context_length), and the token after each (N - context_length)."""
     windows = tokens.unfold(0, size(context_length), 1)
     return end(contexts(windows, tokens, context_length), targets(tokens, context_length))
+
+
+BETTER = {"context_length": 4, "d_embed": 16, "d_hidden": 64, "batch_size": 256, "learning_rate": 0.02}
+_RANGES = {"context_length": (1, 16), "d_embed": (1, 64), "d_hidden": (1, 1024), "batch_size": (16, 1024)}
+
+
+@experiment(
+    goal=2.87,
+    unit="bits per character on a sample of the validation plays",
+    stored=lambda: worst_by_change(files.load_results("network_budget")["rows"], network_budget.CHOICE, "bits"),
+    advice={
+        "a smaller hidden layer or a shorter context: an example gets cheaper, so the budget pays for more steps.": lambda choice: _steps(choice) < 800,
+        "a longer context: with so few characters there is little to predict from.": lambda choice: choice["context_length"] < 3,
+        "a higher rate: there are too few steps to be careful.": lambda choice: choice["learning_rate"] < 0.008,
+        "a lower rate: the hidden units saturate.": lambda choice: choice["learning_rate"] > 0.05,
+        "a larger hidden layer: with this one many cheap steps gain little.": lambda choice: choice["d_hidden"] < 32,
+        "other sizes nearby.": lambda choice: True,
+    },
+    wrong={
+        "a smaller hidden layer or a shorter context": lambda: dict(network_budget.CHOICE),
+        "a longer context": lambda: BETTER | {"context_length": 1, "batch_size": 512},
+        "a higher rate": lambda: BETTER | {"learning_rate": 0.0005},
+        "a lower rate": lambda: BETTER | {"learning_rate": 0.5},
+        "a larger hidden layer": lambda: BETTER | {"d_hidden": 8, "batch_size": 1024, "context_length": 3},
+        "d_hidden is a whole number from 1 to 1024, but yours is 0.": lambda: BETTER | {"d_hidden": 0},
+        "learning_rate is a number above 0 and at most 1, but yours is 0.": lambda: BETTER | {"learning_rate": 0},
+        "that would take 6,598 steps, and 5,000 is the most: a larger batch.": lambda: BETTER | {"d_hidden": 4, "batch_size": 1024, "context_length": 4, "d_embed": 17},
+        "a dictionary with context_length, d_embed, d_hidden, batch_size, learning_rate": lambda: {"d_hidden": 64},
+    },
+)
+def within_budget(choice, seed):
+    """Bits per character of a network of these sizes, trained for as long as the budget pays for."""
+    if not isinstance(choice, dict) or set(choice) != set(BETTER):
+        raise Mistake(f"a dictionary with {', '.join(BETTER)} is expected, and nothing else.")
+    for name, (low, high) in _RANGES.items():
+        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
+            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
+    rate = choice["learning_rate"]
+    if not isinstance(rate, int | float) or not 0 < rate <= 1:
+        raise Mistake(f"learning_rate is a number above 0 and at most 1, but yours is {rate}.")
+    if _steps(choice) > 5_000:
+        raise Mistake(f"that would take {_steps(choice):,} steps, and 5,000 is the most: a larger batch.")
+    return network_budget.score(seed, **choice)[0]
+
+
+def _steps(choice):
+    return network_budget.steps(*(choice[name] for name in ("context_length", "d_embed", "d_hidden", "batch_size")))

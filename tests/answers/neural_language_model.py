@@ -146,6 +146,19 @@ def windows_apart(tokens, k):
     return contexts[::k], targets[::k]
 
 
+def scales_by_measuring():
+    generator = torch.Generator().manual_seed(0)
+    z, scales = torch.randn(100_000, generator=generator), []
+    for fan_in, activation in ((400, lambda z: z), (100, torch.relu), (256, torch.tanh), (64, torch.sigmoid)):
+        scales.append((fan_in * activation(z).square().mean()) ** -0.5)
+    return scales
+
+
+def choosing(**changes):
+    usual = {"context_length": 4, "d_embed": 16, "d_hidden": 64, "batch_size": 256, "learning_rate": 0.02}
+    return lambda: usual | changes
+
+
 RIGHT = {
     "softmax": [
         softmax_by_rows,
@@ -153,11 +166,10 @@ RIGHT = {
         lambda z: (z - z.logsumexp(-1, True)).exp(),
         lambda z: softmax_by_rows(z).tolist(),
     ],
-    "initial_weights": [
-        lambda n, m: torch.empty(n, m).normal_(0, n**-0.5),
-        lambda n, m: (2 * torch.rand(n, m) - 1) * math.sqrt(3 / n),
-        lambda n, m: torch.nn.Parameter(torch.randn(m, n).T / math.sqrt(n)),
-        lambda n, m: torch.randn(n, m).numpy() / n**0.5,
+    "initial_scales": [
+        lambda: [0.05, 0.14, 0.1, 0.23],
+        lambda: torch.tensor([0.05, 0.1414, 0.0995, 0.2308]),
+        scales_by_measuring,
     ],
     "adam_step": [adam, adam_by_torch, lambda *inputs: list(adam(*inputs)), lambda *inputs: torch.stack(adam(*inputs))],
     "context_windows": [
@@ -165,6 +177,7 @@ RIGHT = {
         windows_by_index,
         lambda t, k: [part.tolist() for part in windows_by_loop(t, k)],
     ],
+    "within_budget": [choosing(), choosing(d_hidden=80)],
 }
 WRONG = {
     "softmax": [
@@ -197,29 +210,17 @@ WRONG = {
         (lambda z: torch.softmax(-z, -1), "the sign is reversed"),
         (lambda z: torch.softmax(z - z.mean(), 0), "the first axis"),
     ],
-    "initial_weights": [
-        (lambda n, m: torch.zeros(n, m), "hold one number"),
-        (lambda n, m: torch.full((n, m), n**-0.5), "hold one number"),
-        (lambda n, m: (torch.randn(n, 1) / n**0.5).expand(n, m), "hold one number"),
-        (lambda n, m: torch.randn(n, m), "the variance is 1:"),
-        (lambda n, m: torch.randn(n, m) / n, "take its square root"),
-        (lambda n, m: torch.randn(n, m) * n**0.5, "divide by it"),
-        (lambda n, m: torch.randn(n, m) / m**0.5, "a sum runs over fan_in"),
-        (lambda n, m: torch.randn(m, n) / n**0.5, "the shape is transposed"),
-        (lambda n, m: torch.randn(n, m) * (2 / n) ** 0.5, "meant for ReLU"),
-        (lambda n, m: torch.nn.init.kaiming_normal_(torch.empty(n, m)), "takes the columns for fan_in"),
-        (lambda n, m: torch.nn.init.xavier_normal_(torch.empty(n, m)), "Glorot's"),
-        (lambda n, m: (2 * torch.rand(n, m) - 1) / n**0.5, "uniform between -a and a"),
-        (lambda n, m: (torch.rand(n, m) - 0.5) / n**0.5, "torch.rand has variance 1 / 12"),
-        (lambda n, m: torch.rand(n, m) / n**0.5, "the mean is"),
-        (lambda n, m: torch.randn(n, m) * 0.05, "it must follow fan_in"),
-        (lambda n, m: torch.randn(n) / n**0.5, "a matrix is wanted"),
-        (lambda n, m: torch.randn(n, m) * 3 / n**0.5, "expected 0, but got 1.1"),
-        (lambda n, m: torch.randn(n, m) * n, "you multiply by fan_in"),
-        (lambda n, m: torch.randn(n, m) / m, "and the root is missing"),
-        (lambda n, m: torch.randn(n, m) * 2 / n, "the standard deviation is 2 / fan_in"),
-        (lambda n, m: torch.randn(n, m) / (n * m) ** 0.5, "the root of fan_in times fan_out"),
-        (lambda n, m: torch.rand(n, m), "two things"),
+    "initial_scales": [
+        (lambda: [400**-0.5, 100**-0.5, 256**-0.5, 64**-0.5], "ReLU, tanh and sigmoid put out less"),
+        (lambda: [(2 / n) ** 0.5 for n in (400, 100, 256, 64)], "right after ReLU alone"),
+        (lambda: [0.05, 0.1414, 256**-0.5, 64**-0.5], "neither 1 nor a half"),
+        (lambda: [0.05, 0.1414, 0.0995, (64 * 0.0434) ** -0.5], "after the sigmoid the mean counts too"),
+        (lambda: [0.05, (34.08) ** -0.5, 0.0995, 0.2308], "after ReLU the mean counts too"),
+        (lambda: [1 / 400, 1 / 50, 1 / 100.9, 1 / 18.8], "these are the variances"),
+        (lambda: [0.05, 0.0707, 0.0392, 0.0677], "belongs under the root with fan-in"),
+        (lambda: [1, 1.414, 1.593, 1.846], "fan-in is missing"),
+        (lambda: [0.05, 0.14, 0.1], "four standard deviations are expected"),
+        (lambda: [0.05, 0.14, 0.1, -0.23], "a number above 0"),
     ],
     "adam_step": [
         (functools.partial(adam, corrected=False), "the bias correction is missing"),
@@ -292,5 +293,16 @@ WRONG = {
         (lambda t, k: windows_by_loop(t, k)[0], "return two things"),
         (lambda t, k: windows_by_loop(t, k)[::-1], "swapped"),
         (lambda t, k: tuple(part.float() for part in windows_by_loop(t, k)), "have become decimals"),
+    ],
+    "within_budget": [
+        (choosing(context_length=8, d_hidden=256, learning_rate=0.005), "a smaller hidden layer or a shorter context"),
+        (choosing(context_length=2, d_hidden=40, batch_size=512), "a longer context"),
+        (choosing(learning_rate=0.001), "a higher rate"),
+        (choosing(learning_rate=0.3), "a lower rate"),
+        (choosing(d_hidden=10, batch_size=1024, context_length=3), "a larger hidden layer"),
+        (choosing(d_hidden=0), "d_hidden is a whole number from 1 to 1024, but yours is 0."),
+        (choosing(learning_rate=0), "learning_rate is a number above 0 and at most 1, but yours is 0."),
+        (choosing(d_hidden=8, batch_size=64), "and 5,000 is the most: a larger batch."),
+        (lambda: [64], "a dictionary with context_length"),
     ],
 }
