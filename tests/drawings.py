@@ -11,6 +11,7 @@ from classroom.diagrams import (
     encoder_decoder,
     fine_tuning,
     gpt,
+    ngrams,
     retrieval,
     speed_run,
     text_to_tokens,
@@ -81,6 +82,10 @@ DRAWINGS = {
         PIECES, [57, 702, 17_001, 10_551, 17], np.random.default_rng(2).normal(size=(5, 3)), 576
     ),
     "merge_tree": lambda: text_to_tokens.merge_tree("strawberry", STRAWBERRY, [4, 5, 120, 260, 1020, 1400, 12_345]),
+    "contexts": lambda: ngrams.contexts("the king is dead . long live the king".split(), [1, 2, 4]),
+    "ladder": lambda: ngrams.ladder(
+        "is", [("the king", 0.125, 0.75, 0.219), ("king", 0.125, 0.75, 0.125), ("nothing", 0.125, 0.0, 0.125)]
+    ),
     "masked_objective": lambda: bert.masked_objective(
         FILLED[:8], ["the", "[MASK]", "is", "a", "fear", ",", "and", "no"], [1, 4, 7]
     ),

@@ -29,6 +29,7 @@ from experiments.tables import (
     bm25_settings,
     boolq,
     count_vectors,
+    discounts,
     equal_compute,
     fine_tuning,
     first_steps,
@@ -77,6 +78,7 @@ CHEAP = {
         ["rate", "momentum", "start"],
         ["gap"],
     ),
+    "discounts": (lambda: discounts.row(4, 0.7), ["order", "discount"], ["bits"]),
     "bm25_settings": (
         lambda: bm25_settings.row(**bm25_settings.CHOICE),
         [*bm25_settings.CHOICE, "split"],

@@ -48,7 +48,13 @@ SIZES = (10_000, 100_000, 1_000_000)
 ASKED = 500
 MEASURES = ("recall at 1", "recall at 5", "MRR")
 COLUMNS = ("queries", "documents", *MEASURES, *(f"{measure}, gain" for measure in MEASURES), "MRR, gain over MiniLM")
-COLUMNS += ("found", "gain", "nearest 10", "milliseconds", "build seconds")  # a row has None where its part measures something else
+COLUMNS += (
+    "found",
+    "gain",
+    "nearest 10",
+    "milliseconds",
+    "build seconds",
+)  # a row has None where its part measures something else
 SKIPPED = {"test", "tests", "idle_test", "idlelib", "lib2to3", "site-packages", "turtledemo", "pydoc_data", "ensurepip"}
 
 
