@@ -308,7 +308,7 @@ def patched(model, clean, corrupted, layer, position, *, remove_early=False, whe
         return model(corrupted)[0, read(position)]
 
 
-MOST_COST = 0.2
+MOST_COST = 0.3
 
 
 def _stored():
