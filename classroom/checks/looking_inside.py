@@ -256,6 +256,8 @@ def _left_on(model, clean, corrupted, layer, position):
 def _and_afterwards(answer):
     def asked(model, clean, corrupted, layer, position):
         patched_logits = answer(model, clean, corrupted, layer, position)
+        if patched_logits is None or patched_logits is ...:
+            return None
         with torch.no_grad():
             return {"patched": patched_logits, "the model afterwards": model(corrupted)[0, -1]}
 

@@ -1,6 +1,7 @@
 """Drawings of a look inside: the places of a block, an induction head with its helper, and a patched stream."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from classroom.diagrams.diagram import Diagram
 from classroom.diagrams.geometry import Box, spread
@@ -55,7 +56,7 @@ def induction(tokens: Sequence[str], previous: float, match: float) -> Diagram:
     d.title("An induction head, and the head that it builds on")
     centres = spread(150, 880, [112] * len(tokens))
     below = [d.box(x, 280, 44, 34, token, "token") for x, token in zip(centres, tokens, strict=True)]
-    texts = [tokens[0], *(f"{own}, after {before}" for before, own in zip(tokens, tokens[1:], strict=False))]
+    texts = [tokens[0], *(f"{own}, after {before}" for before, own in pairwise(tokens))]
     middle = [d.box(x, 170, 112, 36, text, "state", 13) for x, text in zip(centres, texts, strict=True)]
     for token, stream in zip(below, middle, strict=True):
         d.flow(token, stream, **STREAM)

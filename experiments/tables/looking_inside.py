@@ -26,7 +26,7 @@ from course_lib.runtime import own_randomness
 from course_lib.tokenizers import BPETokenizer
 from experiments.shared import rounded, seeded
 
-PARTS = ("scored", "ablated", "patched", "formed", "steered")
+PARTS = ("row", "patched")
 CAPITALS = {
     "France": "Paris",
     "Italy": "Rome",
@@ -302,7 +302,7 @@ def steering_vectors() -> Float[Tensor, "L C"]:
 
 
 @cache
-def _read_up_to(texts: tuple[str, ...]) -> tuple[list[Tensor], dict[str, Tensor]]:
+def _read_up_to(texts: tuple[str, ...]) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
     """The streams of some texts, each by itself, at every place."""
     model, tokenizer = smollm2()
     tokens = [torch.tensor([tokenizer.encode(text)]) for text in texts]
@@ -314,7 +314,7 @@ def _read_up_to(texts: tuple[str, ...]) -> tuple[list[Tensor], dict[str, Tensor]
     return tokens, found
 
 
-def with_vectors(layer: int, vectors: Float[Tensor, "N C"]) -> tuple[Float[Tensor, "P N"], Float[Tensor, "P N"]]:
+def with_vectors(layer: int, vectors: Float[Tensor, "N C"]) -> tuple[Float[Tensor, "P N"], Float[Tensor, "Q N"]]:
     """For each vector, added to the stream before block `layer`: the log odds of good words, and the neutral loss."""
     model, tokenizer = smollm2()
     place, odds, nats = streams(model)[layer], [], []
@@ -356,13 +356,13 @@ def rows() -> Iterator[dict[str, Any]]:
     """All parts."""
     for n_layers, repeated in ((2, True), (1, True), (2, False)):
         for seed in SEEDS:
-            yield formed(n_layers, repeated, seed)
+            yield row("forming", n_layers, repeated, seed)
     for system in ("SmolLM2", "untrained"):
-        yield scored(system)
+        yield row("scores", system)
     for number in (5, 10):
-        yield ablated(number)
+        yield row("ablation", number)
     for position in (1, 3, 4):
         yield from patched(position)
     for layer in LAYERS:
         for scale in SCALES:
-            yield steered(layer, scale)
+            yield row("steering", layer, scale)
