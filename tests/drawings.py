@@ -11,6 +11,7 @@ from classroom.diagrams import (
     encoder_decoder,
     fine_tuning,
     gpt,
+    looking_inside,
     ngrams,
     retrieval,
     speed_run,
@@ -54,6 +55,17 @@ STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b",
 FILLED = "the king is a beggar , and no beggar is king".split()
 
 DRAWINGS = {
+    "places": lambda: looking_inside.places(
+        "blocks.23",
+        {"blocks.23.input": 60, "blocks.23.attention": 31, "blocks.23.feed_forward": 44, "blocks.23": 1_071},
+    ),
+    "induction": lambda: looking_inside.induction(["A", "B", "C", "D", "A"], 0.97, 0.88),
+    "patch": lambda: looking_inside.patch(
+        (["The", " capital", " of", " France", " is"], ["The", " capital", " of", " Italy", " is"]),
+        23,
+        3,
+        [9.4, -11.8, 8.6],
+    ),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),

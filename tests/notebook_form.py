@@ -28,6 +28,7 @@ SECOND_EDITION = {
     "bert",
     "fine_tuning",
     "retrieval",
+    "looking_inside",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

@@ -35,6 +35,7 @@ from experiments.tables import (
     first_steps,
     gpt_shakespeare,
     gpu_run,
+    looking_inside,
     masked_language_model,
     memory,
     neural_language_model,
@@ -108,6 +109,11 @@ CHEAP = {
         lambda: gpt_shakespeare.row("GPT, characters", 400, 0.008, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "looking_inside": (
+        lambda: looking_inside.row("steering", 24, 1.0),
+        ["part", "setting"],
+        ["value"],
     ),
     "masked_language_model": (
         lambda: masked_language_model.counted("left bigram", "validation"),
