@@ -6,6 +6,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
+from helpers import enlarge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
@@ -23,7 +24,6 @@ from course_lib.quantisation import (
     stored_bytes,
 )
 from course_lib.transformer import Transformer, TransformerConfig
-from helpers import enlarge
 
 MODERN = {
     "vocab_size": 13,

@@ -175,7 +175,7 @@ def written(
             log_p = logits.log_softmax(dim=-1).gather(1, tokens[:, None])[:, 0].tolist()
             for row, token, each in zip(batch, tokens.tolist(), log_p, strict=True):
                 if found[row].reason is None:
-                    _add(found[row], token, each, task.most[row], config, stop)
+                    add_token(found[row], token, each, task.most[row], config, stop)
             yield found
             live = [index for index, row in enumerate(batch) if found[row].reason is None]
             if not live:
@@ -194,7 +194,7 @@ def _of_all(logits: Tensor, batch: list[int], rows: int) -> Tensor:
     return every
 
 
-def _add(
+def add_token(
     answer: Answer,
     token: int,
     log_probability: float,
@@ -202,6 +202,7 @@ def _add(
     config: GenerationConfig,
     stop: Callable[[list[int]], bool] | None,
 ) -> None:
+    """Write one more token to an answer, of at most `most` tokens, and the reason where it ends with that."""
     if token == config.end_token:
         answer.end_log_probability, answer.reason = log_probability, "end token"
         return

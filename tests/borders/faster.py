@@ -1,8 +1,9 @@
-"""Borders of `quantisation`."""
+"""Borders of `quantisation` and of speculative decoding."""
 
 import math
 
 import torch
+from course_lib.generation import DraftModel, GenerationConfig, PromptLookup, speculate
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.quantisation import (
     QuantisationConfig,
@@ -23,6 +24,16 @@ WEIGHTS = torch.ones(2, 6)
 
 def gpt():
     return GPT(GPTConfig(vocab_size=7, context_length=5, d_model=4, n_layers=1, n_heads=2))
+
+
+class Stepping:
+    """A model that reads one token at a time."""
+
+    def start(self, source, lengths):
+        return None
+
+    def step(self, tokens, state):
+        return torch.zeros(len(tokens), 7), None
 
 
 def settings(**changes):
@@ -64,5 +75,46 @@ QUANTISATION = [
     Border("quantisation.stored_bytes", "a tensor", lambda: stored_bytes(WEIGHTS), "the model must be a torch.nn.Module"),
 ]
 
-BORDERS = QUANTISATION
-NOTHING = {"quantisation.Quantised": "`quantise` makes it"}
+PENALTY = GenerationConfig(repetition_penalty=1.2)
+GREEDY = GenerationConfig(max_new_tokens=2, temperature=0)
+
+
+def guessed(prompt=(1, 2), config=GREEDY, drafter=PromptLookup(), generator=None, model=None):  # noqa: B008
+    return speculate(model or gpt(), prompt, config, drafter, generator)
+
+
+SPECULATION = [
+    Border("generation.speculate", "a model that only steps", lambda: guessed(model=Stepping()), "model must have extend, truncate and room, as a GPT"),
+    Border("generation.speculate", "a tokenizer as model", lambda: guessed(model="gpt"), "model must have start and step"),
+    Border("generation.speculate", "several prompts", lambda: guessed([[1], [2]]), "prompts[0] must be integers (ids)"),
+    Border("generation.speculate", "an empty prompt", lambda: guessed([]), "each prompt needs at least one token"),
+    Border("generation.speculate", "an id beyond the vocabulary", lambda: guessed([7]), "must be ids from 0 to 6"),
+    Border("generation.speculate", "too long a prompt", lambda: guessed([1] * 6), "must fit into the model's context"),
+    Border("generation.speculate", "settings as a dictionary", lambda: guessed(config={}), "config must be a GenerationConfig"),
+    Border("generation.speculate", "a penalty", lambda: guessed(config=PENALTY), "repetition_penalty must be 1, but it is 1.2"),
+    Border("generation.speculate", "an encoder-decoder's config", lambda: guessed(config=GenerationConfig(begin_token=1)), "begin_token must be None"),
+    Border("generation.speculate", "a number of guesses", lambda: guessed(drafter=4), "drafter must have draft (see PromptLookup), but it is 4"),
+    Border("generation.speculate", "a seed", lambda: guessed(generator=3), "a generator must be a torch.Generator on the CPU, but it is 3"),
+    Border(
+        "generation.speculate",
+        "a draft model of another vocabulary",
+        lambda: guessed(drafter=DraftModel(model=GPT(GPTConfig(vocab_size=9, d_model=4, n_layers=1, n_heads=2)))),
+        "the drafts must be distributions over 7 tokens",
+    ),
+    *(
+        Border(f"generation.{kind.__name__}", f"{field} = {value!r}", lambda make=make, value=value: make(value), f"{field} must be {words}")
+        for kind, field, make in (
+            (PromptLookup, "n_drafts", lambda value: PromptLookup(n_drafts=value)),
+            (PromptLookup, "longest", lambda value: PromptLookup(longest=value)),
+            (DraftModel, "n_drafts", lambda value: DraftModel(model=gpt(), n_drafts=value)),
+        )
+        for value, words in ((0, "at least 1, but it is 0"), (2.5, "an integer, but it is 2.5"))
+    ),
+    Border("generation.DraftModel", "a model that only steps", lambda: DraftModel(model=Stepping()), "model must have extend, truncate and room, as a GPT"),
+]
+
+BORDERS = [*QUANTISATION, *SPECULATION]
+NOTHING = {
+    "quantisation.Quantised": "`quantise` makes it",
+    "generation.Speculation": "`speculate` makes it",
+}
