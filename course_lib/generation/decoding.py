@@ -25,8 +25,9 @@ class Decoder(Protocol):
     """What decoding asks of a model. The state may be anything; decoding only hands it on.
 
     A model may offer more. With `config.vocab_size`, ids are checked against it. With `reorder` (see BeamDecoder), rows
-    leave the batch once they have ended. With `room(length)`, a model of limited context (`config.context_length`) says
-    how many tokens it can step through after a source of this length, below 0 for one that is too long itself; it needs
+    leave the batch once they have ended. With `join(states)`, texts that were begun one by one go on as one batch (see
+    serving); it needs `reorder`. With `room(length)`, a model of limited context (`config.context_length`) says how
+    many tokens it can step through after a source of this length, below 0 for one that is too long itself; it needs
     `reorder`, so that no row is stepped beyond that.
     """
 

@@ -1,4 +1,4 @@
-"""Borders of `quantisation` and of speculative decoding."""
+"""Borders of `quantisation`, of speculative decoding and of `serving`."""
 
 import math
 
@@ -14,6 +14,8 @@ from course_lib.quantisation import (
     relative_error,
     stored_bytes,
 )
+from course_lib.serving import ServingConfig, create_app
+from course_lib.tokenizers import CharTokenizer
 from torch import nn
 
 from borders import Border
@@ -113,7 +115,30 @@ SPECULATION = [
     Border("generation.DraftModel", "a model that only steps", lambda: DraftModel(model=Stepping()), "model must have extend, truncate and room, as a GPT"),
 ]
 
-BORDERS = [*QUANTISATION, *SPECULATION]
+LETTERS = CharTokenizer.train("abcdefg")
+
+
+def limits(**changes):
+    return lambda: ServingConfig(**changes)
+
+
+SERVING = [
+    Border("serving.ServingConfig", "no name", limits(name=""), "name must hold at least one character, but it is ''"),
+    Border("serving.ServingConfig", "an empty token", limits(token=""), "token must be None or a text, but it is ''"),
+    Border("serving.ServingConfig", "a number for a token", limits(token=1), "token must be a string, but it is 1"),
+    Border("serving.ServingConfig", "no rows", limits(rows=0), "rows must be at least 1, but it is 0"),
+    Border("serving.ServingConfig", "a negative queue", limits(waiting=-1), "waiting must be at least 0, but it is -1"),
+    Border("serving.ServingConfig", "half a token", limits(max_tokens=0.5), "max_tokens must be an integer, but it is 0.5"),
+    Border("serving.ServingConfig", "no bytes", limits(max_bytes=0), "max_bytes must be at least 1, but it is 0"),
+    Border("serving.ServingConfig", "no time", limits(seconds=0), "seconds must be above 0 and finite, but it is 0"),
+    Border("serving.create_app", "limits as a dictionary", lambda: create_app(gpt(), LETTERS, {"rows": 2}), "config must be a ServingConfig"),
+    Border("serving.create_app", "no tokenizer", lambda: create_app(gpt(), None), "tokenizer must be a Tokenizer, but it is None"),
+    Border("serving.create_app", "exchanged", lambda: create_app(LETTERS, gpt()), "model must have start and step"),
+    Border("serving.create_app", "another's tokenizer", lambda: create_app(gpt(), CharTokenizer.train("abcdefgh")), "at most the model's 7, but it is 8"),
+    Border("gpt.GPT.join", "no states", lambda: gpt().join([]), "states must hold at least one state, but it is []"),
+]
+
+BORDERS = [*QUANTISATION, *SPECULATION, *SERVING]
 NOTHING = {
     "quantisation.Quantised": "`quantise` makes it",
     "generation.Speculation": "`speculate` makes it",
