@@ -22,8 +22,8 @@ from experiments.shared import rounded
 
 WINDOW = 128  # tokens
 WINDOWS = {"shakespeare_gpt": 64, "smollm2": 16}
+LAYERS = ["attention.projection", "attention.output", "feed_forward.hidden", "feed_forward.output"]
 BLOCKS = {"shakespeare_gpt": 16, "smollm2": 32}  # must divide the width of every layer
-CHOICE: dict[str, Any] = {"bits": 4, "zero_point": False, "leave_out": []}
 CHANGES: list[dict[str, Any]] = [
     {"bits": 8, "block": None},
     {},
@@ -33,7 +33,6 @@ CHANGES: list[dict[str, Any]] = [
     {"bits": 3, "zero_point": True},
     {"bits": 2, "zero_point": True},
 ]
-LAYERS = ["attention.projection", "attention.output", "feed_forward.hidden", "feed_forward.output"]
 
 
 @cache
@@ -63,43 +62,36 @@ def exact(name: str, split: str) -> np.ndarray:
     return losses(*model_and_text(name, split))
 
 
-def row(
-    name: str,
-    *,
-    bits: int,
-    block: int | None,
-    zero_point: bool,
-    leave_out: Sequence[str] = (),
-    split: str = "test",
-) -> dict[str, Any]:
-    """Bits per weight of the linear layers, and the rise of the loss over float32's on the same windows."""
+def row(name: str, *, bits: Sequence[int], block: int | None, zero_point: bool, split: str = "test") -> dict[str, Any]:
+    """Bits per weight of the linear layers, and the rise of the loss over float32's on the same windows.
+
+    `bits` has a number for each of the LAYERS.
+    """
     model, windows = model_and_text(name, split)
-    model, config = copy.deepcopy(model), QuantisationConfig(bits=bits, block=block, zero_point=zero_point)
-    layers = {path: layer.weight.shape for path, layer in model.named_modules() if isinstance(layer, nn.Linear)}
-    quantise_model(model, config, leave_out)
-    kept = {path: shape for path, shape in layers.items() if any(part in path for part in leave_out)}
-    spent = sum(
-        shape.numel() * (32 if path in kept else config.bits_per_weight(shape[1])) for path, shape in layers.items()
-    )
+    model, spent = copy.deepcopy(model), 0.0
+    sizes = {path: layer.weight.shape for path, layer in model.named_modules() if isinstance(layer, nn.Linear)}
+    for number, (kind, width) in enumerate(zip(LAYERS, bits, strict=True)):
+        config = QuantisationConfig(bits=width, block=block, zero_point=zero_point)
+        quantise_model(model, config, leave_out=LAYERS[number + 1 :])
+        spent += sum(shape.numel() * config.bits_per_weight(shape[1]) for path, shape in sizes.items() if kind in path)
     found, before = losses(model, windows), exact(name, split)
     return {
         "model": name,
         "split": split,
-        "bits": bits,
+        "bits": list(bits),
         "block": block,
         "zero_point": zero_point,
-        "leave_out": list(leave_out),
-        "bits per weight": round(spent / sum(shape.numel() for shape in layers.values()), 3),
+        "bits per weight": round(spent / sum(shape.numel() for shape in sizes.values()), 3),
         "loss": rounded(bootstrap_interval(lambda x: x.mean(-1), found)),
         "rise": rounded(bootstrap_interval(lambda x: x.mean(-1), found - before)),
     }
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """One change at a time, for both models; for ours on the validation plays, too, and with layers left in float32."""
-    for name, split in (("shakespeare_gpt", "test"), ("shakespeare_gpt", "validation"), ("smollm2", "test")):
+    """Settings for all layers alike, for both models; for ours also 3 bits for one kind of layer and 4 for the rest."""
+    for name in WINDOWS:
         for changes in CHANGES:
-            yield row(name, split=split, **CHOICE | {"block": BLOCKS[name]} | changes)
-    for layer in LAYERS:
-        changes = {"block": 16, "bits": 2, "zero_point": True, "leave_out": [layer]}
-        yield row("shakespeare_gpt", split="validation", **CHOICE | changes)
+            choice = {"bits": 4, "block": BLOCKS[name], "zero_point": False} | changes
+            yield row(name, **choice | {"bits": [choice["bits"]] * 4})
+    for bits in [[4, 4, 4, 4], [3, 4, 4, 4], [4, 3, 4, 4], [4, 4, 3, 4], [4, 4, 4, 3], [5, 5, 5, 5]]:
+        yield row("shakespeare_gpt", bits=bits, block=None, zero_point=False, split="validation")
