@@ -26,6 +26,7 @@ from experiments.tables import (
     abilities,
     beyond_length,
     bigram_descent,
+    bits_per_weight,
     bm25_settings,
     boolq,
     count_vectors,
@@ -76,6 +77,11 @@ CHEAP = {
         lambda: bigram_descent.row(10.0, 0.5, "zeros"),
         ["rate", "momentum", "start"],
         ["gap"],
+    ),
+    "bits_per_weight": (
+        lambda: bits_per_weight.row("shakespeare_gpt", bits=[4] * 4, block=None, zero_point=False, split="validation"),
+        ["model", "split", "bits", "block", "zero_point"],
+        ["loss", "rise"],
     ),
     "bm25_settings": (
         lambda: bm25_settings.row(**bm25_settings.CHOICE),
