@@ -9,6 +9,7 @@ from classroom.diagrams import (
     automatic_differentiation,
     bert,
     encoder_decoder,
+    faster_smaller,
     fine_tuning,
     gpt,
     looking_inside,
@@ -70,6 +71,13 @@ DRAWINGS = {
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),
     "verdicts": lambda: fine_tuning.heads(["not", "good", "at", "all"], (["is", "it", "so"], ["it", "was"]), ROLES),
+    "step_reads": lambda: faster_smaller.step_reads({"attention": 133, "feed-forward": 319, "embeddings": 113}, 12),
+    "quantised_block": lambda: faster_smaller.quantised_block(
+        [0.7, -0.2, 0.1, -1.4], [4, -1, 0, -7], [0.8, -0.2, 0, -1.4], 0.2
+    ),
+    "judged_guesses": lambda: faster_smaller.judged_guesses(
+        ["the", "cat", "sat"], ["on", "the", "sofa", "and"], 2, "mat"
+    ),
     "word_index": lambda: retrieval.word_index(
         ["dog", "bit", "man", "cat"],
         ["1", "2", "3"],

@@ -29,6 +29,7 @@ SECOND_EDITION = {
     "fine_tuning",
     "retrieval",
     "looking_inside",
+    "faster_smaller",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

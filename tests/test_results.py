@@ -26,6 +26,7 @@ from experiments.tables import (
     abilities,
     beyond_length,
     bigram_descent,
+    bits_per_weight,
     bm25_settings,
     boolq,
     count_vectors,
@@ -80,6 +81,11 @@ CHEAP = {
         ["gap"],
     ),
     "discounts": (lambda: discounts.row(4, 0.7), ["order", "discount"], ["bits"]),
+    "bits_per_weight": (
+        lambda: bits_per_weight.row("shakespeare_gpt", bits=[4] * 4, block=None, zero_point=False, split="validation"),
+        ["model", "split", "bits", "block", "zero_point"],
+        ["loss", "rise"],
+    ),
     "bm25_settings": (
         lambda: bm25_settings.row(**bm25_settings.CHOICE),
         [*bm25_settings.CHOICE, "split"],
