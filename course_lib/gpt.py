@@ -1,7 +1,7 @@
 """Decoder-only Transformers: GPT (2019) and its successor ModernGPT (2023), two small classes with shared parts.
 
 Both compute the logits of all positions at once (`forward`), or of the next tokens alone with a cache (`start`, then
-`step` for one token, `extend` for several, `truncate` to take some back).
+`step` for one token, `extend` for several, `truncate` to take some back, `join` for several texts as one batch).
 
 Axes: B batch, T position, N position among new tokens, L blocks, G heads of keys and values, D per-head width,
 C d_model, V vocabulary.
@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.attention import cache as caches
 from course_lib.attention.cache import Cache, State, counts_of
 from course_lib.attention.grouped import GroupedQueryAttention
 from course_lib.linear import Embedding, Linear, linear
@@ -200,6 +201,11 @@ class DecoderOnly(nn.Module):
     def reorder(self, state: State, rows: Int[Tensor, " N"]) -> State:
         """A copy of the state with these rows, in this order; a row may occur more than once."""
         return state.reorder(rows)
+
+    @torch.no_grad()
+    def join(self, states: Sequence[State]) -> State:
+        """A copy of several states as one, whose rows are then stepped together."""
+        return caches.join(states)
 
     def room(self, length: int) -> int:
         """How many more tokens a text of this length may have; below 0 if it is too long itself."""

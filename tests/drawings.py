@@ -9,9 +9,12 @@ from classroom.diagrams import (
     automatic_differentiation,
     bert,
     encoder_decoder,
+    faster_smaller,
     fine_tuning,
     gpt,
     neural_language_model,
+    looking_inside,
+    ngrams,
     retrieval,
     speed_run,
     text_to_tokens,
@@ -54,10 +57,28 @@ STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b",
 FILLED = "the king is a beggar , and no beggar is king".split()
 
 DRAWINGS = {
+    "places": lambda: looking_inside.places(
+        "blocks.23",
+        {"blocks.23.input": 60, "blocks.23.attention": 31, "blocks.23.feed_forward": 44, "blocks.23": 1_071},
+    ),
+    "induction": lambda: looking_inside.induction(["A", "B", "C", "D", "A"], 0.97, 0.88),
+    "patch": lambda: looking_inside.patch(
+        (["The", " capital", " of", " France", " is"], ["The", " capital", " of", " Italy", " is"]),
+        23,
+        3,
+        [9.4, -11.8, 8.6],
+    ),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),
     "verdicts": lambda: fine_tuning.heads(["not", "good", "at", "all"], (["is", "it", "so"], ["it", "was"]), ROLES),
+    "step_reads": lambda: faster_smaller.step_reads({"attention": 133, "feed-forward": 319, "embeddings": 113}, 12),
+    "quantised_block": lambda: faster_smaller.quantised_block(
+        [0.7, -0.2, 0.1, -1.4], [4, -1, 0, -7], [0.8, -0.2, 0, -1.4], 0.2
+    ),
+    "judged_guesses": lambda: faster_smaller.judged_guesses(
+        ["the", "cat", "sat"], ["on", "the", "sofa", "and"], 2, "mat"
+    ),
     "word_index": lambda: retrieval.word_index(
         ["dog", "bit", "man", "cat"],
         ["1", "2", "3"],
@@ -90,6 +111,9 @@ DRAWINGS = {
     ),
     "gradient_on_its_way_back": lambda: neural_language_model.gradient_on_its_way_back(
         [9.1e-7, 4.1e-6, 1.8e-5, 8.2e-5, 0.0004, 0.0017, 0.0078, 0.035, 0.16, 1.0], "sigmoid"
+    "contexts": lambda: ngrams.contexts("the king is dead . long live the king".split(), [1, 2, 4]),
+    "ladder": lambda: ngrams.ladder(
+        "is", [("the king", 0.125, 0.75, 0.219), ("king", 0.125, 0.75, 0.125), ("nothing", 0.125, 0.0, 0.125)]
     ),
     "masked_objective": lambda: bert.masked_objective(
         FILLED[:8], ["the", "[MASK]", "is", "a", "fear", ",", "and", "no"], [1, 4, 7]

@@ -16,6 +16,7 @@ KINDS = ("build", "debug", "design", "experiment")
 LONGEST_CELL = 30  # lines; one whole class may take 60
 SECOND_EDITION = {
     "text_to_tokens",
+    "ngrams",
     "automatic_differentiation",
     "seq2seq_attention",
     "attention",
@@ -27,6 +28,8 @@ SECOND_EDITION = {
     "bert",
     "fine_tuning",
     "retrieval",
+    "looking_inside",
+    "faster_smaller",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

@@ -1,12 +1,15 @@
-"""The order of the tests, their threads, and the times that are printed at the end."""
+"""The order of the tests, their threads, the times at the end; what the comparison of notebooks leaves out."""
 
 import json
 import os
+import re
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import conftest
 import pytest
+from nbval.plugin import get_sanitize_patterns
 
 from course_lib import data
 
@@ -68,3 +71,32 @@ def test_the_report_has_each_notebook_their_sum_and_the_ten_slowest_tests(notebo
     slowest = [f"{2 * n:7.1f} s  tests/test_a.py::test_{n}" for n in range(11, 1, -1)]
     whole = ["time of the notebooks", *(f"{name:44}{seconds:7.1f} s" for name, seconds in times.items())]
     assert lines == ([*whole, "the ten slowest tests", *slowest] if notebook else [])
+
+
+LEFT_OUT = get_sanitize_patterns((Path(__file__).parent / "nbval_sanitize.cfg").read_text(encoding="utf-8"))
+SAID = [
+    ("<f at 0x7f3a2b1c> and <g at 0x1234567>", "<f at 0xADDRESS> and <g at 0xADDRESS>"),
+    ("/tmp/ipykernel_12/345.py:1: Warning\n  in /tmp/ipykernel_12/6.py", "CELL.py:1: Warning\n  in CELL.py"),
+    ("before\n training:  50%|##   | 5/10 [00:01<00:01] loss 2\nafter", "before\nPROGRESS loss 2\nafter"),
+    ('<img src="data:image/png;base64,iVBOR/+=">', '<img src="PICTURE">'),
+    ("50% | half, and ipykernel.py", "50% | half, and ipykernel.py"),
+]
+
+
+def left_out(text):
+    for pattern, replacement in LEFT_OUT:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+@pytest.mark.parametrize(("text", "compared"), SAID)
+def test_outputs_are_compared_without_what_differs_from_run_to_run(text, compared):
+    assert left_out(text) == compared
+
+
+@pytest.mark.parametrize("character", ["x", " ", "7", "%", "|"])
+def test_a_long_line_is_searched_once_and_not_from_each_of_its_characters(character):
+    """A drawing is one line of 50,000 characters and more, and all of them went through twice in every run."""
+    start = time.process_time()
+    assert left_out(character * 30_000) == character * 30_000
+    assert time.process_time() - start < 1

@@ -1,149 +1,25 @@
 """Exercises of the notebook ngrams."""
 
 import math
-from collections import Counter
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import numpy as np
-from scipy.special import softmax
+from course_lib import files
+from experiments.tables import discounts
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["bits_per_character", "continuation", "discounted", "next_counts", "perplexity", "sharpen"]
+__all__ = [
+    "better_discounts",
+    "bits_per_character",
+    "discounted",
+    "frequency_and_continuation",
+    "perplexity",
+]
 
 SMALL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16, 1e-20)  # what is added to avoid log(0)
 TEXT = "the king is dead . long live the king .".split()
-
-
-def _positions(tokens, context):
-    return range(len(tokens) - len(context))
-
-
-def _window(tokens, i, n):
-    return tuple(tokens[i : i + n])
-
-
-def _found(tokens, context):
-    return [i for i in _positions(tokens, context) if _window(tokens, i, len(context)) == context]
-
-
-def _apart(step):
-    """Positions as a loop visits them that moves on by `step(n)` after each match."""
-
-    def visited(tokens, context):
-        i, n = 0, len(context)
-        while i < len(tokens) - n:
-            yield i
-            i += step(n) if _window(tokens, i, n) == context else 1
-
-    return visited
-
-
-def _letters(seed, letters, size, **more):
-    return np.random.default_rng(seed).choice(list(letters), size, **more).tolist()
-
-
-def _contexts(seed):
-    text = _letters(seed, "abc", 41)
-    return [(text, tuple(text[:n])) for n in (1, 2, 3)] + [(text, tuple(text[19 : 19 + n])) for n in (2, 3)]
-
-
-@exercise(
-    praise="after (the, king): once `is`, once the full stop.",
-    cases=lambda seed: [
-        (TEXT, ("the",)),
-        (TEXT, ("the", "king")),
-        (list("abbaabab"), ("a", "b")),
-        *_contexts(seed),
-        case(TEXT, (".",), edge="a context at the very end, which nothing follows there"),
-        case(list("abacab"), ("a", "b"), edge="a context at the very end, which nothing follows there"),
-        case(TEXT, ("queen",), edge="a context that does not occur"),
-        case(list("aabaaac"), ("a", "a"), edge="occurrences that overlap"),
-        case(list("ababab"), ("a", "b", "a"), edge="occurrences that overlap"),
-        case(TEXT, (), edge="an empty context"),
-        case(["a"], ("a", "b"), edge="a text shorter than the context"),
-    ],
-    wrong={
-        "the last position is missing: the final token of the text is a next token too.": {
-            "positions": lambda tokens, context: range(len(tokens) - len(context) - 1)
-        },
-        "the first position is missing: begin at position 0.": {"positions": lambda tokens, context: range(1, len(tokens) - len(context))},
-        "you skip as many positions at the beginning as the context is long: a context can stand at position 0.": {
-            "positions": lambda tokens, context: range(len(context), len(tokens) - len(context))
-        },
-        "occurrences may overlap: after each, move on by one token only.": [
-            {"positions": _apart(lambda n: n + 1)},
-            {"positions": _apart(lambda n: max(n, 1))},
-            {"positions": lambda tokens, context: range(0, len(tokens) - len(context), len(context) or 1)},
-            {"positions": lambda tokens, context: range(0, len(tokens) - len(context), len(context) + 1)},
-        ],
-        "you stop at the first occurrence: go on through the whole list.": {"positions": lambda tokens, context: _found(tokens, context)[:1]},
-        "only the last occurrence is counted: add to what the earlier ones gave.": {"positions": lambda tokens, context: _found(tokens, context)[-1:]},
-        "nothing is found: is a list compared with a tuple? They are never equal.": {"matches": lambda *both: False},
-        "the context is not looked at: count only the tokens that follow it.": [
-            {"matches": lambda *both: True},
-            lambda tokens, context: Counter(tokens),
-        ],
-        "only the last token of the context is compared: all of it must match.": [
-            {"matches": lambda window, context: window[-1:] == context[-1:]},
-            lambda tokens, context: Counter(b for a, b in pairwise([None, *tokens]) if not context or a == context[-1]),
-        ],
-        "only the first token of the context is compared: all of it must match.": {"matches": lambda window, context: window[:1] == context[:1]},
-        "one token of the context is enough in yours: all of them must match.": {
-            "matches": lambda window, context: not context or any(a == b for a, b in zip(window, context, strict=True))
-        },
-        "the order of the tokens counts: (a, b) is another context than (b, a). Compare tuples, not sets.": [
-            {"matches": lambda window, context: set(window) == set(context)},
-            {"matches": lambda window, context: sorted(window) == sorted(context)},
-        ],
-        "these are the tokens before the context: those after it are wanted.": [
-            {"follower": lambda tokens, i, n: tokens[i - 1]},
-            lambda tokens, context: Counter(tokens[i - 1] for i in range(1, len(tokens)) if _window(tokens, i, len(context)) == context),
-        ],
-        "this is the last token of the context itself: the next one stands at i + len(context).": {"follower": lambda tokens, i, n: tokens[i + n - 1]},
-        "you count one token too far: the next one stands at i + len(context).": {
-            "positions": lambda tokens, context: range(len(tokens) - len(context) - 1),
-            "follower": lambda tokens, i, n: tokens[i + n + 1],
-        },
-        "right for contexts of one token only: the next token stands at i + len(context), not at i + 1.": {"follower": lambda tokens, i, n: tokens[i + 1]},
-        "the keys are the next tokens alone: yours hold the context, too.": {"follower": lambda tokens, i, n: _window(tokens, i, n + 1)},
-        "the text does not go round: nothing follows its last token.": lambda tokens, context: Counter(
-            _with_start(tokens, context)[i + len(context)] for i in _found(_with_start(tokens, context), context)
-        ),
-        "every follower is counted once only: add 1 each time it comes.": {"end": lambda counts: dict.fromkeys(counts, 1)},
-        "these are shares: return the counts themselves.": [
-            {"end": lambda counts: {token: count / counts.total() for token, count in counts.items()}},
-            lambda tokens, context: {token: count / len(tokens) for token, count in Counter(_followers(tokens, context)).items()},
-        ],
-        "this is the most frequent follower alone: count all of them.": {"end": lambda counts: dict(counts.most_common(1))},
-        "right, except for the empty context: every token follows it, the first of the list too.": [
-            lambda tokens, context: Counter(_followers(tokens, context)) if context else {},
-            lambda tokens, context: Counter(_followers(tokens, context) if context else tokens[1:]),
-        ],
-    },
-    form=lambda counts: {token: n for token, n in counts.items() if n} if isinstance(counts, dict) else counts,
-)
-def next_counts(
-    tokens,
-    context,
-    *,
-    positions=_positions,
-    matches=lambda window, context: window == context,
-    follower=lambda tokens, i, n: tokens[i + n],
-    end=lambda counts: counts,
-):
-    """How often each token follows the context (a tuple) in the list of tokens."""
-    n = len(context)
-    found = [i for i in positions(tokens, context) if matches(_window(tokens, i, n), context)]
-    return end(Counter(follower(tokens, i, n) for i in found))
-
-
-def _followers(tokens, context):
-    return [tokens[i + len(context)] for i in _found(tokens, context)]
-
-
-def _with_start(tokens, context):
-    return tokens + tokens[: len(context)]
 
 
 def _mean(costs, probabilities):
@@ -218,81 +94,45 @@ def perplexity(probabilities, *, log=math.log, average=_mean, power=math.exp, im
     return power(average([-log(p) for p in probabilities], probabilities))
 
 
-def _pairs(tokens):
-    return set(pairwise(tokens))
+def _compared(answer):
+    """What is compared of a text: how often its two words occur, and in how many different pairs they are second."""
 
+    def found():
+        tokens = answer()
+        tokens = tokens.split() if isinstance(tokens, str) else list(tokens)
+        if len(tokens) > 20:
+            raise Mistake(f"at most 20 tokens are allowed, but yours has {len(tokens)}.")
+        pairs = set(pairwise(tokens))
+        often, seldom = (tokens.count(word) for word in ("highness", "piece"))
+        few, many = (sum(second == word for _, second in pairs) for word in ("highness", "piece"))
+        if not (often and seldom):
+            raise Mistake("both words, highness and piece, must occur.")
+        return {
+            "highness occurs at least twice as often": often >= 2 * seldom,
+            "piece has at least twice the continuation probability": many >= 2 * few,
+            "highness follows some word": few > 0,
+        }
 
-def _mean_of(truths):
-    return float(np.mean(list(truths)))
+    return found
 
 
 @exercise(
-    praise="king comes twice, but always after `the`: 1 of 8 different pairs.",
-    cases=lambda seed: [
-        (list("abcbab"), "b"),
-        *((TEXT, word) for word in ("king", ".", "the")),
-        *((["ab", "a", "b", "ab", "b", "a"], word) for word in ("a", "b")),
-        *((text := _letters(seed, "abcdefg", 30, p=[0.4, 0.25, 0.15, 0.1, 0.05, 0.03, 0.02]), text[position]) for position in (0, 7, 29)),
-        case(list("aabba"), "a", edge="a pair of the same token twice"),
-        case(list("bcaac"), "b", edge="a word that only begins the text"),
-        case(TEXT, "queen", edge="a word that does not occur"),
-    ],
+    kind="design",
+    through=_compared,
+    praise="frequency says *highness*, continuation says *piece*: they answer different questions.",
+    cases=lambda seed: [()],
     wrong={
-        "repeated pairs count once: a set of pairs keeps each once.": {"pairs": lambda tokens: list(pairwise(tokens))},
-        "each different pair counts once in the numerator, too.": lambda tokens, word: (
-            sum(second == word for _, second in pairwise(tokens)) / len(_pairs(tokens))
-        ),
-        "you divide by the number of all pairs: repeated pairs count once in the denominator, too.": {"total": lambda pairs, tokens: len(tokens) - 1},
-        "you divide by the number of tokens: divide by the number of different pairs.": {"total": lambda pairs, tokens: len(tokens)},
-        "you divide by the number of different words: divide by the number of different pairs.": {"total": lambda pairs, tokens: len(set(tokens))},
-        "you divide by how often the word occurs: divide by the number of different pairs.": lambda tokens, word: (
-            sum(second == word for _, second in _pairs(tokens)) / max(1, tokens.count(word))
-        ),
-        "you divide by the square of the number of words: only pairs that occur count.": {"total": lambda pairs, tokens: len(set(tokens)) ** 2},
-        "this is the number of pairs: divide by the number of all different pairs.": {"total": lambda pairs, tokens: 1},
-        "these are the pairs that begin with the word: those that end with it are wanted.": {"counts": lambda first, second, word: first == word},
-        "the word must be the second of the pair: you count pairs that begin with it, too.": [
-            {"counts": lambda first, second, word: word in (first, second)},
-            {"counts": lambda first, second, word: (first == word) + (second == word)},
+        "*highness* is not twice as often: repeat it, always after the same word.": {"text": "your highness a piece the piece"},
+        "*piece* must be second in at least twice as many different pairs as *highness*: put different words before it.": [
+            {"text": "your highness your highness a piece"},
+            {"text": "your highness your highness his highness his highness a piece the piece"},
         ],
-        "these are the pairs that do not end with the word.": {"counts": lambda first, second, word: second != word},
-        "this is how often the word occurs: count different pairs.": lambda tokens, word: tokens.count(word) / len(tokens),
-        "this is 1 over the number of different words, or 0: count pairs.": lambda tokens, word: (word in tokens) / len(set(tokens)),
-        "a pair has an order: (a, b) and (b, a) are different pairs.": [
-            {"pairs": lambda tokens: {tuple(sorted(pair)) for pair in pairwise(tokens)}},
-            lambda tokens, word: _mean_of(word in pair for pair in set(map(frozenset, pairwise(tokens)))),
-        ],
-        "different pairs are not pairs of different tokens: (a, a) is a pair like any other.": {
-            "pairs": lambda tokens: {(a, b) for a, b in pairwise(tokens) if a != b}
-        },
-        "you keep only the pairs that occur once: the repeated ones are different pairs too, each counts once.": {
-            "pairs": lambda tokens: [pair for pair, count in Counter(pairwise(tokens)).items() if count == 1]
-        },
-        "only neighbours are pairs: the second token follows the first directly.": {"pairs": lambda tokens: set(combinations(tokens, 2))},
-        "pairs overlap: every token but the last begins one.": [
-            {"pairs": lambda tokens: set(zip(tokens[::2], tokens[1::2], strict=False))},
-            {"pairs": lambda tokens: list(zip(tokens[::2], tokens[1::2], strict=False))},
-        ],
-        "the two of a pair are neighbours: yours leave a token out.": {"pairs": lambda tokens: set(zip(tokens, tokens[2:], strict=False))},
-        "two tokens written together are no longer a pair (ab + a, a + ba): keep tuples.": lambda tokens, word: _mean_of(
-            pair.endswith(word) for pair in {a + b for a, b in pairwise(tokens)}
-        ),
-        "the text does not go round: its last token and its first are no pair.": {"pairs": lambda tokens: _pairs([*tokens, tokens[0]])},
-        "the first pair is missing.": {"pairs": lambda tokens: _pairs(tokens[1:])},
-        "the last pair is missing.": {"pairs": lambda tokens: _pairs(tokens[:-1])},
+        "*highness* comes first only, so it follows no word at all.": {"text": "highness a piece"},
     },
 )
-def continuation(
-    tokens,
-    word,
-    *,
-    pairs=_pairs,
-    counts=lambda first, second, word: second == word,
-    total=lambda pairs, tokens: len(pairs),
-):
-    """The share of the different pairs in a list of tokens that end with the word."""
-    found = pairs(tokens)
-    return sum(counts(*pair, word) for pair in found) / total(found, tokens)
+def frequency_and_continuation(*, text="your highness " * 4 + "a piece the piece"):
+    """A text of at most 20 tokens."""
+    return text
 
 
 def _kept(counts, discount):
@@ -383,8 +223,15 @@ def discounted(
     return (kept(counts, discount) + freed(counts, discount) * spread(lower, counts)) / total(counts, discount)
 
 
+def _as_found(log_probabilities, text):
+    """As the reader finds it: bits per token."""
+    return -log_probabilities.mean() / math.log(2)
+
+
 @exercise(
-    praise="1 + 2 bits for the five characters of `to be`: 0.6.",
+    kind="debug",
+    found=_as_found,
+    praise="1 + 2 bits for the five characters of `to be`: 0.6, however the text is split.",
     cases=lambda seed: [
         (np.log([0.5, 0.25]), "to be"),
         (np.log(np.random.default_rng(seed).uniform(0.01, 1, 5)), "anagrams, twice"),
@@ -402,7 +249,6 @@ def discounted(
         "you multiply by ln 2: a bit is ln 2 = 0.69 nats, so there are more bits than nats. Divide.": {"unit": lambda nats: nats * math.log(2)},
         "you divide by 2: a bit is ln 2 = 0.69 nats, so divide by that.": {"unit": lambda nats: nats / 2},
         "you divide by ln 10, which gives decimal digits: divide by ln 2 for bits.": {"unit": lambda nats: nats / math.log(10)},
-        "these are bits per token: divide by the number of characters, len(text).": {"size": lambda text, n: n},
         "the mean over tokens is divided by the characters: add all tokens up instead.": {"cost": lambda log_p: -log_p.mean()},
         "these are the bits of the whole text: divide by its characters.": {"size": lambda text, n: 1},
         "these are bits per byte: é is one character, but two bytes. Divide by len(text).": {"size": lambda text, n: len(text.encode())},
@@ -444,66 +290,39 @@ def bits_per_character(
     return end(unit(cost(log_probabilities)) / size(text, len(log_probabilities)))
 
 
-def _divided(raised, p):
-    return raised / raised.sum()
+ORDER, BETTER = 6, [0.5, 0.7, 0.8, 0.85, 0.9, 0.95]
 
 
-def _best(p):
-    return (p == p.max()) / (p == p.max()).sum()
+def _stored():
+    rows = files.load_results("discounts")["rows"]
+    return [(f"order {row['order']}, discount {row['discount'] or 'estimated'}", row["bits"][0]) for row in rows]
 
 
-CLOSE = np.array([0.01] * 96 + [0.02, 0.0199, 0.0001])
-
-
-@exercise(
-    praise="0.6, 0.3 and 0.1 at temperature 0.5: 36, 9 and 1 parts of 46.",
-    cases=lambda seed: [
-        (np.array([0.6, 0.3, 0.1]), 0.5),
-        *((np.random.default_rng(seed + n).dirichlet(np.ones(n)), t) for n, t in ((5, 0.7), (7, 2.0), (4, 1.5))),
-        case(np.random.default_rng(seed).dirichlet(np.ones(3)), 1.0, edge="temperature 1, which changes nothing"),
-        case(np.array([0.5, 0.0, 0.5]), 9.0, edge="a probability of 0"),
-        case(CLOSE, 0.005, edge="temperature 0.005"),
-    ],
+@experiment(
+    goal=2.535,
+    unit="bits per character on a stretch of the validation plays",
+    stored=_stored,
+    advice={
+        "a longer context: five or six discounts.": lambda choice: len(choice) < 5,
+        "larger discounts at the longest contexts, whose counts are the smallest.": lambda choice: choice[-1] < 0.85,
+        "smaller discounts at the shortest contexts: their counts are large and reliable.": lambda choice: choice[0] > 0.8,
+        "larger discounts in the middle.": lambda choice: choice[len(choice) // 2] < 0.8,
+        "other discounts nearby.": lambda choice: True,
+    },
     wrong={
-        "the exponent is 1 / temperature: a *low* temperature must sharpen.": {"exponent": lambda t: t},
-        "the sum is no longer 1: divide by it.": lambda p, t: p ** (1 / t),
-        "the largest is 1 now, not the sum: divide by the sum as well.": {"scale": lambda raised, p: raised},
-        "divide by the sum after the power, not by the sum before it.": {"scale": lambda raised, p: raised / (p / p.max()).sum()},
-        "you divide by the norm: divide by the sum, so that the probabilities add up to 1.": {"scale": lambda raised, p: raised / np.sqrt((raised**2).sum())},
-        "you divide by the number of values: divide by their sum.": {"scale": lambda raised, p: raised / len(raised)},
-        "softmax takes exp once more: the powers are only divided by their sum.": [
-            {"scale": lambda raised, p: softmax(raised)},
-            lambda p, t: softmax(p ** (1 / t)),
-        ],
-        "nothing changes, as scaling undoes a factor: raise p to the power 1 / temperature, do not divide it.": [
-            lambda p, t: p,
-            lambda p, t: p / t,
-            lambda p, t: p * t,
-        ],
-        "softmax(p / temperature) takes p for logits: its input must be ln p.": lambda p, t: softmax(p / t),
-        "this takes p for logits, and multiplies by the temperature: raise p to 1 / temperature.": lambda p, t: softmax(p * t),
-        "these are logarithms: exp and the division by the sum are missing.": [
-            lambda p, t: np.log(np.where(p > 0, p, 1e-300)) / t,
-            lambda p, t: np.log(np.where(p > 0, p, 1e-300) / p.max()) / t,
-        ],
-        "this is the most probable token alone, which is temperature 0.": lambda p, t: _best(p),
-        "this is the limit of a high temperature, all equal: raise p to 1 / temperature.": lambda p, t: np.full(len(p), 1 / len(p)),
-        "a small number added to p, or a lower limit on it, lifts a probability of 0, which must stay 0: "
-        "(p / p.max()) ** (1 / temperature) needs no logarithm.": [{"zero": lambda p, small=small: p + small} for small in (1e-2, 1e-3, *SMALL)]
-        + [{"zero": lambda p, small=small: p.clip(min=small)} for small in (1e-2, 1e-3, 1e-4)],
-        "a probability of 0 became the largest of all, as its logarithm was set to 0: it must stay 0.": {"zero": lambda p: np.where(p > 0, p, 1.0)},
-        "right, but at a low temperature every power rounds to 0: divide p by its maximum first, or subtract the maximum from ln p / temperature.": [
-            {"low": lambda p: p * np.nan},
-            {"low": lambda p: p * 0},
-            {"low": _best},
-            {"low": lambda p: np.full(len(p), 1 / len(p))},
-            {"low": lambda p: p},
-        ],
+        "a longer context": lambda: [0.5, 0.6],
+        "larger discounts at the longest contexts": lambda: [0.5] * 6,
+        "smaller discounts at the shortest contexts": lambda: [1.0] * 6,
+        "larger discounts in the middle": lambda: [0.5, 0.5, 0.5, 0.5, 0.6, 0.9],
+        "a list of 1 to 6 discounts is expected": lambda: 0.5,
+        "a discount is a number from 0 to 1, but yours is 1.5.": lambda: [0.5, 1.5],
     },
 )
-def sharpen(p, temperature, *, exponent=lambda t: 1 / t, zero=lambda p: p, scale=_divided, low=None):
-    """The probabilities p ** (1 / temperature), scaled to sum 1; `low` at a temperature too low for powers of p."""
-    if low and temperature < 0.01:
-        return low(p)
-    p = zero(p)
-    return scale((p / p.max()) ** exponent(temperature), p)
+def better_discounts(choice, seed):
+    """Bits per character of Kneser-Ney with these discounts, one for each length."""
+    if not isinstance(choice, list | tuple) or not 1 <= len(choice) <= ORDER:
+        raise Mistake(f"a list of 1 to {ORDER} discounts is expected, the one for the shortest context first.")
+    for discount in choice:
+        if isinstance(discount, bool) or not isinstance(discount, int | float) or not 0 <= discount <= 1:
+            raise Mistake(f"a discount is a number from 0 to 1, but yours is {discount}.")
+    return discounts.score(list(choice), len(choice))[0]

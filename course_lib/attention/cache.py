@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_lib.validation import require
 
-__all__ = ["Cache", "State", "counts_of", "visible"]
+__all__ = ["Cache", "State", "counts_of", "join", "visible"]
 
 
 class Cache(NamedTuple):
@@ -121,6 +121,19 @@ class State(NamedTuple):
         """Raise ValueError if this state was truncated."""
         if min(self.filled, default=0) < 0:
             raise ValueError("this state was truncated: go on from the one that truncate returned")
+
+
+def join(states: Sequence[State]) -> State:
+    """A copy of the rows of several states as one state, one below the other."""
+    require(states, "states must hold at least one state", states)
+    lengths, first = [length for state in states for length in state.lengths], states[0].cache
+    capacity, rows = max(state.cache.shape[-2] for state in states), 0
+    cache = first.new_zeros(*first.shape[:2], len(lengths), first.shape[3], capacity, first.shape[-1])
+    for state in states:
+        state.require_kept()
+        cache[:, :, rows : rows + len(state.lengths), :, : state.cache.shape[-2]] = state.cache
+        rows += len(state.lengths)
+    return State(cache, lengths, list(lengths))
 
 
 def counts_of(lengths: Tensor | Sequence[int], most: list[int]) -> list[int]:

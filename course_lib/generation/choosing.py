@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from course_lib.validation import require, require_integer, require_number, require_sizes
 
-__all__ = ["GenerationConfig", "choose", "greedy", "penalise_repetition", "sample", "top_k", "top_p"]
+__all__ = ["GenerationConfig", "adjusted", "choose", "greedy", "penalise_repetition", "sample", "top_k", "top_p"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +138,12 @@ def choose(
 ) -> Int[Tensor, " B"]:
     """The next token of each row as the config says; `seen` marks the tokens that the penalty is for."""
     logits = penalise_repetition(logits, seen, config.repetition_penalty)
-    if config.temperature == 0:
-        return greedy(logits)
+    return greedy(logits) if config.temperature == 0 else sample(adjusted(logits, config), generator)
+
+
+def adjusted(logits: Float[Tensor, "B V"], config: GenerationConfig) -> Float[Tensor, "B V"]:
+    """The logits by the config's temperature, which must not be 0, its top_k and its top_p."""
     logits = (logits - logits.amax(dim=-1, keepdim=True)) / config.temperature  # at most 0: nothing overflows
     if config.top_k is not None:
         logits = top_k(logits, config.top_k)
-    return sample(top_p(logits, config.top_p), generator)
+    return top_p(logits, config.top_p)

@@ -25,8 +25,9 @@ class Decoder(Protocol):
     """What decoding asks of a model. The state may be anything; decoding only hands it on.
 
     A model may offer more. With `config.vocab_size`, ids are checked against it. With `reorder` (see BeamDecoder), rows
-    leave the batch once they have ended. With `room(length)`, a model of limited context (`config.context_length`) says
-    how many tokens it can step through after a source of this length, below 0 for one that is too long itself; it needs
+    leave the batch once they have ended. With `join(states)`, texts that were begun one by one go on as one batch (see
+    serving); it needs `reorder`. With `room(length)`, a model of limited context (`config.context_length`) says how
+    many tokens it can step through after a source of this length, below 0 for one that is too long itself; it needs
     `reorder`, so that no row is stepped beyond that.
     """
 
@@ -175,7 +176,7 @@ def written(
             log_p = logits.log_softmax(dim=-1).gather(1, tokens[:, None])[:, 0].tolist()
             for row, token, each in zip(batch, tokens.tolist(), log_p, strict=True):
                 if found[row].reason is None:
-                    _add(found[row], token, each, task.most[row], config, stop)
+                    add_token(found[row], token, each, task.most[row], config, stop)
             yield found
             live = [index for index, row in enumerate(batch) if found[row].reason is None]
             if not live:
@@ -194,7 +195,7 @@ def _of_all(logits: Tensor, batch: list[int], rows: int) -> Tensor:
     return every
 
 
-def _add(
+def add_token(
     answer: Answer,
     token: int,
     log_probability: float,
@@ -202,6 +203,7 @@ def _add(
     config: GenerationConfig,
     stop: Callable[[list[int]], bool] | None,
 ) -> None:
+    """Write one more token to an answer, of at most `most` tokens, and the reason where it ends with that."""
     if token == config.end_token:
         answer.end_log_probability, answer.reason = log_probability, "end token"
         return

@@ -9,7 +9,7 @@ from course_lib.generation.decoding import Answer, Decoder, Task, require_decode
 from course_lib.tokenizers import Tokenizer
 from course_lib.validation import Ids, ids_of, require, texts_of
 
-__all__ = ["generate_text", "stream"]
+__all__ = ["certain", "generate_text", "require_alike", "stop_strings", "stopping", "stream"]
 
 
 def stream(
@@ -26,10 +26,10 @@ def stream(
     clear that it does not. The prompt is a text, or its tokens, where it holds special ones. Warns and raises as
     `generate_text`.
     """
-    _require_alike(model, tokenizer, config)
-    stops, ids = _stops(stop), tokenizer.encode(prompt) if isinstance(prompt, str) else ids_of("prompt", prompt)
+    require_alike(model, tokenizer, config)
+    stops, ids = stop_strings(stop), tokenizer.encode(prompt) if isinstance(prompt, str) else ids_of("prompt", prompt)
     task = Task.of("prompts", model, [ids], config, tokenizer.vocab_size)
-    return _pieces(written(model, task, config, generator, None), tokenizer, stops)
+    return _pieces(written(model, task, config, generator, stopping(tokenizer, stops)), tokenizer, stops)
 
 
 def generate_text(
@@ -46,20 +46,21 @@ def generate_text(
     string, and for a tokenizer with more tokens than the model's vocabulary. What the tokenizer does not know (a
     vocabulary may be padded) is never written.
     """
-    _require_alike(model, tokenizer, config)
+    require_alike(model, tokenizer, config)
     if isinstance(prompts, str | bytes | Mapping | Set) or not isinstance(prompts, Iterable):
         texts_of("prompts", prompts)  # raises
-    stops = _stops(stop)
+    stops = stop_strings(stop)
     if not isinstance(prompts, Tensor):
         prompts = [tokenizer.encode(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
     task, found = Task.of("prompts", model, prompts, config, tokenizer.vocab_size), []
-    for found in written(model, task, config, generator, _stopped(tokenizer, stops)):  # noqa: B007
+    for found in written(model, task, config, generator, stopping(tokenizer, stops)):  # noqa: B007
         pass
     warn_of_context([answer.reason == "context" for answer in found])
     return [_cut(tokenizer.decode(answer.tokens), stops)[0] for answer in found]
 
 
-def _require_alike(model: Decoder, tokenizer: Tokenizer, config: GenerationConfig) -> None:
+def require_alike(model: Decoder, tokenizer: Tokenizer, config: GenerationConfig) -> None:
+    """Raise ValueError unless the three fit together."""
     require_decoder(model, config)
     require(isinstance(tokenizer, Tokenizer), "tokenizer must be a Tokenizer", tokenizer)
     known = getattr(getattr(model, "config", None), "vocab_size", tokenizer.vocab_size)
@@ -67,7 +68,8 @@ def _require_alike(model: Decoder, tokenizer: Tokenizer, config: GenerationConfi
     require(tokenizer.vocab_size <= known, expected, tokenizer.vocab_size)
 
 
-def _stops(stop: str | Iterable[str]) -> list[str]:
+def stop_strings(stop: str | Iterable[str]) -> list[str]:
+    """Stop strings as a list; raises ValueError for an empty one."""
     stops = texts_of("stop", [stop] if isinstance(stop, str) else stop)
     require(all(stops), "a stop string must hold at least one character", stops)
     return stops
@@ -76,19 +78,21 @@ def _stops(stop: str | Iterable[str]) -> list[str]:
 def _pieces(steps: Iterator[list[Answer]], tokenizer: Tokenizer, stops: list[str]) -> Iterator[str]:
     shown, answer = "", Answer()
     for [answer] in steps:
-        text, stopped = _cut(_whole(tokenizer, answer.tokens), stops)
-        text = text if stopped else text[: len(text) - _open_end(text, stops)]
+        text = certain(tokenizer, answer, stops)
         if piece := text[len(shown) :]:
             yield piece
-        if stopped:
-            return
         shown = text
-    if piece := _cut(tokenizer.decode(answer.tokens), stops)[0][len(shown) :]:
-        yield piece
     warn_of_context([answer.reason == "context"])
 
 
-def _stopped(tokenizer: Tokenizer, stops: list[str]) -> Callable[[list[int]], bool] | None:
+def certain(tokenizer: Tokenizer, answer: Answer, stops: list[str]) -> str:
+    """What more tokens will not change of an answer's text, up to the first stop string; once it has ended, all."""
+    ended = answer.reason is not None  # looked at first, as another thread may write the answer
+    text, stopped = _cut(tokenizer.decode(answer.tokens) if ended else _whole(tokenizer, answer.tokens), stops)
+    return text if stopped or ended else text[: len(text) - _open_end(text, stops)]
+
+
+def stopping(tokenizer: Tokenizer, stops: list[str]) -> Callable[[list[int]], bool] | None:
     """Whether a stop string has come with the last of some tokens."""
     return (lambda tokens: _cut(_whole(tokenizer, tokens), stops)[1]) if stops else None
 

@@ -41,9 +41,8 @@ def rows() -> Iterator[dict]:
         yield row(f"frozen, layer {layer}", ALL, 1)
     for n, seed in [*sampled, (ALL, 1)]:
         yield row("frozen, all layers", n, seed)
-    for n, seed in sampled:
+    for n, seed in [*sampled, *((ALL, seed) for seed in SEEDS)]:
         yield row("fine-tuned", n, seed)
-    yield row("fine-tuned", ALL, 1)
     for n in FROM_RANDOM:
         yield row("random weights", n, 1)
 

@@ -193,7 +193,10 @@ def refused(text: str) -> bool:
 
 
 def row(condition: str, form: str, split: str = "test", answerable: bool = True, leave: bool = False) -> dict[str, Any]:
-    """F1, exact match, the share that contains a right answer, the share refused; the gain in F1 over no passage."""
+    """F1, exact match, the share that contains a right answer, the share refused; what is gained in F1.
+
+    The gain is over no passage; with the right passage, also over the rule that copies its best sentence.
+    """
     asked = questions(split, answerable)
     if condition in BASELINES:
         said = [BASELINES[condition](question.question, question.passage) for question in asked]
@@ -201,7 +204,7 @@ def row(condition: str, form: str, split: str = "test", answerable: bool = True,
         said = answered(split, answerable, condition, form, leave)
     stored: dict[str, Any] = {"condition": condition, "form": form, "split": split, "answerable": answerable}
     stored |= {"leave": leave, "items": len(asked), "refused": _share([refused(text) for text in said])}
-    stored |= dict.fromkeys(("found", "f1", "exact", "contains", "gain"))
+    stored |= dict.fromkeys(("found", "f1", "exact", "contains", "gain", "gain over best sentence"))
     if condition == "retrieved":
         pairs = zip(given(asked, condition), asked, strict=True)
         stored["found"] = _share([text == question.passage for text, question in pairs])
@@ -213,6 +216,9 @@ def row(condition: str, form: str, split: str = "test", answerable: bool = True,
     stored["contains"] = _share([contains(text, question.answers) for text, question in pairs])
     if split == "test" and condition != "none" and condition not in BASELINES:
         stored["gain"] = _share(f1 - _f1(split, answered("test", True, "none", form)))
+    if split == "test" and condition == "right":
+        copied = [best_sentence(question.question, question.passage) for question in asked]
+        stored["gain over best sentence"] = _share(f1 - _f1(split, copied))
     return stored
 
 

@@ -2,80 +2,12 @@
 
 import math
 import re
-from collections import Counter, defaultdict
-from itertools import combinations, pairwise
+from collections import Counter
 
 import numpy as np
 import torch
 
 from course_lib import metrics
-
-
-def followers(tokens, context, first=0, last=0, shift=0, same=lambda part, context: tuple(part) == context):
-    n = len(context)
-    counts = defaultdict(int)
-    for place in range(first, len(tokens) - n + last):
-        if same(tokens[place : place + n], context):
-            counts[tokens[place + n + shift]] += 1
-    return counts
-
-
-def followers_with_zeros(tokens, context):
-    counts = dict.fromkeys(tokens, 0)
-    for *before, token in zip(*(tokens[i:] for i in range(len(context) + 1)), strict=False):
-        if tuple(before) == tuple(context):
-            counts[token] += 1
-    return counts
-
-
-def without_overlap(tokens, context):
-    counts, place, n = Counter(), 0, len(context)
-    while place < len(tokens) - n:
-        found = tuple(tokens[place : place + n]) == context
-        counts.update([tokens[place + n]] * found)
-        place += max(1, n) if found else 1
-    return counts
-
-
-def windows(tokens, size):
-    return [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
-
-
-def jumping(tokens, context):
-    counts, n = Counter(), len(context)
-    for i in range(0, len(tokens) - n, n + 1):
-        if tuple(tokens[i : i + n]) == context:
-            counts[tokens[i + n]] += 1
-    return counts
-
-
-def first_found(tokens, context):
-    for *window, token in windows(tokens, len(context) + 1):
-        if tuple(window) == context:
-            return {token: 1}
-    return {}
-
-
-def last_found(tokens, context):
-    counts = {}
-    for *window, token in windows(tokens, len(context) + 1):
-        if tuple(window) == context:
-            counts = {token: 1}
-    return counts
-
-
-def any_in_place(tokens, context):
-    n = len(context)
-    counts = Counter()
-    for *window, token in windows(tokens, n + 1):
-        if n == 0 or sum(a == b for a, b in zip(window, context, strict=True)) > 0:
-            counts[token] += 1
-    return counts
-
-
-def one_on(tokens, context):
-    n = len(context)
-    return Counter(tokens[i + 1] for i in range(len(tokens) - n) if tuple(tokens[i : i + n]) == context)
 
 
 def before(tokens, context):
@@ -90,17 +22,6 @@ def in_bits(probabilities):
 
 def by_root(probabilities):
     return math.inf if 0 in probabilities else math.prod(p ** (-1 / len(probabilities)) for p in probabilities)
-
-
-def pairs_ending(tokens, word):
-    return {(a, b) for a, b in pairwise(tokens) if b == word}
-
-
-def predecessors(tokens, word):
-    before_each = defaultdict(set)
-    for a, b in pairwise(tokens):
-        before_each[b].add(a)
-    return len(before_each[word]) / sum(map(len, before_each.values()))
 
 
 def by_loop(counts, lower, discount):
@@ -123,25 +44,6 @@ def in_place(counts, lower, discount):
     return np.maximum(counts - discount, 0) / counts.sum() + lower
 
 
-def softmax(logits):
-    raised = np.exp(logits - logits.max())
-    return raised / raised.sum()
-
-
-def in_log_space(p, temperature):
-    with np.errstate(divide="ignore"):
-        return torch.from_numpy(np.log(p) / temperature).softmax(0)
-
-
-def powers(p, temperature):
-    return p ** (1 / temperature) / (p ** (1 / temperature)).sum()
-
-
-def powers_by_maximum(p, temperature):
-    scaled = (p / p.max()) ** (1 / temperature)
-    return scaled / scaled.sum()
-
-
 def by_what_is_left(counts, lower, discount):
     if not counts.any():
         return lower
@@ -154,54 +56,19 @@ def nats(log_probabilities):
 
 
 RIGHT = {
-    "next_counts": [followers, followers_with_zeros],
     "perplexity": [in_bits, by_root, lambda p: metrics.perplexity(math.inf if 0 in p else -np.log(p).mean())],
-    "continuation": [predecessors, lambda t, w: np.mean([b == w for _, b in set(pairwise(t))])],
+    "frequency_and_continuation": [
+        lambda: "your highness your highness your highness your highness a piece the piece".split(),
+        lambda: "his highness his highness his highness his highness my piece your piece",
+    ],
     "discounted": [by_loop, step],
     "bits_per_character": [
         lambda log_p, text: nats(log_p / math.log(2)) / len(text),
         lambda log_p, text: metrics.bits_per_character(-log_p, len(text)),
     ],
-    "sharpen": [in_log_space, powers_by_maximum],
+    "better_discounts": [lambda: [0.5, 0.7, 0.8, 0.85, 0.9, 0.95], lambda: (0.6, 0.7, 0.8, 0.9, 0.92, 0.94)],
 }
 WRONG = {
-    "next_counts": [
-        (lambda t, c: followers(t, c, same=lambda part, context: part == context), "never equal"),
-        (lambda t, c: followers(t, c, last=-1), "the last position is missing"),
-        (lambda t, c: followers(t, c, last=1), "a context at the very end, which nothing follows there"),
-        (lambda t, c: followers(t, c, first=1), "the first position is missing"),
-        (before, "before the context"),
-        (lambda t, c: followers(t + t[: len(c)], c), "does not go round"),
-        (lambda t, c: dict.fromkeys(followers(t, c), 1), "counted once only"),
-        (lambda t, c: {w: n / sum(followers(t, c).values()) for w, n in followers(t, c).items()}, "these are shares"),
-        (lambda t, c: {w: n / len(t) for w, n in followers(t, c).items()}, "these are shares"),
-        (lambda t, c: followers(t, c) if c else {}, "except for the empty context"),
-        (
-            lambda t, c: followers(t, c, same=lambda part, context: set(part) == set(context)),
-            "the order of the tokens counts",
-        ),
-        (without_overlap, "occurrences may overlap"),
-        (lambda t, c: Counter(b for a, b in pairwise(t) if a == c[-1]), "only the last token"),
-        (lambda t, c: list(followers(t, c).items()), "dictionary is expected"),
-        (lambda t, c: followers(t, c[-1:]), "only the last token"),
-        (lambda t, c: set(followers(t, c)), "a set forgets the order"),
-        (lambda t, c: followers(t, c, first=len(c)), "at the beginning as the context is long"),
-        (jumping, "occurrences may overlap"),
-        (first_found, "you stop at the first occurrence"),
-        (last_found, "only the last occurrence"),
-        (lambda t, c: Counter(t), "the context is not looked at"),
-        (
-            lambda t, c: followers(t, c, same=lambda part, context: part[:1] == list(context[:1])),
-            "only the first token",
-        ),
-        (lambda t, c: followers(t, c, same=lambda part, context: not c or set(part) & set(c)), "expected {"),
-        (any_in_place, "one token of the context is enough"),
-        (lambda t, c: followers(t, c, last=-1, shift=1), "one token too far"),
-        (one_on, "right for contexts of one token only"),
-        (lambda t, c: Counter(w for w in windows(t, len(c) + 1) if w[:-1] == c), "yours hold the context, too"),
-        (lambda t, c: dict(Counter(followers(t, c)).most_common(1)), "the most frequent follower alone"),
-        (lambda t, c: followers(t, c, shift=-1), "the last token of the context itself"),
-    ],
     "perplexity": [
         (lambda p: -np.mean(np.log(p)), "this is the cross-entropy in nats"),
         (lambda p: -np.mean(np.log2(p)), "this is the cross-entropy in bits"),
@@ -231,32 +98,12 @@ WRONG = {
         (lambda p: math.exp(-sum(math.log(x + 1e-12) for x in p) / len(p)), "a small number stands in"),
         (lambda p: torch.tensor(p), "single number is expected"),
     ],
-    "continuation": [
-        (lambda t, w: sum(b == w for _, b in pairwise(t)) / (len(t) - 1), "repeated pairs count once"),
-        (lambda t, w: np.mean([a == w for a, _ in set(pairwise(t))]), "begin with the word"),
-        (lambda t, w: t.count(w) / len(t), "this is how often the word occurs"),
-        (lambda t, w: len(pairs_ending(t, w)), "this is the number of pairs"),
-        (lambda t, w: len(pairs_ending(t, w)) / len(set(t)), "the number of different words"),
-        (lambda t, w: len(pairs_ending(t, w)) / (len(t) - 1), "the number of all pairs"),
-        (lambda t, w: predecessors([*t, t[0]], w), "does not go round"),
-        (lambda t, w: predecessors(t[1:], w), "the first pair is missing"),
-        (lambda t, w: predecessors(t[:-1], w), "the last pair is missing"),
-        (lambda t, w: np.mean([pair.endswith(w) for pair in {a + b for a, b in pairwise(t)}]), "written together"),
-        (lambda t, w: len(pairs_ending(t, w)) / max(1, t.count(w)), "by how often the word occurs"),
-        (lambda t, w: np.mean([w in pair for pair in set(pairwise(t))]), "must be the second of the pair"),
-        (lambda t, w: np.mean([w in pair for pair in pairwise(t)]), "two things"),
-        (lambda t, w: sum(b == w for _, b in pairwise(t)) / len(set(pairwise(t))), "once in the numerator, too"),
-        (lambda t, w: len(pairs_ending(t, w)) / len(t), "by the number of tokens"),
-        (lambda t, w: len(pairs_ending(t, w)) / len(set(t)) ** 2, "the square of the number of words"),
-        (lambda t, w: 1 - predecessors(t, w), "do not end with the word"),
-        (lambda t, w: 1 / len(set(t)) if w in t else 0, "1 over the number of different words"),
-        (lambda t, w: np.mean([b == w for _, b in {(min(p), max(p)) for p in pairwise(t)}]), "a pair has an order"),
-        (lambda t, w: np.mean([b == w for a, b in set(pairwise(t)) if a != b]), "not pairs of different tokens"),
-        (lambda t, w: np.mean([b == w for (_, b), n in Counter(pairwise(t)).items() if n < 2]), "that occur once"),
-        (lambda t, w: np.mean([b == w for _, b in set(combinations(t, 2))]), "only neighbours are pairs"),
-        (lambda t, w: np.mean([t[i + 1] == w for i in range(0, len(t) - 1, 2)]), "pairs overlap"),
-        (lambda t, w: np.mean([b == w for _, b in {tuple(t[i : i + 2]) for i in range(0, len(t) - 1, 2)}]), "overlap"),
-        (lambda t, w: np.mean([b == w for _, b in {(t[i], t[i + 2]) for i in range(len(t) - 2)}]), "leave a token out"),
+    "frequency_and_continuation": [
+        (lambda: "your highness a piece the piece", "is not twice as often"),
+        (lambda: "the highness the highness a piece", "in at least twice as many different pairs"),
+        (lambda: "highness a piece", "follows no word at all"),
+        (lambda: "a piece", "both words, highness and piece, must occur"),
+        (lambda: "your highness " * 9 + "a piece the piece", "at most 20 tokens"),
     ],
     "discounted": [
         (lambda c, q, d: np.maximum(c - d, 0) / c.sum() + d * (c > 0).sum() / c.sum() * q, "never seen"),
@@ -298,7 +145,6 @@ WRONG = {
         (lambda log_p, text: -nats(log_p) / len(text) / math.log(2), "the minus is missing"),
         (lambda log_p, text: nats(log_p) / len(text), "these are nats per character"),
         (lambda log_p, text: nats(log_p) / len(text) * math.log(2), "you multiply by ln 2"),
-        (lambda log_p, text: nats(log_p) / len(log_p) / math.log(2), "bits per token"),
         (lambda log_p, text: -np.mean(log_p) / len(text) / math.log(2), "add all tokens up"),
         (lambda log_p, text: nats(log_p) / len(text.encode()) / math.log(2), "bits per byte"),
         (lambda log_p, text: nats(log_p) / len(text.split()) / math.log(2), "bits per word"),
@@ -325,27 +171,14 @@ WRONG = {
         (lambda log_p, text: -np.dot(np.exp(log_p), log_p) / len(text) / math.log(2), "this is an entropy"),
         (lambda log_p, text: -np.log2(abs(log_p)).sum() / len(text), "without another logarithm"),
     ],
-    "sharpen": [
-        (lambda p, t: powers(p, 1 / t), "the exponent is 1 / temperature"),
-        (lambda p, t: p ** (1 / t), "the sum is no longer 1"),
-        (lambda p, t: p / t / (p / t).sum(), "nothing changes"),
-        (lambda p, t: softmax(p / t), "takes p for logits"),
-        (lambda p, t: softmax(p ** (1 / t)), "softmax takes exp once more"),
-        (lambda p, t: softmax(np.log(p) * t), "the exponent is 1 / temperature"),
-        (lambda p, t: p, "nothing changes"),
-        (powers, "divide p by its maximum first"),
-        (lambda p, t: (p / p.max()) ** (1 / t), "the largest is 1 now"),
-        (lambda p, t: powers_by_maximum(p + 1e-9, t), "which must stay 0"),
-        (lambda p, t: powers(p, t) if t > 0.1 else 1.0 * (p == p.max()), "divide p by its maximum first"),
-        (lambda p, t: powers_by_maximum(p + 1e-3, t) if 0 in p else powers(p, t), "two things"),
-        (lambda p, t: (p / max(p)) ** (1 / t) / sum(p / max(p)), "not by the sum before it"),
-        (lambda p, t: (x := powers_by_maximum(p, t)) / np.linalg.norm(x), "you divide by the norm"),
-        (lambda p, t: (p / max(p)) ** (1 / t) / len(p), "by the number of values"),
-        (lambda p, t: softmax(p * t), "and multiplies by the temperature"),
-        (lambda p, t: np.log(np.maximum(p, 1e-300)) / t, "these are logarithms"),
-        (lambda p, t: np.eye(len(p))[p.argmax()], "expected ["),
-        (lambda p, t: (p == max(p)) / sum(p == max(p)), "the most probable token alone"),
-        (lambda p, t: np.ones(len(p)) / len(p), "all equal"),
-        (lambda p, t: softmax(np.log(p, where=p > 0, out=np.zeros(len(p))) / t), "became the largest of all"),
+    "better_discounts": [
+        (lambda: [0.4, 0.7, 0.9], "a longer context"),
+        (lambda: [0.4, 0.5, 0.6, 0.6, 0.7, 0.7], "larger discounts at the longest contexts"),
+        (lambda: [0.99] * 6, "smaller discounts at the shortest contexts"),
+        (lambda: [0.5, 0.6, 0.6, 0.6, 0.7, 0.9], "larger discounts in the middle"),
+        (lambda: [0.5, 0.6, 0.7, 0.8, 0.85, 0.9], "other discounts nearby"),
+        (lambda: 0.7, "a list of 1 to 6 discounts is expected"),
+        (lambda: [0.5, -0.1], "a discount is a number from 0 to 1, but yours is -0.1."),
+        (lambda: [0.5, 1.5], "a discount is a number from 0 to 1, but yours is 1.5."),
     ],
 }
