@@ -12,8 +12,8 @@ from classroom.diagrams import (
     faster_smaller,
     fine_tuning,
     gpt,
-    neural_language_model,
     looking_inside,
+    neural_language_model,
     ngrams,
     retrieval,
     speed_run,
@@ -111,6 +111,7 @@ DRAWINGS = {
     ),
     "gradient_on_its_way_back": lambda: neural_language_model.gradient_on_its_way_back(
         [9.1e-7, 4.1e-6, 1.8e-5, 8.2e-5, 0.0004, 0.0017, 0.0078, 0.035, 0.16, 1.0], "sigmoid"
+    ),
     "contexts": lambda: ngrams.contexts("the king is dead . long live the king".split(), [1, 2, 4]),
     "ladder": lambda: ngrams.ladder(
         "is", [("the king", 0.125, 0.75, 0.219), ("king", 0.125, 0.75, 0.125), ("nothing", 0.125, 0.0, 0.125)]

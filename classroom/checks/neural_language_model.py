@@ -144,8 +144,12 @@ def _chosen(mean_squares=(1.0, 0.5, 0.3943, 0.2934), size=lambda n, square: (n *
     praise="at every layer the pre-activations have a variance close to 1, whatever the layer before put out.",
     cases=lambda seed: [()],
     wrong={
-        "1 / √fan-in is right where the inputs have a mean square of 1, as in the first layer: ReLU, tanh and sigmoid put out less.": {"scales": _chosen((1, 1, 1, 1))},
-        "2 / fan-in is right after ReLU alone: tanh and sigmoid have mean squares of their own, and the first layer reads the inputs.": {"scales": _chosen((0.5, 0.5, 0.5, 0.5))},
+        "1 / √fan-in is right where the inputs have a mean square of 1, as in the first layer: ReLU, tanh and sigmoid put out less.": {
+            "scales": _chosen((1, 1, 1, 1))
+        },
+        "2 / fan-in is right after ReLU alone: tanh and sigmoid have mean squares of their own, and the first layer reads the inputs.": {
+            "scales": _chosen((0.5, 0.5, 0.5, 0.5))
+        },
         "the first layer and ReLU are right; after tanh and sigmoid the mean square is neither 1 nor a half: measure it.": [
             {"scales": _chosen((1, 0.5, 1, 1))},
             {"scales": _chosen((1, 0.5, 0.5, 0.5))},
@@ -376,7 +380,6 @@ def _with_the_answer_inside(tokens, context_length):
             "size": lambda k: k + 1,
             "contexts": lambda windows, tokens, k: windows,
         },
-        "each context ends with its own target: it must end one token earlier.": {"contexts": lambda windows, tokens, k: windows[1:]},
         "there is one context more than targets: nothing follows the last one.": {"contexts": lambda windows, tokens, k: windows},
         "a target is one token, not a whole window.": {"targets": lambda tokens, k: tokens.unfold(0, k, 1)[1:]},
         "the text does not go round: only N - k tokens have a whole context before them.": {
@@ -460,7 +463,9 @@ _RANGES = {"context_length": (1, 16), "d_embed": (1, 64), "d_hidden": (1, 1024),
         "a larger hidden layer": lambda: BETTER | {"d_hidden": 8, "batch_size": 1024, "context_length": 3},
         "d_hidden is a whole number from 1 to 1024, but yours is 0.": lambda: BETTER | {"d_hidden": 0},
         "learning_rate is a number above 0 and at most 1, but yours is 0.": lambda: BETTER | {"learning_rate": 0},
-        "that would take 6,598 steps, and 5,000 is the most: a larger batch.": lambda: BETTER | {"d_hidden": 4, "batch_size": 1024, "context_length": 4, "d_embed": 17},
+        "that would take 6,598 steps, and 5,000 is the most: a larger batch.": lambda: (
+            BETTER | {"d_hidden": 4, "batch_size": 1024, "context_length": 4, "d_embed": 17}
+        ),
         "a dictionary with context_length, d_embed, d_hidden, batch_size, learning_rate": lambda: {"d_hidden": 64},
     },
 )

@@ -271,7 +271,6 @@ WRONG = {
         (functools.partial(windows_in_range, shift=-1), "own last token"),
         (functools.partial(windows_in_range, last=1, shift=1), "one too far"),
         (lambda t, k: (t.unfold(0, k, 1)[:-1], t[:-k]), "own first token"),
-        (lambda t, k: (t.unfold(0, k, 1)[1:], t[k:]), "ends with its own target"),
         (lambda t, k: (t.unfold(0, k, 1)[:-1], t[1 : len(t) - k + 1]), "the second token of the context"),
         (lambda t, k: (t.unfold(0, k, 1)[:-1], t[1:]), "all tokens from the second on"),
         (lambda t, k: (windows_by_loop(t, k)[0], t), "the targets are all tokens:"),
