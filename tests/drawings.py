@@ -104,7 +104,7 @@ DRAWINGS = {
     ),
     "merge_tree": lambda: text_to_tokens.merge_tree("strawberry", STRAWBERRY, [4, 5, 120, 260, 1020, 1400, 12_345]),
     "from_context_to_prediction": lambda: neural_language_model.from_context_to_prediction(
-        list("my noble")[:2] + ["␣", "n", "o", "b", "l", "e"],
+        ["m", "y", "␣", "n", "o", "b", "l", "e"],
         [[0.3, -1.2], [0.9, 0.1], [-2.1, 0.4], [0.2, 1.3], [1.1, -0.4], [0.0, -0.8], [-0.6, 0.7], [1.5, 0.2]],
         (16, 256, 80),
         {"␣": 0.61, "s": 0.12, "r": 0.05},

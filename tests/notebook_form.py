@@ -18,6 +18,7 @@ SECOND_EDITION = {
     "text_to_tokens",
     "ngrams",
     "automatic_differentiation",
+    "neural_language_model",
     "seq2seq_attention",
     "attention",
     "transformer",

@@ -1,7 +1,7 @@
 """Which activation between the layers: Bengio's network with one, four and eight hidden layers, on Shakespeare.
 
-Every weight begins with the variance 1 / fan-in, for ReLU, GELU and SiLU 2 / fan-in. Of three rates that with the lowest
-loss on the validation plays with the first seed is kept; three seeds with this rate are scored on the test plays.
+Every weight begins with the variance 1 / fan-in, for ReLU, GELU and SiLU 2 / fan-in. Of three rates we keep that with
+the lowest loss on the validation plays with the first seed; three seeds with this rate are scored on the test plays.
 """
 
 from collections.abc import Callable, Iterator
