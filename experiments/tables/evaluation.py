@@ -45,7 +45,7 @@ TUNED_ON, TUNED_ITEMS = "commonsense_qa", 160
 ARTICLES, LONGEST = 24, 1_200  # characters
 PAIRS = 60
 PROBLEMS, PROGRAMS, LINES = 16, 16, 48  # the last in tokens
-STOPS = ("\ndef", "\nclass", "\nif", "\nprint", "\n#", "\n\n\n")
+STOPS = ("\ndef", "\nclass", "\nif", "\nprint", "\n#", "\n```", "<|im_end|>")
 WORTHLESS = " That is my answer, and I have thought about this question with great care before I gave it."
 
 
