@@ -30,6 +30,7 @@ from experiments.tables import (
     boolq,
     count_vectors,
     equal_compute,
+    evaluation,
     fine_tuning,
     first_steps,
     gpt_shakespeare,
@@ -40,6 +41,7 @@ from experiments.tables import (
     ngrams,
     overfitting,
     passage_answers,
+    prompt_search,
     quantisation,
     recurrent_models,
     retrieval,
@@ -92,6 +94,11 @@ CHEAP = {
         [*equal_compute.CHOICE, "seed"],
         ["bits"],
     ),
+    "evaluation": (
+        lambda: evaluation.row("choice", "openbook_qa", "longest answer"),
+        ["part", "setting"],
+        ["score"],
+    ),
     "fine_tuning": (
         lambda: fine_tuning.row("TF-IDF, words and pairs", 1_000, 1),
         ["system", "labelled", "seed"],
@@ -136,6 +143,11 @@ CHEAP = {
         lambda: passage_answers.row("best sentence", "rule"),
         ["condition", "form", "split", "answerable", "leave"],
         ["f1", "contains"],
+    ),
+    "prompt_search": (
+        lambda: prompt_search.row(20, 1),
+        ["first", "keep"],
+        ["accuracy"],
     ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),

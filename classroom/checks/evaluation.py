@@ -9,7 +9,7 @@ from experiments.tables import prompt_search
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
 
-__all__ = ["other_systems", "pass_at_k", "per_byte", "search", "sign_test"]
+__all__ = ["other_systems", "passes_at_k", "per_byte", "search_plan", "sign_test"]
 
 BY_HAND = [1, 1, 1, 1, 1, 0], [1, 0, 0, 0, 0, 0]
 
@@ -77,7 +77,7 @@ def sign_test(
         "this is pass@1: k does not matter here.": lambda n, passed, k: passed / n,
     },
 )
-def pass_at_k(n, passed, k, *, whole=1, sign=-1):
+def passes_at_k(n, passed, k, *, whole=1, sign=-1):
     """The probability that at least one of k samples, chosen from n of which some passed, passes."""
     return whole + sign * math.comb(n - passed, k) / math.comb(n, k)
 
@@ -185,7 +185,7 @@ def _stored():
         "a dictionary with first and keep is expected": lambda: {"first": 5},
     },
 )
-def search(choice, seed):
+def search_plan(choice, seed):
     """How many items each prompt gets in the first round, and how many prompts go on to the second."""
     if not isinstance(choice, dict) or set(choice) != {"first", "keep"}:
         raise Mistake("a dictionary with first and keep is expected, and nothing else.")

@@ -20,7 +20,7 @@ def one_question(
     scores = np.array([letters, answers, per_byte], dtype=float)
     best = scores.argmax(axis=1).tolist()
     told = "; ".join(f"by {way}: {choices[place]}" for way, place in zip(WAYS, best, strict=True))
-    alt = f"""One question with the choices {", ".join(choices)}, of which {right} is right. Each choice gets three scores:
+    alt = f"""One question with the choices {", ".join(choices)}, of which {right} is right. Each gets three scores:
         ln p of its letter, ln p of the whole answer, and that per byte. The highest of each kind is picked. {told}."""
     height = 36 * len(choices)
     d = Diagram(820, 190 + height, alt)

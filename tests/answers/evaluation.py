@@ -4,8 +4,7 @@ from math import comb, prod
 
 import numpy as np
 
-from course_lib.metrics.comparing import mcnemar
-from course_lib.metrics.comparing import pass_at_k as library_pass_at_k
+from course_lib.metrics.comparing import mcnemar, pass_at_k
 
 
 def by_library(first, second):
@@ -65,10 +64,10 @@ def choice(first=10, keep=4):
 
 RIGHT = {
     "sign_test": [by_library, by_counts],
-    "pass_at_k": [by_product, library_pass_at_k],
+    "passes_at_k": [by_product, pass_at_k],
     "per_byte": [by_bytes, lambda log_p, n, answer: sum(log_p[n - len(log_p) :]) / len(bytes(answer, "utf-8"))],
     "other_systems": [systems(8), lambda: (np.repeat([1, 0], [8, 12]), [0] * 12 + [1] * 8)],
-    "search": [choice()],
+    "search_plan": [choice()],
 }
 WRONG = {
     "sign_test": [
@@ -79,7 +78,7 @@ WRONG = {
         (lambda first, second: by_counts(first, second, only=lambda a, b: a), "take the larger of the two counts"),
         (lambda first, second: by_counts(first, second, cut=False), "a p-value above 1"),
     ],
-    "pass_at_k": [
+    "passes_at_k": [
         (lambda n, passed, k: 1 - (1 - passed / n) ** k, "this draws with replacement"),
         (lambda n, passed, k: 1 - by_product(n, passed, k), "this is the probability that none"),
         (lambda n, passed, k: comb(passed, k) / comb(n, k), "this is the probability that all k pass"),
@@ -101,7 +100,7 @@ WRONG = {
         (lambda: ([1] * 8, [1] * 8), "each list has 20 entries"),
         (lambda: ([1] * 9 + [0] * 11, [1] * 8 + [0] * 12), "each of the two systems is right 8 times"),
     ],
-    "search": [
+    "search_plan": [
         (choice(4, 24), "fewer prompts in the second round"),
         (choice(1, 1), "more items in the first round"),
         (choice(15, 1), "fewer items in the first round"),
