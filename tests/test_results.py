@@ -35,13 +35,13 @@ from experiments.tables import (
     first_steps,
     gpt_shakespeare,
     gpu_run,
+    leaked_questions,
     masked_language_model,
     memory,
     neural_language_model,
     ngrams,
     overfitting,
     passage_answers,
-    prompt_search,
     quantisation,
     recurrent_models,
     retrieval,
@@ -114,6 +114,11 @@ CHEAP = {
         ["system", "steps", "seed"],
         ["validation"],
     ),
+    "leaked_questions": (
+        lambda: leaked_questions.row(**leaked_questions.USUAL),
+        ["part", "lowest", "reference"],
+        ["AUC"],
+    ),
     "masked_language_model": (
         lambda: masked_language_model.counted("left bigram", "validation"),
         ["system", "split"],
@@ -143,11 +148,6 @@ CHEAP = {
         lambda: passage_answers.row("best sentence", "rule"),
         ["condition", "form", "split", "answerable", "leave"],
         ["f1", "contains"],
-    ),
-    "prompt_search": (
-        lambda: prompt_search.row(20, 1),
-        ["first", "keep"],
-        ["accuracy"],
     ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),

@@ -4,12 +4,12 @@ import math
 import random
 
 from course_lib import files
-from experiments.tables import prompt_search
+from experiments.tables import leaked_questions
 
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
 
-__all__ = ["other_systems", "passes_at_k", "per_byte", "search_plan", "sign_test"]
+__all__ = ["find_leaks", "other_systems", "passes_at_k", "per_byte", "sign_test"]
 
 BY_HAND = [1, 1, 1, 1, 1, 0], [1, 0, 0, 0, 0, 0]
 
@@ -160,36 +160,48 @@ def other_systems(*, b=8, c=2):
 
 
 def _stored():
-    rows = files.load_results("prompt_search")["rows"]
-    return [(f"first {row['first']}, keep {row['keep']}", row["accuracy"][0]) for row in rows]
+    usual, named = leaked_questions.USUAL, []
+    for row in files.load_results("leaked_questions")["rows"]:
+        changes = [f"{name} {row[name]}" for name, value in usual.items() if row[name] != value]
+        named.append((", ".join(changes) or "the usual choice", row["AUC"][0]))
+    return named
+
+
+def _choice(**changes):
+    return {"part": "both", "lowest": 0.1, "reference": 0.5} | changes
 
 
 @experiment(
-    goal=0.5,
-    unit="mean accuracy of the chosen prompt on the untouched half",
+    goal=0.9,
+    unit="area under the ROC curve",
     lower_is_better=False,
     stored=_stored,
     advice={
-        "fewer prompts in the second round, so that each of them gets more items.": lambda choice: choice["keep"] > 8,
-        "more items in the first round: a few say little about which prompts are good.": lambda choice: choice["first"] < 4,
-        "fewer items in the first round, so that more are left for the second.": lambda choice: choice["first"] > 12,
-        "more prompts in the second round: the best one may have had bad luck in the first.": lambda choice: True,
+        "more of each item: question and answer were both in the training text.": lambda choice: choice["part"] != "both",
+        "a share of the reference nearer to a half: with all of it, the noise of the second model is added in full.": lambda choice: (
+            not 0.2 <= choice["reference"] <= 0.8
+        ),
+        "a smaller share of the lowest values: frequent words are probable whether they were read or not.": lambda choice: True,
     },
     wrong={
-        "fewer prompts in the second round": lambda: {"first": 4, "keep": 24},
-        "more items in the first round": lambda: {"first": 1, "keep": 1},
-        "fewer items in the first round": lambda: {"first": 15, "keep": 1},
-        "more prompts in the second round": lambda: {"first": 5, "keep": 1},
-        "first is a whole number from 1 to 20, but yours is 0.": lambda: {"first": 0, "keep": 4},
-        "keep is a whole number from 1 to 24, but yours is 99.": lambda: {"first": 5, "keep": 99},
-        "a dictionary with first and keep is expected": lambda: {"first": 5},
+        "more of each item": lambda: _choice(part="question"),
+        "a share of the reference nearer to a half": lambda: _choice(reference=1.0),
+        "a smaller share of the lowest values": lambda: _choice(lowest=1.0, reference=0.2),
+        "part is question, answer or both, but yours is 'title'.": lambda: _choice(part="title"),
+        "lowest is a number above 0 and at most 1, but yours is 0.": lambda: _choice(lowest=0),
+        "reference is a number from 0 to 2, but yours is -1.": lambda: _choice(reference=-1),
+        "a dictionary with part, lowest, reference is expected": lambda: {"part": "both"},
     },
 )
-def search_plan(choice, seed):
-    """How many items each prompt gets in the first round, and how many prompts go on to the second."""
-    if not isinstance(choice, dict) or set(choice) != {"first", "keep"}:
-        raise Mistake("a dictionary with first and keep is expected, and nothing else.")
-    for name, most in (("first", 20), ("keep", 24)):
-        if choice[name] not in range(1, most + 1):
-            raise Mistake(f"{name} is a whole number from 1 to {most}, but yours is {choice[name]}.")
-    return prompt_search.row(choice["first"], choice["keep"])["accuracy"][0]
+def find_leaks(choice, seed):
+    """Which part of an item is looked at, what share of its lowest values, and how much of a reference is subtracted."""
+    if not isinstance(choice, dict) or set(choice) != set(leaked_questions.USUAL):
+        raise Mistake("a dictionary with part, lowest, reference is expected, and nothing else.")
+    part, lowest, reference = (choice[name] for name in leaked_questions.USUAL)
+    if part not in leaked_questions.PARTS_OF_AN_ITEM:
+        raise Mistake(f"part is question, answer or both, but yours is {part!r}.")
+    if not isinstance(lowest, int | float) or not 0 < lowest <= 1:
+        raise Mistake(f"lowest is a number above 0 and at most 1, but yours is {lowest}.")
+    if not isinstance(reference, int | float) or not 0 <= reference <= 2:
+        raise Mistake(f"reference is a number from 0 to 2, but yours is {reference}.")
+    return leaked_questions.row(part, lowest, reference)["AUC"][0]

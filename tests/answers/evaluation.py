@@ -58,8 +58,8 @@ def systems(b=6, c=2):
     return design
 
 
-def choice(first=10, keep=4):
-    return lambda: {"first": first, "keep": keep}
+def choice(part="both", lowest=0.1, reference=0.5):
+    return lambda: {"part": part, "lowest": lowest, "reference": reference}
 
 
 RIGHT = {
@@ -67,7 +67,7 @@ RIGHT = {
     "passes_at_k": [by_product, pass_at_k],
     "per_byte": [by_bytes, lambda log_p, n, answer: sum(log_p[n - len(log_p) :]) / len(bytes(answer, "utf-8"))],
     "other_systems": [systems(8), lambda: (np.repeat([1, 0], [8, 12]), [0] * 12 + [1] * 8)],
-    "search_plan": [choice()],
+    "find_leaks": [choice(), choice("both", 0.3, 0.4)],
 }
 WRONG = {
     "sign_test": [
@@ -100,13 +100,13 @@ WRONG = {
         (lambda: ([1] * 8, [1] * 8), "each list has 20 entries"),
         (lambda: ([1] * 9 + [0] * 11, [1] * 8 + [0] * 12), "each of the two systems is right 8 times"),
     ],
-    "search_plan": [
-        (choice(4, 24), "fewer prompts in the second round"),
-        (choice(1, 1), "more items in the first round"),
-        (choice(15, 1), "fewer items in the first round"),
-        (choice(5, 1), "more prompts in the second round"),
-        (choice(0), "first is a whole number from 1 to 20, but yours is 0."),
-        (choice(5, 99), "keep is a whole number from 1 to 24, but yours is 99."),
-        (lambda: {"first": 5}, "a dictionary with first and keep is expected"),
+    "find_leaks": [
+        (choice("question"), "more of each item"),
+        (choice(reference=1.0), "a share of the reference nearer to a half"),
+        (choice(lowest=1.0, reference=0.2), "a smaller share of the lowest values"),
+        (choice("title"), "part is question, answer or both, but yours is 'title'."),
+        (choice(lowest=0), "lowest is a number above 0 and at most 1, but yours is 0."),
+        (choice(reference=-1), "reference is a number from 0 to 2, but yours is -1."),
+        (lambda: {"part": "both"}, "a dictionary with part, lowest, reference is expected"),
     ],
 }
