@@ -19,7 +19,7 @@ def one_question(
     """A row for each choice, a column for each way to score it; the highest score of a column is picked."""
     scores = np.array([letters, answers, per_byte], dtype=float)
     best = scores.argmax(axis=1).tolist()
-    told = "; ".join(f"by {way}: {choices[place]}" for way, place in zip(WAYS, best, strict=True))
+    told = "; ".join(f"{way}: {choices[place]}" for way, place in zip(WAYS, best, strict=True))
     alt = f"""One question with the choices {", ".join(choices)}, of which {right} is right. Each gets three scores:
         ln p of its letter, ln p of the whole answer, and that per byte. The highest of each kind is picked. {told}."""
     height = 36 * len(choices)
