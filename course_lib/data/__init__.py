@@ -3,7 +3,7 @@
 from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
 from course_lib.data.greek import greek_testament
-from course_lib.data.packages import DataError, fetch, status
+from course_lib.data.packages import DataError, fetch
 from course_lib.data.pairs import interface_strings, pronunciations
 from course_lib.data.pictures import emoji
 from course_lib.data.programs import programming_problems
@@ -30,7 +30,6 @@ __all__ = [
     "question_set",
     "shakespeare",
     "smollm2_file",
-    "status",
     "stereotypes",
     "whisper_folder",
     "wikipedia",
