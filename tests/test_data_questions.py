@@ -147,7 +147,8 @@ def test_what_is_handed_out_is_hashable_and_its_own():
 def test_each_problem_is_solved_by_its_solution_and_not_without():
     problems = data.programming_problems()
     assert len(problems) == len({one.name for one in problems}) == 164
-    assert sha256([tuple(one) for one in problems]) == "ec997f702e4c8d11acdd09a7750ee848538225bb56ecebc49795f02a4967058c"
+    digest = "ec997f702e4c8d11acdd09a7750ee848538225bb56ecebc49795f02a4967058c"
+    assert sha256([tuple(one) for one in problems]) == digest
     for one in (problems[0], problems[40]):
         assert run_code(one.prompt + one.solution + one.tests).outcome == "passed"
         assert run_code(f"{one.prompt}    return None\n{one.tests}").outcome == "failed"
