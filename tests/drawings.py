@@ -9,6 +9,7 @@ from classroom.diagrams import (
     automatic_differentiation,
     bert,
     encoder_decoder,
+    evaluation,
     faster_smaller,
     fine_tuning,
     gpt,
@@ -79,6 +80,15 @@ DRAWINGS = {
     "judged_guesses": lambda: faster_smaller.judged_guesses(
         ["the", "cat", "sat"], ["on", "the", "sofa", "and"], 2, "mat"
     ),
+    "one_question": lambda: evaluation.one_question(
+        ["bank", "library", "department store", "mall", "new york"],
+        "bank",
+        [-0.2, -2.1, -3.3, -3.9, -4.1],
+        [-6.2, -7.9, -9.4, -8.1, -12.3],
+        [-1.24, -0.99, -0.55, -1.6, -1.37],
+    ),
+    "two_halves": lambda: evaluation.two_halves(24, 80, "per byte", 0.55, 0.48),
+    "asked_twice": lambda: evaluation.asked_twice("It is bank.", "It is library.", [1.54, 0.85]),
     "word_index": lambda: retrieval.word_index(
         ["dog", "bit", "man", "cat"],
         ["1", "2", "3"],

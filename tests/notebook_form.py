@@ -31,6 +31,7 @@ SECOND_EDITION = {
     "retrieval",
     "looking_inside",
     "faster_smaller",
+    "evaluation",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

@@ -8,6 +8,7 @@ import pytest
 
 from course_lib import data
 from course_lib.data.splits import SPLITS, variants
+from course_lib.sandbox import run_code
 
 
 def sha256(value) -> str:
@@ -141,3 +142,13 @@ def test_what_is_handed_out_is_hashable_and_its_own():
     first, second = (data.question_set("openbook_qa") for _ in range(2))
     first["train"].clear()
     assert len(second["train"]) == 158 and len({*second["test"]}) == 295
+
+
+def test_each_problem_is_solved_by_its_solution_and_not_without():
+    problems = data.programming_problems()
+    assert len(problems) == len({one.name for one in problems}) == 164
+    digest = "ec997f702e4c8d11acdd09a7750ee848538225bb56ecebc49795f02a4967058c"
+    assert sha256([tuple(one) for one in problems]) == digest
+    for one in (problems[0], problems[40]):
+        assert run_code(one.prompt + one.solution + one.tests).outcome == "passed"
+        assert run_code(f"{one.prompt}    return None\n{one.tests}").outcome == "failed"

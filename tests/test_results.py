@@ -33,10 +33,12 @@ from experiments.tables import (
     count_vectors,
     discounts,
     equal_compute,
+    evaluation,
     fine_tuning,
     first_steps,
     gpt_shakespeare,
     gpu_run,
+    leaked_questions,
     looking_inside,
     masked_language_model,
     memory,
@@ -108,6 +110,11 @@ CHEAP = {
         [*equal_compute.CHOICE, "seed"],
         ["bits"],
     ),
+    "evaluation": (
+        lambda: evaluation.row("choice", "openbook_qa", "longest answer"),
+        ["part", "setting"],
+        ["score"],
+    ),
     "fine_tuning": (
         lambda: fine_tuning.row("TF-IDF, words and pairs", 1_000, 1),
         ["system", "labelled", "seed"],
@@ -127,6 +134,11 @@ CHEAP = {
         lambda: looking_inside.row("steering", 24, 1.0),
         ["part", "setting"],
         ["value"],
+    ),
+    "leaked_questions": (
+        lambda: leaked_questions.row(**leaked_questions.USUAL),
+        ["part", "lowest", "reference"],
+        ["AUC"],
     ),
     "masked_language_model": (
         lambda: masked_language_model.counted("left bigram", "validation"),

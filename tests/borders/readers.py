@@ -196,5 +196,6 @@ BORDERS = [*BERTS, *TEXTS, *DATA]
 NOTHING = {
     "linear.OneDNN": "takes nothing",
     "data.minilm_folder": "takes no arguments",
+    "data.programming_problems": "takes no arguments",
     "pretrained.load_minilm": "takes nothing",
 }

@@ -406,7 +406,7 @@ NOTHING = {
     "embeddings.SkipGramProgress": "made by train_skipgram",
     "data.DataError": "an exception",
     **dict.fromkeys(
-        (f"data.{name}" for name in ("analogies", "folio_pairs", "glove", "greek_testament", "smollm2_file", "status", "wikipedia")),
+        (f"data.{name}" for name in ("analogies", "folio_pairs", "glove", "greek_testament", "smollm2_file", "wikipedia")),
         TAKES_NOTHING,
     ),
 }
