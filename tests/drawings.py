@@ -11,6 +11,7 @@ from classroom.diagrams import (
     encoder_decoder,
     fine_tuning,
     gpt,
+    preferences,
     retrieval,
     speed_run,
     text_to_tokens,
@@ -53,6 +54,11 @@ STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b",
 FILLED = "the king is a beggar , and no beggar is king".split()
 
 DRAWINGS = {
+    "dpo_pair": lambda: preferences.dpo_pair(["the preferred answer", "the rejected one"], [-12, -10], [-14, -9], 0.5),
+    "group": lambda: preferences.group(
+        "7 2 9 2 5", ["2 2 5 7 9", "2 2 5 9 9", "2 5 7 9", "2 2 7 5 9"], [1, 0, 0, 0], [1.5, -0.5, -0.5, -0.5]
+    ),
+    "policy_loop": lambda: preferences.policy_loop(16, 16, 7, 240),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),
