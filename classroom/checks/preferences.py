@@ -222,7 +222,8 @@ def _choice(**changes):
 
 
 @experiment(
-    goal=0.62,
+    goal=0.64,
+    seconds=300,
     unit="win rate on prompts of the validation plays",
     lower_is_better=False,
     stored=_stored,
@@ -235,7 +236,7 @@ def _choice(**changes):
     wrong={
         "a higher learning rate: the model has hardly moved.": lambda: _choice(learning_rate=1e-5, steps=2),
         "more steps.": lambda: _choice(steps=2),
-        "nats of KL per line are more than the 1 that is allowed": lambda: _choice(learning_rate=3e-3, beta=0.01, steps=8),
+        "nats of KL per line are more than the 1 that is allowed": lambda: _choice(learning_rate=3e-3, beta=0.01, steps=5),
         "beta is a number from 0.001 to 10, but yours is 0.": lambda: _choice(beta=0),
         "learning_rate is a number from 1e-06 to 0.01, but yours is 1.": lambda: _choice(learning_rate=1),
         "steps is a whole number from 1 to 15, but yours is 100.": lambda: _choice(steps=100),

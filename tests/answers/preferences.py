@@ -108,7 +108,7 @@ RIGHT = {
         lambda: [[1, 2, 3, 4, 5], [2, 2, 5, 5, 7, 9], [5, 5, 5, 5, 5]],
         lambda: [[0] * 5, (2, 5, 7, 9), torch.tensor([2, 2, 7, 7, 7])],
     ],
-    "tune_dpo": [choice()],
+    "tune_dpo": [choice(beta=0.3)],
 }
 WRONG = {
     "dpo": [
@@ -154,7 +154,7 @@ WRONG = {
     "tune_dpo": [
         (choice(learning_rate=1e-5, steps=2), "a higher learning rate: the model has hardly moved."),
         (choice(steps=2), "more steps."),
-        (choice(learning_rate=3e-3, beta=0.01, steps=8), "nats of KL per line are more than the 1 that is allowed"),
+        (choice(learning_rate=3e-3, beta=0.01, steps=5), "nats of KL per line are more than the 1 that is allowed"),
         (choice(beta=0), "beta is a number from 0.001 to 10, but yours is 0."),
         (choice(learning_rate=1), "learning_rate is a number from 1e-06 to 0.01, but yours is 1."),
         (choice(steps=100), "steps is a whole number from 1 to 15, but yours is 100."),
