@@ -105,22 +105,14 @@ def reinforce(
     learning_rate: float = 3e-4,
     kl_weight: float = 0.0,
     warmup: int = 10,
-    log: Callable[[list[float]], None] | None = None,
 ) -> list[float]:
     """GRPO: each step samples a group of answers to each prompt and makes one update. The mean reward of each step."""
     reference = copy.deepcopy(model).eval() if kl_weight else None
     means: list[float] = []
 
     def batches(generator: Generator) -> tuple[Tensor, ...]:
-        problems = task.problems(prompts, generator)
-        asked = [prompt(digits) for digits in problems]
-        samples = sample_groups(model, asked, group_size, task.length + 2, END, generator)
-        repeated = [digits for digits in problems for _ in range(group_size)]
-        rewards = [reward(*pair) for pair in zip(repeated, samples.written, strict=True)]
-        means.append(sum(rewards) / len(rewards))
-        if log is not None:
-            log(means)
-        batch = policy_batch(samples, rewards)
+        mean, batch = _sampled(task, model, reward, generator, prompts, group_size)
+        means.append(mean)
         if reference is None:
             return batch
         with torch.no_grad():
@@ -129,13 +121,19 @@ def reinforce(
     def loss(model: nn.Module, batch: Sequence[Tensor]) -> Tensor:
         return policy_loss(model, batch, kl_weight=kl_weight)
 
-    config = TrainingConfig(
-        steps=steps,
-        learning_rate=learning_rate,
-        schedule="constant",
-        warmup_steps=min(warmup, steps),
-        beta2=0.95,
-        seed=seed,
-    )
+    settings = {"schedule": "constant", "warmup_steps": min(warmup, steps), "beta2": 0.95}
+    config = TrainingConfig(steps=steps, learning_rate=learning_rate, seed=seed, **settings)
     unstopped(train(model, loss, batches, config, show=False))
     return means
+
+
+def _sampled(
+    task: Task, model: nn.Module, reward: Reward, generator: Generator, prompts: int, group_size: int
+) -> tuple[float, tuple[Tensor, ...]]:
+    """The mean reward of answers to new problems, and the batch to learn from."""
+    problems = task.problems(prompts, generator)
+    asked = [prompt(digits) for digits in problems]
+    samples = sample_groups(model, asked, group_size, task.length + 2, END, generator)
+    repeated = [digits for digits in problems for _ in range(group_size)]
+    rewards = [reward(*pair) for pair in zip(repeated, samples.written, strict=True)]
+    return sum(rewards) / len(rewards), policy_batch(samples, rewards)
