@@ -16,6 +16,7 @@ from classroom.diagrams import (
     looking_inside,
     neural_language_model,
     ngrams,
+    preferences,
     retrieval,
     speed_run,
     text_to_tokens,
@@ -69,6 +70,11 @@ DRAWINGS = {
         3,
         [9.4, -11.8, 8.6],
     ),
+    "dpo_pair": lambda: preferences.dpo_pair(["the preferred answer", "the rejected one"], [-12, -10], [-14, -9], 0.5),
+    "group": lambda: preferences.group(
+        "7 2 9 2 5", ["2 2 5 7 9", "2 2 5 9 9", "2 5 7 9", "2 2 7 5 9"], [1, 0, 0, 0], [1.5, -0.5, -0.5, -0.5]
+    ),
+    "policy_loop": lambda: preferences.policy_loop(16, 16, 7, 240),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),

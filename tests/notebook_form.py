@@ -32,6 +32,7 @@ SECOND_EDITION = {
     "looking_inside",
     "faster_smaller",
     "evaluation",
+    "preferences",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

@@ -32,6 +32,7 @@ from experiments.tables import (
     boolq,
     count_vectors,
     discounts,
+    dpo_choices,
     equal_compute,
     evaluation,
     fine_tuning,
@@ -47,11 +48,13 @@ from experiments.tables import (
     ngrams,
     overfitting,
     passage_answers,
+    preferred_lines,
     quantisation,
     recurrent_models,
     retrieval,
     same_context,
     semantic_roles,
+    sorting_rewards,
     speed_run,
     token_prices,
     transformer_ablations,
@@ -104,6 +107,11 @@ CHEAP = {
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
         ["development"],
+    ),
+    "dpo_choices": (
+        lambda: dpo_choices.row(0.1, 3e-4, 0),
+        [*dpo_choices.CHOICE],
+        ["win rate"],
     ),
     "equal_compute": (
         lambda: equal_compute.row(**equal_compute.CHOICE | {"d_model": 160}, seed=0),
@@ -175,6 +183,11 @@ CHEAP = {
         ["condition", "form", "split", "answerable", "leave"],
         ["f1", "contains"],
     ),
+    "preferred_lines": (
+        lambda: preferred_lines.row("best of 2", None, 0),
+        ["system", "beta", "seed"],
+        ["win rate", "tokens"],
+    ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),
         ["block", "bits", "minimum", "clips"],
@@ -199,6 +212,11 @@ CHEAP = {
         lambda: semantic_roles.row("rules", 0),
         ["system", "seed"],
         ["held-out verbs", "people"],
+    ),
+    "sorting_rewards": (
+        sorting_rewards.copied,
+        ["system", "seed"],
+        ["exact", "pass@8"],
     ),
     "speed_run": (
         lambda: speed_run.row("none", [], 40),
