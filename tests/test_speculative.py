@@ -9,7 +9,8 @@ from helpers import enlarge
 from scipy.stats import chisquare
 from torch import Generator
 
-from course_lib.generation import DraftModel, GenerationConfig, PromptLookup, answers, generate, speculate
+from course_lib.generation import GenerationConfig, answers, generate
+from course_lib.generation.speculative import DraftModel, PromptLookup, speculate
 from course_lib.generation.speculative import Draft
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 

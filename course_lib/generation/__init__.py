@@ -2,14 +2,13 @@
 
 `generate` gives tokens, `answers` also their log probabilities and why each answer ended, `generate_text` and `stream`
 text; GenerationConfig says how tokens are chosen. Any model with `start` and `step` will do: see Decoder. `beam_search`
-keeps several answers alive, and asks for `reorder` as well: see BeamDecoder. `speculate` writes what `answers`
-would, in fewer calls of a model that can read several tokens at once.
+keeps several answers alive, and asks for `reorder` as well: see BeamDecoder. The module `speculative` writes what
+`answers` would, in fewer calls of a model that can read several tokens at once.
 """
 
 from course_lib.generation.beam import BeamConfig, BeamDecoder, Beams, Hypothesis, beam_search, beam_steps
 from course_lib.generation.choosing import GenerationConfig, greedy, penalise_repetition, sample, top_k, top_p
 from course_lib.generation.decoding import Answer, Decoder, answer_steps, answers, generate
-from course_lib.generation.speculative import DraftModel, PromptLookup, Speculation, speculate
 from course_lib.generation.text import generate_text, stream
 
 __all__ = [
@@ -18,11 +17,8 @@ __all__ = [
     "BeamDecoder",
     "Beams",
     "Decoder",
-    "DraftModel",
     "GenerationConfig",
     "Hypothesis",
-    "PromptLookup",
-    "Speculation",
     "answer_steps",
     "answers",
     "beam_search",
@@ -32,7 +28,6 @@ __all__ = [
     "greedy",
     "penalise_repetition",
     "sample",
-    "speculate",
     "stream",
     "top_k",
     "top_p",

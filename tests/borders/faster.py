@@ -3,7 +3,8 @@
 import math
 
 import torch
-from course_lib.generation import DraftModel, GenerationConfig, PromptLookup, speculate
+from course_lib.generation import GenerationConfig
+from course_lib.generation.speculative import DraftModel, PromptLookup, speculate
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.quantisation import (
     QuantisationConfig,
@@ -86,17 +87,17 @@ def guessed(prompt=(1, 2), config=GREEDY, drafter=PromptLookup(), generator=None
 
 
 SPECULATION = [
-    Border("generation.speculate", "a model that only steps", lambda: guessed(model=Stepping()), "model must have extend, truncate and room, as a GPT"),
-    Border("generation.speculate", "a tokenizer as model", lambda: guessed(model="gpt"), "model must have start and step"),
-    Border("generation.speculate", "several prompts", lambda: guessed([[1], [2]]), "prompts[0] must be integers (ids)"),
-    Border("generation.speculate", "an empty prompt", lambda: guessed([]), "each prompt needs at least one token"),
-    Border("generation.speculate", "an id beyond the vocabulary", lambda: guessed([7]), "must be ids from 0 to 6"),
-    Border("generation.speculate", "too long a prompt", lambda: guessed([1] * 6), "must fit into the model's context"),
-    Border("generation.speculate", "settings as a dictionary", lambda: guessed(config={}), "config must be a GenerationConfig"),
-    Border("generation.speculate", "a penalty", lambda: guessed(config=PENALTY), "repetition_penalty must be 1, but it is 1.2"),
-    Border("generation.speculate", "an encoder-decoder's config", lambda: guessed(config=GenerationConfig(begin_token=1)), "begin_token must be None"),
-    Border("generation.speculate", "a number of guesses", lambda: guessed(drafter=4), "drafter must have draft (see PromptLookup), but it is 4"),
-    Border("generation.speculate", "a seed", lambda: guessed(generator=3), "a generator must be a torch.Generator on the CPU, but it is 3"),
+    Border("generation.speculative.speculate", "a model that only steps", lambda: guessed(model=Stepping()), "model must have extend, truncate and room, as a GPT"),
+    Border("generation.speculative.speculate", "a tokenizer as model", lambda: guessed(model="gpt"), "model must have start and step"),
+    Border("generation.speculative.speculate", "several prompts", lambda: guessed([[1], [2]]), "prompts[0] must be integers (ids)"),
+    Border("generation.speculative.speculate", "an empty prompt", lambda: guessed([]), "each prompt needs at least one token"),
+    Border("generation.speculative.speculate", "an id beyond the vocabulary", lambda: guessed([7]), "must be ids from 0 to 6"),
+    Border("generation.speculative.speculate", "too long a prompt", lambda: guessed([1] * 6), "must fit into the model's context"),
+    Border("generation.speculative.speculate", "settings as a dictionary", lambda: guessed(config={}), "config must be a GenerationConfig"),
+    Border("generation.speculative.speculate", "a penalty", lambda: guessed(config=PENALTY), "repetition_penalty must be 1, but it is 1.2"),
+    Border("generation.speculative.speculate", "an encoder-decoder's config", lambda: guessed(config=GenerationConfig(begin_token=1)), "begin_token must be None"),
+    Border("generation.speculative.speculate", "a number of guesses", lambda: guessed(drafter=4), "drafter must have draft (see PromptLookup), but it is 4"),
+    Border("generation.speculative.speculate", "a seed", lambda: guessed(generator=3), "a generator must be a torch.Generator on the CPU, but it is 3"),
     Border(
         "generation.speculate",
         "a draft model of another vocabulary",
