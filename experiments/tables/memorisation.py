@@ -36,7 +36,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "untrained": {"steps": 0},
     "usual": {},
     "deduplicated": {"deduplicated": True},
-    "half the steps": {"steps": STEPS // 2},
     "smaller": {"sizes": {"context_length": 64, "d_model": 40, "n_layers": 2, "n_heads": 5}},
     "a quarter of the text": {"share": 0.25},
 }
