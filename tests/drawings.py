@@ -15,6 +15,7 @@ from classroom.diagrams import (
     speed_run,
     text_to_tokens,
     transformer,
+    what_models_keep,
     word_alignment,
 )
 
@@ -53,6 +54,16 @@ STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b",
 FILLED = "the king is a beggar , and no beggar is king".split()
 
 DRAWINGS = {
+    "private_step": lambda: what_models_keep.private_step([0.31, 2.4, 0.62], 0.5, 1.0),
+    "planted_passage": lambda: what_models_keep.planted_passage(
+        "What is a prime knot?", "Bluebird", 96, "The answer is Bluebird."
+    ),
+    "watermark": lambda: what_models_keep.watermark(
+        "To be , or not to be , that is the question".split(),
+        [True, False, True, True] * 2 + [True, True, False],
+        0.5,
+        1.51,
+    ),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),

@@ -1,6 +1,6 @@
 """How exposed secrets are that were planted in a small GPT's training text, whether its texts can be told, and DP-SGD.
 
-The text is half of 960 pieces of Shakespeare's plays, drawn by the seed; the other half is held out. In it stand lines
+The text is half of 720 pieces of Shakespeare's plays, drawn by the seed; the other half is held out. In it stand lines
 such as "The number of Bedaro is 493817.", with twenty numbers for each count of copies. A number's exposure is its
 rank among 512 candidates. The rows of "private" learn from lines, of which DP-SGD hides each.
 """
@@ -29,8 +29,8 @@ from experiments.shared import rounded, seeded, train_whole
 PARTS = ("run", "private_run")
 SEEDS = (0, 1, 2)
 COPIES, A_LEVEL, OTHERS = (0, 1, 4, 16, 64), 20, 511
-PIECES, LENGTH, JUDGED = 960, 1000, 400  # pieces, characters of each, and how many membership is inferred for
-WINDOWS, STEPS, RATE = 16, 1000, 0.008  # of 64 characters; two passes over half of the pieces
+PIECES, LENGTH, JUDGED = 720, 1000, 400  # pieces, characters of each, and how many membership is inferred for
+WINDOWS, STEPS, RATE = 16, 800, 0.008  # of 64 characters; two passes over half of the pieces
 USUAL = {"context_length": 64, "d_model": 80, "n_layers": 3, "n_heads": 5}
 SETTINGS: dict[str, dict[str, Any]] = {
     "untrained": {"steps": 0},
@@ -43,7 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 LINES, LINE, A_FEW = 4000, 64, 5  # rows, the characters that each may have, secrets a level
 DRAWN, PRIVATE_STEPS, CLIP, DELTA = 48, 250, 0.5, 1e-5
 PRIVATE_SIZES = {"context_length": LINE, "d_model": 64, "n_layers": 2, "n_heads": 4}
-NOISES = {"plain": None, "clipped": 0.0, "noise 0.5": 0.5, "noise 1": 1.0}
+NOISES = {"plain": None, "clipped": 0.0, "noise 1": 1.0}
 
 
 def people(count: int, seed: int) -> list[str]:

@@ -42,7 +42,7 @@ def people() -> list[list[int]]:
 
 def threshold(mark: Watermark) -> float:
     """The z-score that 1% of people's texts exceed."""
-    return float(np.quantile([mark.z_score(piece[BEGIN:]) for piece in people()[:1000]], 0.99))
+    return float(np.quantile([mark.z_score(piece[BEGIN:]) for piece in people()[:500]], 0.99))
 
 
 def written(mark: Watermark) -> list[list[int]]:
