@@ -35,11 +35,13 @@ from experiments.tables import (
     gpt_shakespeare,
     gpu_run,
     masked_language_model,
+    memorisation,
     memory,
     neural_language_model,
     ngrams,
     overfitting,
     passage_answers,
+    planted_passages,
     quantisation,
     recurrent_models,
     retrieval,
@@ -49,6 +51,7 @@ from experiments.tables import (
     token_prices,
     transformer_ablations,
     translation,
+    watermark_settings,
     word2vec,
     word_alignment,
     word_rules,
@@ -112,6 +115,11 @@ CHEAP = {
         ["system", "split"],
         ["accuracy", "nats"],
     ),
+    "memorisation": (
+        lambda: memorisation.row("untrained", 0, seeds=(0,)),
+        ["part", "setting", "copies"],
+        ["exposure", "extracted"],
+    ),
     "memory": (
         lambda: memory.row("RNN", 5, 0.001, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
@@ -136,6 +144,11 @@ CHEAP = {
         lambda: passage_answers.row("best sentence", "rule"),
         ["condition", "form", "split", "answerable", "leave"],
         ["f1", "contains"],
+    ),
+    "planted_passages": (
+        lambda: planted_passages.row("mention", "text"),
+        ["kind", "read_as", "warned"],
+        ["planted word"],
     ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),
@@ -176,6 +189,11 @@ CHEAP = {
         translation.copied,
         ["system"],
         ["BLEU", "chrF", "exact match"],
+    ),
+    "watermark_settings": (
+        lambda: watermark_settings.row(**watermark_settings.CHOICE),
+        ["share", "strength"],
+        ["found", "bits"],
     ),
     "word2vec": (
         lambda: word2vec.row("PPMI + SVD", 1),

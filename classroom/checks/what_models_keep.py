@@ -54,6 +54,10 @@ def _rows(seed, B, P, size=1.0):
     return size * torch.randn(B, P, generator=Generator().manual_seed(seed))
 
 
+def _numbers_clipped(gradients, clip, noise, batch_size):
+    return (gradients.clamp(-clip, clip).sum(dim=0) + noise) / batch_size
+
+
 def _batch_clipped(gradients, clip, noise, batch_size):
     """The exercise as it is found: the mean gradient is clipped, and no row's part in it is."""
     mean = gradients.sum(dim=0) / batch_size

@@ -58,7 +58,10 @@ def planted_passage(question: str, word: str, tokens: int, answer: str) -> Diagr
         ("", "token"),
         ("SmolLM2", "weight"),
     ]
-    boxes = [d.box(x, 130, w, 92 if not text else 50, text, role) for x, w, (text, role) in zip(places, widths, looks)]
+    boxes = [
+        d.box(x, 130, w, 92 if not text else 50, text, role)
+        for x, w, (text, role) in zip(places, widths, looks, strict=False)
+    ]
     boxes.append(d.box(places[-1], 130, widths[-1], 50, answer, "token", 12))
     d.flow(*boxes)
     prompt, asked = boxes[3], boxes[0]
@@ -83,7 +86,7 @@ def watermark(words: Sequence[str], green: Sequence[bool], share: float, z: floa
     places = spread(30, 870, widths)
     for number, (word, x, w) in enumerate(zip(words, places, widths, strict=True)):
         role = "faint" if not number else "state" if green[number - 1] else "token"
-        box = d.box(x, 120, w, 34, word, role, 13)
+        d.box(x, 120, w, 34, word, role, 13)
         if number:
             before = places[number - 1] + 6
             d.arrow((before, 103), (before, 70), (x - 6, 70), (x - 6, 103))

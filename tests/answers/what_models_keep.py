@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -87,14 +88,14 @@ def by_pairs(tokens, green, share, counted=set, sign=1):
 
 
 def by_counter(tokens, green, share):
-    pairs = Counter(zip(tokens, tokens[1:], strict=False))
+    pairs = Counter(pairwise(tokens))
     greens = sum(pair in green for pair in pairs)
     mean, variance = share * len(pairs), share * (1 - share) * len(pairs)
     return (greens - mean) / variance**0.5
 
 
 def greens_of(tokens, green):
-    pairs = set(zip(tokens, tokens[1:], strict=False))
+    pairs = set(pairwise(tokens))
     return len(pairs & green), len(pairs)
 
 
