@@ -116,7 +116,7 @@ CHEAP = {
         ["accuracy", "nats"],
     ),
     "memorisation": (
-        lambda: memorisation.row("untrained", 0, seeds=(0,)),
+        lambda: memorisation.row("untrained", 0),
         ["part", "setting", "copies"],
         ["exposure", "extracted"],
     ),

@@ -44,6 +44,9 @@ LINES, LINE, A_FEW = 4000, 64, 5  # rows, the characters that each may have, sec
 DRAWN, PRIVATE_STEPS, CLIP, DELTA = 48, 250, 0.5, 1e-5
 PRIVATE_SIZES = {"context_length": LINE, "d_model": 64, "n_layers": 2, "n_heads": 4}
 NOISES = {"plain": None, "clipped": 0.0, "noise 1": 1.0}
+COLUMNS: dict[str, Any] = dict.fromkeys(
+    "part setting copies attack epsilon exposure bits extracted area found".split()
+) | {"held out": None}
 
 
 def people(count: int, seed: int) -> list[str]:
@@ -146,25 +149,28 @@ def piece_losses(model: GPT) -> list[float]:
     return losses.reshape(JUDGED, -1).mean(dim=1).tolist()
 
 
-def run(setting: str, seed: int) -> dict[str, Any]:
-    """One model: what it tells of each secret, and its loss on each piece."""
+def run(setting: str, seed: int, copies: int | None = None) -> dict[str, Any]:
+    """One model: what it tells of each secret, or of those with so many copies alone, and its loss on each piece."""
     secrets = planted(A_LEVEL, seed)
     model = trained(secrets, seed, **SETTINGS[setting])
+    if copies is not None:
+        return {"secrets": told(model, [secret for secret in secrets if secret[2] == copies], seed), "losses": None}
     return {"secrets": told(model, secrets, seed), "losses": piece_losses(model)}
 
 
-def row(setting: str, copies: int, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+def row(setting: str, copies: int) -> dict[str, Any]:
     """Exposure, loss and extraction of the secrets with so many copies, over all seeds."""
-    runs = [run(setting, seed) for seed in seeds]
+    untrained = SETTINGS[setting].get("steps") == 0
+    runs = [run(setting, seed, copies if untrained else None) for seed in SEEDS]
     secrets = [secret for one in runs for secret in one["secrets"] if secret["copies"] == copies]
-    held_out = []
-    for one, seed in zip(runs, seeds, strict=True):
-        outside = ~np.array(members(seed))[:JUDGED]
-        held_out.append(np.mean(np.array(one["losses"])[outside]) / np.log(2))
-    stored: dict[str, Any] = {"part": "secrets", "setting": setting, "copies": copies, "secrets": len(secrets)}
+    stored = COLUMNS | {"part": "secrets", "setting": setting, "copies": copies}
     for name in ("exposure", "bits", "extracted"):
         stored[name] = _mean([secret[name] for secret in secrets])
-    return stored | {"held out": round(float(np.mean(held_out)), 4)}
+    if not untrained:
+        outside = [~np.array(members(seed))[:JUDGED] for seed in SEEDS]
+        losses = [np.array(one["losses"])[out] for one, out in zip(runs, outside, strict=True)]
+        stored["held out"] = [round(float(loss.mean() / np.log(2)), 4) for loss in losses]
+    return stored
 
 
 def _mean(values: list[float]) -> list[float]:
@@ -185,11 +191,14 @@ def found_at(inside: np.ndarray, scores: np.ndarray, alarms: float = 0.01) -> fl
 
 
 def membership(setting: str, attack: str) -> dict[str, Any]:
-    """How well a piece's loss, or how far it is below other models' loss, tells that the piece was in training."""
+    """How well a piece's loss, or how far it is below other models' loss, tells that the piece was in training.
+
+    The control takes the members of the next seed's model, whose pieces were drawn independently.
+    """
     losses = np.array([run(setting, seed)["losses"] for seed in SEEDS])
-    inside = np.array([members(seed)[:JUDGED] for seed in SEEDS])
-    share = SETTINGS[setting].get("share", 1.0)
-    used = np.array([_used(seed, share) for seed in SEEDS])[:, :JUDGED]
+    lists = (*SEEDS[1:], SEEDS[0]) if attack == "loss, wrong list" else SEEDS
+    inside = np.array([members(seed)[:JUDGED] for seed in lists])
+    used = np.array([_used(seed, SETTINGS[setting].get("share", 1.0))[:JUDGED] for seed in lists])
     scores = -losses
     if attack == "loss against other models":
         scores = (losses.sum(axis=0) - losses) / (len(SEEDS) - 1) - losses
@@ -202,7 +211,7 @@ def membership(setting: str, attack: str) -> dict[str, Any]:
         return np.array(areas).reshape(numbers.shape[:-1])
 
     interval = bootstrap_interval(statistic, np.arange(JUDGED), n_resamples=500)
-    stored = {"part": "membership", "setting": setting, "attack": attack, "pieces": int((kinds >= 0).sum())}
+    stored = COLUMNS | {"part": "membership", "setting": setting, "attack": attack}
     return stored | {"area": rounded(interval), "found": round(float(np.mean(found)), 4)}
 
 
@@ -242,7 +251,9 @@ def private_run(method: str, seed: int) -> dict[str, Any]:
     if noise is not None:
         loss = private_loss(next_token_loss, clip=CLIP, noise=noise, batch_size=DRAWN)
     draw = poisson_rows(inputs, targets, rate=DRAWN / len(read))
-    config = TrainingConfig(steps=PRIVATE_STEPS, learning_rate=RATE, warmup_steps=12, beta2=0.99, seed=seed)
+    config = TrainingConfig(
+        steps=PRIVATE_STEPS, learning_rate=RATE, warmup_steps=PRIVATE_STEPS // 20, beta2=0.99, seed=seed
+    )
     train_whole(model, loss, draw, config)
     held_out = held_out_bits(model, chosen[LINES:])
     spent = epsilon(rate=DRAWN / len(read), noise=noise, steps=PRIVATE_STEPS, delta=DELTA) if noise else None
@@ -256,16 +267,17 @@ def held_out_bits(model: nn.Module, lines: list[str]) -> float:
         return float(next_token_loss(model, (inputs, targets))) / np.log(2)
 
 
-def private_row(method: str) -> dict[str, Any]:
-    """What privacy costs in bits per character, and what it does to secrets of 64 copies and of one."""
+def private_rows(method: str) -> Iterator[dict[str, Any]]:
+    """What privacy costs in bits per character, and what it does to secrets that occur never, once and 64 times."""
     runs = [private_run(method, seed) for seed in SEEDS]
-    stored: dict[str, Any] = {"part": "private", "method": method, "epsilon": runs[0]["epsilon"]}
-    stored["held out"] = [round(one["held out"], 4) for one in runs]
+    epsilons = [one["epsilon"] for one in runs]
     for copies in (0, 1, 64):
         secrets = [secret for one in runs for secret in one["secrets"] if secret["copies"] == copies]
-        stored[f"exposure, {copies}"] = _mean([secret["exposure"] for secret in secrets])
-        stored[f"extracted, {copies}"] = _mean([secret["extracted"] for secret in secrets])
-    return stored
+        stored = COLUMNS | {"part": "private", "setting": method, "copies": copies, "epsilon": epsilons[0]}
+        stored["held out"] = [round(one["held out"], 4) for one in runs]
+        for name in ("exposure", "bits", "extracted"):
+            stored[name] = _mean([secret[name] for secret in secrets])
+        yield stored
 
 
 def rows() -> Iterator[dict[str, Any]]:
@@ -273,8 +285,8 @@ def rows() -> Iterator[dict[str, Any]]:
     for setting in SETTINGS:
         for copies in COPIES:
             yield row(setting, copies)
-    for setting in ("untrained", "usual", "a quarter of the text"):
-        for attack in ("loss", "loss against other models"):
+    for setting in ("usual", "a quarter of the text"):
+        for attack in ("loss", "loss against other models", "loss, wrong list"):
             yield membership(setting, attack)
     for method in NOISES:
-        yield private_row(method)
+        yield from private_rows(method)
