@@ -193,7 +193,7 @@ def green_z(
     return sign * (found - expected(n, share)) / spread(n, share)
 
 
-MOST_BITS = 0.25
+MOST_BITS = 0.18
 
 
 def _stored():
@@ -201,18 +201,18 @@ def _stored():
     return [(f"share {row['share']}, strength {row['strength']}", row["found"][0]) for row in rows if row["bits"][0] <= MOST_BITS]
 
 
-def _choice(share=0.25, strength=1.4):
+def _choice(share=0.25, strength=1.2):
     return {"share": share, "strength": strength}
 
 
 @experiment(
-    goal=0.8,
+    goal=0.75,
     unit="of 100 texts of 50 tokens are found",
     lower_is_better=False,
     stored=_stored,
     advice={
-        "a stronger mark: the limit of the divergence is not reached.": lambda choice: choice["strength"] < 1.2,
-        "a smaller green share: a green token is then less likely by chance.": lambda choice: choice["share"] > 0.5,
+        "a stronger mark: the limit of the divergence is not reached.": lambda choice: choice["strength"] < 1.0,
+        "a smaller green share: a green token is then less likely by chance.": lambda choice: choice["share"] > 0.7,
         "a larger green share: few tokens that the model would write are green.": lambda choice: choice["share"] < 0.2,
         "a little more strength, or a share between 0.2 and 0.5.": lambda choice: True,
     },
@@ -220,7 +220,7 @@ def _choice(share=0.25, strength=1.4):
         "a stronger mark": lambda: _choice(strength=0.5),
         "a smaller green share": lambda: _choice(share=0.8, strength=1.3),
         "a larger green share": lambda: _choice(share=0.05, strength=1.3),
-        "bits per token, and at most 0.25 is allowed": lambda: _choice(strength=4.0),
+        "bits per token, and at most 0.18 is allowed": lambda: _choice(strength=4.0),
         "share is a number above 0 and below 1, but yours is 50.": lambda: _choice(share=50),
         "strength is a number from 0 to 20, but yours is -1.": lambda: _choice(strength=-1),
         "a dictionary with share, strength is expected": lambda: {"share": 0.5},

@@ -124,7 +124,7 @@ def share_alone(tokens, green, share):
     return greens / n
 
 
-def mark(share=0.25, strength=1.4):
+def mark(share=0.25, strength=1.2):
     return lambda: {"share": share, "strength": strength}
 
 
@@ -136,7 +136,7 @@ RIGHT = {
         lambda: "When open? Late fine? How much does printing cost?",
     ],
     "green_z": [by_pairs, by_counter],
-    "tune_mark": [mark(), mark(share=0.5, strength=1.45)],
+    "tune_mark": [mark(), mark(share=0.65, strength=1.5)],
 }
 WRONG = {
     "exposure_bits": [
@@ -181,7 +181,7 @@ WRONG = {
         (mark(strength=0.5), "a stronger mark"),
         (mark(share=0.8, strength=1.3), "a smaller green share"),
         (mark(share=0.05, strength=1.3), "a larger green share"),
-        (mark(strength=4.0), "at most 0.25 is allowed"),
+        (mark(strength=4.0), "at most 0.18 is allowed"),
         (mark(share=50), "share is a number above 0 and below 1, but yours is 50."),
         (mark(strength=-1), "strength is a number from 0 to 20, but yours is -1."),
         (lambda: {"share": 0.5}, "a dictionary with share, strength is expected"),
