@@ -1,6 +1,6 @@
 """How exposed secrets are that were planted in a small GPT's training text, whether its texts can be told, and DP-SGD.
 
-The text is half of 720 pieces of Shakespeare's plays, drawn by the seed; the other half is held out. In it stand lines
+The text is half of 450 pieces of Shakespeare's plays, drawn by the seed; the other half is held out. In it stand lines
 such as "The number of Bedaro is 493817.", with twenty numbers for each count of copies. A number's exposure is its
 rank among 512 candidates. The rows of "private" learn from lines, of which DP-SGD hides each.
 """
@@ -29,14 +29,13 @@ from experiments.shared import rounded, seeded, train_whole
 PARTS = ("run", "private_run")
 SEEDS = (0, 1, 2)
 COPIES, A_LEVEL, OTHERS = (0, 1, 4, 16, 64), 20, 511
-PIECES, LENGTH, JUDGED = 720, 1000, 400  # pieces, characters of each, and how many membership is inferred for
-WINDOWS, STEPS, RATE = 16, 800, 0.008  # of 64 characters; two passes over half of the pieces
+PIECES, LENGTH, JUDGED = 450, 1000, 400  # pieces, characters of each, and how many membership is inferred for
+WINDOWS, STEPS, RATE = 16, 500, 0.008  # of 64 characters; two passes over half of the pieces
 USUAL = {"context_length": 64, "d_model": 80, "n_layers": 3, "n_heads": 5}
 SETTINGS: dict[str, dict[str, Any]] = {
     "untrained": {"steps": 0},
     "usual": {},
     "deduplicated": {"deduplicated": True},
-    "smaller": {"sizes": {"context_length": 64, "d_model": 40, "n_layers": 2, "n_heads": 5}},
     "a quarter of the text": {"share": 0.25},
 }
 # DP-SGD
