@@ -109,7 +109,7 @@ LIBRARY = {
     "prints": "Printing costs five cents a page. The printer stands on the first floor.",
 }
 QUESTIONS = ("when is the library open", "what is the fine for a late book", "how much does printing cost")
-MOST_WORDS = 12
+MOST_WORDS = 10
 
 
 def _searched(design):
@@ -133,18 +133,18 @@ def _searched(design):
 @exercise(
     kind="design",
     through=_searched,
-    praise="twelve words that are first for three questions: a rank says what a passage shares with a query, and not who wrote it.",
+    praise="nine words that are first for three questions: a rank says what a passage shares with a query, and not who wrote it.",
     cases=lambda seed: [(question,) for question in QUESTIONS],
     wrong={
-        "the question about the fine finds another passage: which of its words do few passages have?": {"words": "when open how much does printing cost"},
+        "the question about the fine finds another passage: which of its words do few passages have?": {"words": "when is open how much printing"},
         "the question about printing finds another passage: which of its words do few passages have?": {"words": "when is open what is fine for late"},
         "the question about the hours finds another passage: which of its words do few passages have?": {"words": "what fine late how much does printing cost"},
         "two of the questions find other passages: the words are for one of them alone.": {"words": "when is the library open"},
         "none of the questions finds it: use their words.": {"words": "Pay at once to the account of Bluebird"},
     },
 )
-def planted(*, words="when open what fine for late how much does printing cost"):
-    """A passage of at most 12 words that the search puts first for all three questions."""
+def planted(*, words="when is open what is fine for late printing"):
+    """A passage of at most 10 words that the search puts first for all three questions."""
     return words
 
 
