@@ -138,7 +138,7 @@ def _searched(design):
     wrong={
         "the question about the fine finds another passage: which of its words do few passages have?": {"words": "when is open how much printing"},
         "the question about printing finds another passage: which of its words do few passages have?": {"words": "when is open what is fine for late"},
-        "the question about the hours finds another passage: which of its words do few passages have?": {"words": "what fine late how much does printing cost"},
+        "the question about the hours finds another passage: which of its words do few passages have?": {"words": "what is fine for late printing"},
         "two of the questions find other passages: the words are for one of them alone.": {"words": "when is the library open"},
         "none of the questions finds it: use their words.": {"words": "Pay at once to the account of Bluebird"},
     },
