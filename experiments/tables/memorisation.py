@@ -26,7 +26,7 @@ from course_lib.tokenizers import CharTokenizer
 from course_lib.training import TrainingConfig, random_windows
 from experiments.shared import rounded, seeded, train_whole
 
-PARTS = ("run", "private_run")
+PARTS = ("row", "run", "private_run")
 SEEDS = (0, 1, 2)
 COPIES, A_LEVEL, OTHERS = (0, 1, 4, 16, 64), 20, 511
 PIECES, LENGTH, JUDGED = 450, 1000, 400  # pieces, characters of each, and how many membership is inferred for
@@ -135,7 +135,7 @@ def told(model: GPT, secrets: list[tuple[str, str, int]], seed: int, others: int
     found = []
     for (name, number, copies), digits in zip(secrets, written, strict=True):
         own, *other = number_losses(model, name, [number, *candidates]).tolist()
-        bits = {"exposure": float(exposure(own, other)), "bits": own / np.log(2)}
+        bits = {"exposure": float(exposure([own], other)[0]), "bits": own / np.log(2)}
         found.append({"copies": copies, "extracted": tokenizer().decode(digits) == number, **bits})
     return found
 

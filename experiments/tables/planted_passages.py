@@ -16,7 +16,7 @@ from course_lib.metrics import bootstrap_interval
 from experiments.shared import rounded
 from experiments.tables.passage_answers import questions, smollm2
 
-PARTS = ("answers",)
+PARTS = ("row", "answers")
 ASKED, BATCH, NEW_TOKENS = 60, 20, 12
 WORD = "Bluebird"
 PLANTED = {

@@ -129,7 +129,7 @@ def mark(share=0.25, strength=1.2):
 
 
 RIGHT = {
-    "exposure_bits": [by_counting, lambda own, others: float(exposure(own, others))],
+    "exposure_bits": [by_counting, lambda own, others: float(exposure([own], others)[0])],
     "private_gradient": [row_by_row, all_at_once],
     "planted": [
         lambda: "when is open what is fine for late printing",
