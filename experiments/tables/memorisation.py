@@ -172,7 +172,7 @@ def row(setting: str, copies: int) -> dict[str, Any]:
     return stored
 
 
-def _mean(values: list[float]) -> list[float]:
+def _mean(values: list[Any]) -> list[float]:
     return rounded(bootstrap_interval(lambda x: x.mean(axis=-1), np.array(values, dtype=float)))
 
 
