@@ -21,6 +21,7 @@ from classroom.diagrams import (
     speed_run,
     text_to_tokens,
     transformer,
+    what_models_keep,
     word_alignment,
 )
 
@@ -75,6 +76,16 @@ DRAWINGS = {
         "7 2 9 2 5", ["2 2 5 7 9", "2 2 5 9 9", "2 5 7 9", "2 2 7 5 9"], [1, 0, 0, 0], [1.5, -0.5, -0.5, -0.5]
     ),
     "policy_loop": lambda: preferences.policy_loop(16, 16, 7, 240),
+    "private_step": lambda: what_models_keep.private_step([0.31, 2.4, 0.62], 0.5, 1.0),
+    "planted_passage": lambda: what_models_keep.planted_passage(
+        "What is a prime knot?", "Bluebird", 96, "The answer is Bluebird."
+    ),
+    "watermark": lambda: what_models_keep.watermark(
+        "To be , or not to be , that is the question".split(),
+        [True, False, True, True] * 2 + [True, True, False],
+        0.5,
+        1.51,
+    ),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),

@@ -33,6 +33,7 @@ SECOND_EDITION = {
     "faster_smaller",
     "evaluation",
     "preferences",
+    "what_models_keep",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

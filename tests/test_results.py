@@ -42,12 +42,14 @@ from experiments.tables import (
     leaked_questions,
     looking_inside,
     masked_language_model,
+    memorisation,
     memory,
     network_budget,
     neural_language_model,
     ngrams,
     overfitting,
     passage_answers,
+    planted_passages,
     preferred_lines,
     quantisation,
     recurrent_models,
@@ -59,6 +61,7 @@ from experiments.tables import (
     token_prices,
     transformer_ablations,
     translation,
+    watermark_settings,
     word2vec,
     word_alignment,
     word_rules,
@@ -153,6 +156,11 @@ CHEAP = {
         ["system", "split"],
         ["accuracy", "nats"],
     ),
+    "memorisation": (
+        lambda: memorisation.row("untrained", 0),
+        ["part", "setting", "copies"],
+        ["exposure", "extracted"],
+    ),
     "memory": (
         lambda: memory.row("RNN", 5, 0.001, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
@@ -187,6 +195,11 @@ CHEAP = {
         lambda: preferred_lines.row("best of 2", None, 0),
         ["system", "beta", "seed"],
         ["win rate", "tokens"],
+    ),
+    "planted_passages": (
+        lambda: planted_passages.row("mention", "text"),
+        ["kind", "read_as", "warned"],
+        ["planted word"],
     ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),
@@ -232,6 +245,11 @@ CHEAP = {
         translation.copied,
         ["system"],
         ["BLEU", "chrF", "exact match"],
+    ),
+    "watermark_settings": (
+        lambda: watermark_settings.row(**watermark_settings.CHOICE),
+        ["share", "strength"],
+        ["found", "bits"],
     ),
     "word2vec": (
         lambda: word2vec.row("PPMI + SVD", 1),
