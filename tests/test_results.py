@@ -29,6 +29,7 @@ from experiments.tables import (
     bm25_settings,
     boolq,
     count_vectors,
+    emoji_names,
     equal_compute,
     fine_tuning,
     first_steps,
@@ -36,6 +37,7 @@ from experiments.tables import (
     gpu_run,
     masked_language_model,
     memory,
+    moved_digits,
     neural_language_model,
     ngrams,
     overfitting,
@@ -46,6 +48,7 @@ from experiments.tables import (
     same_context,
     semantic_roles,
     speed_run,
+    spoken_digits,
     token_prices,
     transformer_ablations,
     translation,
@@ -87,6 +90,11 @@ CHEAP = {
         ["window", "weighting", "width"],
         ["development"],
     ),
+    "emoji_names": (
+        lambda: emoji_names.row(**emoji_names.CHOICE | {"scale": 20.0}, seed=0),
+        [*emoji_names.CHOICE, "seed", "shuffled", "split_by", "skin_tones", "split"],
+        ["recall at 10"],
+    ),
     "equal_compute": (
         lambda: equal_compute.row(**equal_compute.CHOICE | {"d_model": 160}, seed=0),
         [*equal_compute.CHOICE, "seed"],
@@ -116,6 +124,11 @@ CHEAP = {
         lambda: memory.row("RNN", 5, 0.001, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
         ["accuracy"],
+    ),
+    "moved_digits": (
+        lambda: moved_digits.row("logistic regression", 0, test=True),
+        ["tower", "seed"],
+        ["validation", "test"],
     ),
     "neural_language_model": (
         lambda: neural_language_model.row(1, 256, 6_000, 0),
@@ -186,6 +199,11 @@ CHEAP = {
         lambda: word_alignment.row("diagonal prior"),
         ["system", "seed"],
         ["AER", "validation", "BLEU", "chrF"],
+    ),
+    "spoken_digits": (
+        lambda: spoken_digits.row("plays", "shuffled pictures", 0),
+        ["gpt", "trained_on", "seed"],
+        ["accuracy", "accuracy, shuffled"],
     ),
     "token_prices": (
         lambda: token_prices.row(1, 0, 0),

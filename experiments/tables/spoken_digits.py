@@ -25,7 +25,7 @@ from experiments.tables.moved_digits import digits
 __all__ = ["WORDS", "SpokenPicture", "row", "rows"]
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-PREFIX, BATCH, STEPS, RATE = 2, 32, 300, 0.003
+PREFIX, BATCH, STEPS, RATE = 4, 32, 150, 0.01
 SEEDS = (0, 1, 2)
 NOTHING = -100  # a target that does not count
 
