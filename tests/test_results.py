@@ -91,7 +91,7 @@ CHEAP = {
         ["development"],
     ),
     "emoji_names": (
-        lambda: emoji_names.row(**emoji_names.CHOICE | {"scale": 20.0}, seed=0),
+        lambda: emoji_names.row(**emoji_names.CHOICE | {"tower": "nearest names"}, seed=0),
         [*emoji_names.CHOICE, "seed", "shuffled", "split_by", "skin_tones", "split"],
         ["recall at 10"],
     ),
@@ -201,9 +201,9 @@ CHEAP = {
         ["AER", "validation", "BLEU", "chrF"],
     ),
     "spoken_digits": (
-        lambda: spoken_digits.row("plays", "shuffled pictures", 0),
+        lambda: spoken_digits.row("none", "own pictures", 0),
         ["gpt", "trained_on", "seed"],
-        ["accuracy", "accuracy, shuffled"],
+        ["accuracy"],
     ),
     "token_prices": (
         lambda: token_prices.row(1, 0, 0),

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
@@ -62,6 +63,8 @@ def captions() -> tuple[Tensor, Tensor]:
 def row(gpt: str, trained_on: str, seed: int, steps: int = STEPS, split: str = "test") -> dict[str, Any]:
     """Nats per token, and the share of greedy captions that are right, with the own and with another's picture."""
     about = locals()
+    if gpt == "none":
+        return {**about, "accuracy": _logistic(split)}
     language_model, _ = load_shakespeare_gpt()
     if gpt == "random weights":
         language_model = seeded(seed, lambda: build(language_model.config))
@@ -83,6 +86,14 @@ def row(gpt: str, trained_on: str, seed: int, steps: int = STEPS, split: str = "
             right = [said == labels[n] for n, said in enumerate(spoken(model, shown))]
             found[name] = rounded(bootstrap_interval(lambda x: x.mean(axis=-1), torch.tensor(right).double()))
     return {**about, "seconds": round(seconds, 1), **found}
+
+
+def _logistic(split: str) -> list[float]:
+    """The baseline: logistic regression on the pixels, which gives one of ten labels and no words."""
+    (pictures, labels), (asked, truth) = digits()["train"], digits()[split]
+    fitted = LogisticRegression(C=0.1, max_iter=1000).fit(pictures.flatten(1).numpy(), labels.numpy())
+    right = fitted.predict(asked.flatten(1).numpy()) == truth.numpy()
+    return rounded(bootstrap_interval(lambda x: x.mean(axis=-1), right.astype(float)))
 
 
 def _batches(shuffled: bool) -> Callable[[Generator], tuple[Tensor, Tensor]]:
@@ -108,7 +119,8 @@ def spoken(model: nn.Module, pictures: Tensor) -> list[int]:
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Both GPTs, then the control: pictures that have nothing to do with the words."""
+    """The baseline; both GPTs; then the control: pictures that have nothing to do with the words."""
+    yield row("none", "own pictures", 0)
     for seed in SEEDS:
         yield row("plays", "own pictures", seed)
         yield row("random weights", "own pictures", seed)
