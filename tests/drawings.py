@@ -102,7 +102,7 @@ DRAWINGS = {
         6 * np.eye(4) + np.random.default_rng(6).normal(size=(4, 4)),
         (32, 256, 384),
     ),
-    "prefix": lambda: pictures.prefix(["I", "see", "seven", "."], ["I", "see", "seven", ".", "↵"], 2, 160),
+    "prefix": lambda: pictures.prefix(["I", "see", "two"], ["I", "see", "two", "."], 4, 160),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

@@ -131,13 +131,14 @@ def prefix(words: Sequence[str], following: Sequence[str], count: int, width: in
     for x, text in zip(places[count - 1 :], following, strict=True):
         answer = d.box(x, 66, 84, 28, text, "score", 13)
         d.arrow((x, 110), answer.bottom)
+    first, last = places[0], places[count - 1]
     chain = [
         d.box(60, 262, 90, 34, "picture", "token", 13),
-        d.box(178, 262, 110, 34, "convolutions", "weight", 13),
-        d.box(318, 262, 150, 34, f"linear → ({count}, {width})", "weight", 12),
+        d.box(168, 262, 110, 34, "convolutions", "weight", 13),
+        d.box((first + last) / 2, 262, last - first + 60, 34, f"linear → ({count}, {width})", "weight", 12),
     ]
     d.flow(*chain)
     for entry in entries[:count]:
         d.arrow((entry.x, 245), entry.bottom)
-    legend(d, 500, 262, weight="learns")
+    legend(d, 760, 262, weight="learns")
     return d

@@ -23,7 +23,7 @@ from experiments.pictures import Convolutions, fit
 from experiments.shared import rounded, seeded
 from experiments.tables.moved_digits import digits
 
-__all__ = ["WORDS", "SpokenPicture", "row", "rows"]
+__all__ = ["WORDS", "SpokenPicture", "batches", "caption_loss", "captions", "row", "rows", "spoken"]
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 PREFIX, BATCH, STEPS, RATE = 4, 32, 150, 0.01
@@ -60,6 +60,14 @@ def captions() -> tuple[Tensor, Tensor]:
     return pad(rows, batch_first=True), pad(rows, batch_first=True, padding_value=NOTHING)
 
 
+def caption_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """Nats per token of the right captions, the end of the line included."""
+    pictures, labels = batch
+    tokens, targets = captions()
+    logits = model(pictures, tokens[labels])[:, :-1]
+    return F.cross_entropy(logits.flatten(0, 1), targets[labels].flatten(), ignore_index=NOTHING)
+
+
 def row(gpt: str, trained_on: str, seed: int, steps: int = STEPS, split: str = "test") -> dict[str, Any]:
     """Nats per token, and the share of greedy captions that are right, with the own and with another's picture."""
     about = locals()
@@ -69,19 +77,12 @@ def row(gpt: str, trained_on: str, seed: int, steps: int = STEPS, split: str = "
     if gpt == "random weights":
         language_model = seeded(seed, lambda: build(language_model.config))
     model = seeded(seed, lambda: SpokenPicture(language_model))
-    tokens, targets = captions()
-
-    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        pictures, labels = batch
-        logits = model(pictures, tokens[labels])[:, :-1]
-        return F.cross_entropy(logits.flatten(0, 1), targets[labels].flatten(), ignore_index=NOTHING)
-
-    seconds = fit(model, loss, _batches(trained_on == "shuffled pictures"), steps, RATE, seed)
+    seconds = fit(model, caption_loss, batches(trained_on == "shuffled pictures"), steps, RATE, seed)
     pictures, labels = digits()[split]
     pictures = pictures[:, None].expand(-1, 3, -1, -1)
     others = pictures[torch.randperm(len(labels), generator=Generator().manual_seed(1))]
     with torch.no_grad(), evaluating(model):
-        found = {"nats": round(loss(model, (pictures, labels)).item(), 4)}
+        found = {"nats": round(caption_loss(model, (pictures, labels)).item(), 4)}
         for name, shown in (("accuracy", pictures), ("accuracy, shuffled", others)):
             right = [said == labels[n] for n, said in enumerate(spoken(model, shown))]
             found[name] = rounded(bootstrap_interval(lambda x: x.mean(axis=-1), torch.tensor(right).double()))
@@ -96,7 +97,8 @@ def _logistic(split: str) -> list[float]:
     return rounded(bootstrap_interval(lambda x: x.mean(axis=-1), right.astype(float)))
 
 
-def _batches(shuffled: bool) -> Callable[[Generator], tuple[Tensor, Tensor]]:
+def batches(shuffled: bool) -> Callable[[Generator], tuple[Tensor, Tensor]]:
+    """A function that draws training digits with their labels, or with the pictures of other digits."""
     pictures, labels = digits()["train"]
 
     def draw(generator: Generator) -> tuple[Tensor, Tensor]:
