@@ -1,5 +1,6 @@
 """Exercises of the notebook pictures."""
 
+import numpy as np
 import torch
 from course_lib import files, vision
 from experiments.tables import moved_digits
@@ -171,13 +172,11 @@ def _told(batches):
     """What must hold of an epoch's batches, whatever their order; the name of picture n is 10 n."""
     try:
         sizes = [(len(pictures), len(names)) for pictures, names in batches]
-        pictures = torch.cat([pictures for pictures, _ in batches]).flatten()
-        names = torch.cat([names for _, names in batches]).flatten()
+        pictures = np.concatenate([pictures for pictures, _ in batches]).flatten()
+        names = np.concatenate([names for _, names in batches]).flatten()
     except (TypeError, ValueError, RuntimeError):
-        raise Mistake("a list of pairs is expected, pictures and names, one pair of tensors for each batch.") from None
-    if len(pictures) != len(names):
-        raise Mistake("a batch has as many pictures as names.")
-    right = bool((names == 10 * pictures).all())
+        return ["no list of pairs of tensors, one for each batch"]
+    right = len(pictures) == len(names) and bool((names == 10 * pictures).all())
     moved = bool((pictures[1:] < pictures[:-1]).any()) or len(pictures) < 3
     once = len(set(pictures.tolist())) == len(pictures)
     return [str(sizes), f"all pairs right: {right}", f"shuffled: {moved}", f"each once: {once}"]

@@ -134,7 +134,6 @@ WRONG = {
         (in_order, "nothing is shuffled any more"),
         (whole_batches, "the last batch is lost"),
         (with_replacement, "a pair can come twice"),
-        (lambda *inputs: 3, "a list of pairs is expected"),
     ],
     "patch_budget": [
         (choice(patch_size=8), "patches of 4 pixels"),
