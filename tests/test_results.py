@@ -47,8 +47,8 @@ from experiments.tables import (
     retrieval,
     same_context,
     semantic_roles,
+    shown_digits,
     speed_run,
-    spoken_digits,
     token_prices,
     transformer_ablations,
     translation,
@@ -175,6 +175,11 @@ CHEAP = {
         ["system", "seed"],
         ["held-out verbs", "people"],
     ),
+    "shown_digits": (
+        lambda: shown_digits.row("none", "own pictures", 0),
+        ["gpt", "trained_on", "seed"],
+        ["accuracy"],
+    ),
     "speed_run": (
         lambda: speed_run.row("none", [], 40),
         ["change", "before", "budget", "split"],
@@ -199,11 +204,6 @@ CHEAP = {
         lambda: word_alignment.row("diagonal prior"),
         ["system", "seed"],
         ["AER", "validation", "BLEU", "chrF"],
-    ),
-    "spoken_digits": (
-        lambda: spoken_digits.row("none", "own pictures", 0),
-        ["gpt", "trained_on", "seed"],
-        ["accuracy"],
     ),
     "token_prices": (
         lambda: token_prices.row(1, 0, 0),

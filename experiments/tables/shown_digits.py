@@ -1,8 +1,7 @@
 """A digit's picture becomes vectors before the words of a frozen GPT, which says what it sees: "I see seven."
 
 Only the pictures' tower and a projection learn. Controls: trained with shuffled pictures, so that nothing in the
-picture helps; asked with another digit's picture; and a GPT of random weights in place of the one that has read plays.
-The settings were chosen by the validation digits; the test digits are scored.
+picture helps; asked with another digit's picture. The settings were chosen by the validation digits; the test digits are scored.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.gpt import ModernGPT, build
+from course_lib.gpt import ModernGPT
 from course_lib.metrics import bootstrap_interval
 from course_lib.positions import rotation_at
 from course_lib.pretrained.shakespeare import load_shakespeare_gpt
@@ -74,8 +73,6 @@ def row(gpt: str, trained_on: str, seed: int, steps: int = STEPS, split: str = "
     if gpt == "none":
         return {**about, "accuracy": _logistic(split)}
     language_model, _ = load_shakespeare_gpt()
-    if gpt == "random weights":
-        language_model = seeded(seed, lambda: build(language_model.config))
     model = seeded(seed, lambda: SpokenPicture(language_model))
     seconds = fit(model, caption_loss, batches(trained_on == "shuffled pictures"), steps, RATE, seed)
     pictures, labels = digits()[split]
@@ -121,9 +118,8 @@ def spoken(model: nn.Module, pictures: Tensor) -> list[int]:
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """The baseline; both GPTs; then the control: pictures that have nothing to do with the words."""
+    """The baseline, the GPT, and the control: pictures that have nothing to do with the words."""
     yield row("none", "own pictures", 0)
     for seed in SEEDS:
         yield row("plays", "own pictures", seed)
-        yield row("random weights", "own pictures", seed)
         yield row("plays", "shuffled pictures", seed)
