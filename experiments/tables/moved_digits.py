@@ -163,7 +163,7 @@ def chosen(seed: int, **changes: Any) -> dict[str, Any]:
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """The baseline; both towers by rate and scrambled, and the Transformer longer; then other sizes of the Transformer."""
+    """The baseline; both towers by rate, scrambled, and the Transformer longer; then its other sizes."""
     yield row("logistic regression", 0, test=True)
     best = {"convolutions": 0.01, "patches": 0.003}
     for tower, rates in {"convolutions": (0.01, 0.03), "patches": (0.003, 0.01)}.items():
