@@ -29,6 +29,7 @@ from experiments.tables import (
     bm25_settings,
     boolq,
     count_vectors,
+    emoji_changes,
     emoji_names,
     equal_compute,
     fine_tuning,
@@ -89,6 +90,11 @@ CHEAP = {
         lambda: count_vectors.row(2, "PPMI", 50),
         ["window", "weighting", "width"],
         ["development"],
+    ),
+    "emoji_changes": (
+        lambda: emoji_changes.row(0, "random", tower="nearest names"),
+        [*emoji_changes.CHOICE, "seed", "split_by", "skin_tones"],
+        ["recall at 10"],
     ),
     "emoji_names": (
         lambda: emoji_names.row(**emoji_names.CHOICE | {"tower": "nearest names"}, seed=0),

@@ -1,7 +1,7 @@
 """A digit's picture becomes vectors before the words of a frozen GPT, which says what it sees: "I see seven."
 
 Only the pictures' tower and a projection learn. Controls: trained with shuffled pictures, so that nothing in the
-picture helps; asked with another digit's picture. The settings were chosen by the validation digits; the test digits are
+picture helps; asked with another digit's picture. Settings were chosen by the validation digits; the test digits are
 scored.
 """
 
