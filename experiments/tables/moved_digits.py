@@ -22,7 +22,19 @@ from course_lib.vision import ViT, ViTConfig
 from experiments.pictures import Convolutions, fit
 from experiments.shared import rounded, seeded
 
-__all__ = ["CHOICE", "digits", "place", "row", "rows", "steps_of", "vit"]
+__all__ = [
+    "CHOICE",
+    "batches",
+    "chosen",
+    "convolutional",
+    "digits",
+    "label_loss",
+    "place",
+    "row",
+    "rows",
+    "steps_of",
+    "vit",
+]
 
 SIDE, DIGIT = 16, 8
 CHOICE = {"patch_size": 4, "d_model": 32, "n_layers": 2, "batch_size": 64, "learning_rate": 0.003}
@@ -109,7 +121,7 @@ def row(
     else:
         make = convolutional if tower == "convolutions" else lambda: vit(patch_size, d_model, n_layers)
         model = seeded(seed, make)
-        seconds = fit(model, _loss, _batches(change, batch_size), steps, learning_rate, seed)
+        seconds = fit(model, label_loss, batches(batch_size, change), steps, learning_rate, seed)
         found = {"parameters": sum(p.numel() for p in model.parameters()), "seconds": round(seconds, 1)}
         predict = _predictions(model)
     for split in ("validation", "test") if test else ("validation",):
@@ -124,7 +136,10 @@ def _scrambled(pictures: Tensor) -> Tensor:
     return pictures.flatten(2)[:, :, order].view(pictures.shape)
 
 
-def _batches(change: Callable[[Tensor], Tensor], batch_size: int) -> Callable[[Generator], tuple[Tensor, Tensor]]:
+def batches(
+    batch_size: int, change: Callable[[Tensor], Tensor] = torch.clone
+) -> Callable[[Generator], tuple[Tensor, Tensor]]:
+    """A function that draws training digits, each at a new position, and their labels."""
     pictures, labels = digits()["train"]
 
     def draw(generator: Generator) -> tuple[Tensor, Tensor]:
@@ -134,7 +149,8 @@ def _batches(change: Callable[[Tensor], Tensor], batch_size: int) -> Callable[[G
     return draw
 
 
-def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+def label_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """The cross-entropy of the labels, in nats."""
     pictures, labels = batch
     return F.cross_entropy(model(pictures), labels)
 
