@@ -133,7 +133,7 @@ def prefix(words: Sequence[str], following: Sequence[str], count: int, width: in
         d.arrow((x, 110), answer.bottom)
     first, last = places[0], places[count - 1]
     chain = [
-        d.box(60, 262, 90, 34, "picture", "token", 13),
+        d.box(52, 262, 80, 34, "picture", "token", 13),
         d.box(168, 262, 110, 34, "convolutions", "weight", 13),
         d.box((first + last) / 2, 262, last - first + 60, 34, f"linear → ({count}, {width})", "weight", 12),
     ]
