@@ -96,7 +96,8 @@ def row(
     about = locals()
     splits = pairs(split_by, skin_tones)
     if tower == "nearest names":
-        return {**about, **_scored(_without_training(splits, split))}
+        nothing = {"parameters": None, "seconds": None, "final scale": None}
+        return {**about, **nothing, **_scored(_without_training(splits, split))}
     model = seeded(seed, lambda: towers(scale))
     batches = draw(*splits["train"], batch_size, shuffled)
     seconds = fit(model, lambda model, batch: contrastive_loss(model(*batch)), batches, steps, learning_rate, seed)

@@ -124,6 +124,7 @@ def row(
         seconds = fit(model, label_loss, batches(batch_size, change), steps, learning_rate, seed)
         found = {"parameters": sum(p.numel() for p in model.parameters()), "seconds": round(seconds, 1)}
         predict = _predictions(model)
+    found["test"] = None
     for split in ("validation", "test") if test else ("validation",):
         pictures, labels = digits()[split]
         right = predict(change(place(pictures, Generator().manual_seed(5)))) == labels.numpy()

@@ -72,7 +72,8 @@ def row(gpt: str, trained_on: str, seed: int, steps: int = STEPS, split: str = "
     """Nats per token, and the share of greedy captions that are right, with the own and with another's picture."""
     about = locals()
     if gpt == "none":
-        return {**about, "accuracy": _logistic(split)}
+        nothing = {"seconds": None, "nats": None, "accuracy, shuffled": None}
+        return {**about, **nothing, "accuracy": _logistic(split)}
     language_model, _ = load_shakespeare_gpt()
     model = seeded(seed, lambda: SpokenPicture(language_model))
     seconds = fit(model, caption_loss, batches(trained_on == "shuffled pictures"), steps, RATE, seed)
