@@ -16,6 +16,7 @@ from classroom.diagrams import (
     looking_inside,
     neural_language_model,
     ngrams,
+    pictures,
     preferences,
     retrieval,
     speed_run,
@@ -152,6 +153,18 @@ DRAWINGS = {
     "pooling": lambda: bert.pooling(
         np.random.default_rng(2).normal(size=(5, 4)), ["[CLS]", "read", "[SEP]", "_", "_"], 3
     ),
+    "sliding_kernel": lambda: pictures.sliding_kernel(
+        [[0, 0, 9, 9, 9]] * 5, [[-1, 0, 1]] * 3, [[27, 27, 0]] * 3, (1, 1)
+    ),
+    "patches_as_tokens": lambda: pictures.patches_as_tokens(
+        np.random.default_rng(5).uniform(-1, 1, (16, 16)), 4, 32, 2, 10
+    ),
+    "pairs": lambda: pictures.pairs(
+        ["wolf", "rocket", "carrot", "socks"],
+        6 * np.eye(4) + np.random.default_rng(6).normal(size=(4, 4)),
+        (32, 256, 384),
+    ),
+    "prefix": lambda: pictures.prefix(["I", "see", "two"], ["I", "see", "two", "."], 4, 160),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
     "transformer": lambda: transformer.transformer(SIZES, 2, READ, WRITE, WRITTEN),

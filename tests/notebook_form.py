@@ -34,6 +34,7 @@ SECOND_EDITION = {
     "evaluation",
     "preferences",
     "what_models_keep",
+    "pictures",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

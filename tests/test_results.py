@@ -33,6 +33,8 @@ from experiments.tables import (
     count_vectors,
     discounts,
     dpo_choices,
+    emoji_changes,
+    emoji_names,
     equal_compute,
     evaluation,
     fine_tuning,
@@ -44,6 +46,7 @@ from experiments.tables import (
     masked_language_model,
     memorisation,
     memory,
+    moved_digits,
     network_budget,
     neural_language_model,
     ngrams,
@@ -56,6 +59,7 @@ from experiments.tables import (
     retrieval,
     same_context,
     semantic_roles,
+    shown_digits,
     sorting_rewards,
     speed_run,
     token_prices,
@@ -116,6 +120,16 @@ CHEAP = {
         [*dpo_choices.CHOICE],
         ["win rate"],
     ),
+    "emoji_changes": (
+        lambda: emoji_changes.row(0, "random", tower="nearest names"),
+        [*emoji_changes.CHOICE, "seed", "split_by", "skin_tones"],
+        ["recall at 10"],
+    ),
+    "emoji_names": (
+        lambda: emoji_names.row(**emoji_names.CHOICE | {"tower": "nearest names"}, seed=0),
+        [*emoji_names.CHOICE, "seed", "shuffled", "split_by", "skin_tones", "split"],
+        ["recall at 10"],
+    ),
     "equal_compute": (
         lambda: equal_compute.row(**equal_compute.CHOICE | {"d_model": 160}, seed=0),
         [*equal_compute.CHOICE, "seed"],
@@ -170,6 +184,11 @@ CHEAP = {
         lambda: network_budget.row(0, **network_budget.CHOICE | {"batch_size": 64}),
         [*network_budget.CHOICE, "seed"],
         ["bits"],
+    ),
+    "moved_digits": (
+        lambda: moved_digits.row("logistic regression", 0, test=True),
+        ["tower", "seed"],
+        ["validation", "test"],
     ),
     "neural_language_model": (
         lambda: neural_language_model.row(1, 256, 6_000, 0),
@@ -230,6 +249,11 @@ CHEAP = {
         sorting_rewards.copied,
         ["system", "seed"],
         ["exact", "pass@8"],
+    ),
+    "shown_digits": (
+        lambda: shown_digits.row("none", "own pictures", 0),
+        ["gpt", "trained_on", "seed"],
+        ["accuracy"],
     ),
     "speed_run": (
         lambda: speed_run.row("none", [], 40),
