@@ -12,6 +12,7 @@ from classroom.diagrams import (
     fine_tuning,
     gpt,
     retrieval,
+    speech,
     speed_run,
     text_to_tokens,
     transformer,
@@ -52,7 +53,14 @@ PIECES = [["I"], [" like"], [" straw", "berries"], ["!"]]
 STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b", "er"), ("ber", "ry")]
 FILLED = "the king is a beggar , and no beggar is king".split()
 
+EDITS = [[0, 1, 2, 3], [1, 1, 1, 2], [2, 2, 2, 2]]
+
 DRAWINGS = {
+    "from_sound_to_picture": lambda: speech.from_sound_to_picture(16_000, 100, 201, 80),
+    "listener": lambda: speech.listener(3_000, 1_500, 384, 4, 51_864),
+    "edit_table": lambda: speech.edit_table(
+        ["cat", "sit"], ["the", "cat", "sat"], EDITS, [(0, 0), (0, 1), (1, 2), (2, 3)]
+    ),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5
     ),
