@@ -27,6 +27,7 @@ SECOND_EDITION = {
     "bert",
     "fine_tuning",
     "retrieval",
+    "speech",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

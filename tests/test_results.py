@@ -46,9 +46,12 @@ from experiments.tables import (
     same_context,
     semantic_roles,
     speed_run,
+    spoken_digits,
+    spoken_settings,
     token_prices,
     transformer_ablations,
     translation,
+    whisper_errors,
     word2vec,
     word_alignment,
     word_rules,
@@ -167,6 +170,16 @@ CHEAP = {
         ["change", "before", "budget", "split"],
         ["loss"],
     ),
+    "spoken_digits": (
+        lambda: spoken_digits.row("mean picture", 8, "all", "true", 0),
+        ["system", "voices", "pitch", "labels", "seed"],
+        ["accuracy"],
+    ),
+    "spoken_settings": (
+        lambda: spoken_settings.row(**spoken_settings.CHOICE, seed=0),
+        [*spoken_settings.CHOICE, "seed"],
+        ["error"],
+    ),
     "transformer_ablations": (
         lambda: transformer_ablations.row("none", 0, 100),
         ["change", "seed", "steps"],
@@ -176,6 +189,11 @@ CHEAP = {
         translation.copied,
         ["system"],
         ["BLEU", "chrF", "exact match"],
+    ),
+    "whisper_errors": (
+        lambda: whisper_errors.row("Whisper, beam 1", "clean"),
+        ["part", "system", "condition", "seed"],
+        ["WER"],
     ),
     "word2vec": (
         lambda: word2vec.row("PPMI + SVD", 1),

@@ -140,7 +140,9 @@ def _distances(seed, T, U):
     wrong={
         "the step to the right and down at once is missing.": {"diagonal": False},
         "this path goes to the nearest next cell each time: a small step now may lead into large ones. Fill the whole table.": _greedy,
-        "only diagonal steps are taken: time can also stand still in either clip.": lambda far: float(sum(far[min(i, far.shape[0] - 1), min(i, far.shape[1] - 1)] for i in range(max(far.shape)))),
+        "only diagonal steps are taken: time can also stand still in either clip.": lambda far: float(
+            sum(far[min(i, far.shape[0] - 1), min(i, far.shape[1] - 1)] for i in range(max(far.shape)))
+        ),
         "the sum is divided by its number of cells, or of steps: return the sum.": [
             {"total": lambda best: best[-1, -1] / sum(best.shape)},
             {"total": lambda best: best[-1, -1] / max(best.shape)},
@@ -176,10 +178,9 @@ def _edits(transcript, reference, change=1):
     ],
     wrong={
         "these are edits of characters: split both texts into words first.": lambda transcript, reference: _edits(transcript, reference),
-        "the words are compared place by place: after one missing word, all others count as wrong.": lambda transcript, reference: sum(
-            a != b for a, b in zip(transcript.split(), reference.split(), strict=False)
-        )
-        + abs(len(transcript.split()) - len(reference.split())),
+        "the words are compared place by place: after one missing word, all others count as wrong.": lambda transcript, reference: (
+            sum(a != b for a, b in zip(transcript.split(), reference.split(), strict=False)) + abs(len(transcript.split()) - len(reference.split()))
+        ),
         "a changed word counts twice here, as one too many and one missing: it costs 1.": {"change": 2},
         "the order is not looked at: a set knows neither order nor repetition.": lambda transcript, reference: len(
             set(transcript.split()) ^ set(reference.split())

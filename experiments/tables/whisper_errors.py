@@ -29,7 +29,7 @@ from experiments.spoken import DIGITS, say, voice
 
 COLUMNS = ("WER", "gain", "written", "words", "no speech", "within", "transcripts")
 KINDS = ("silence", "white noise", "hum", "tone", "clicks")
-SOUNDS, STRINGS = 12, 12  # sounds of each kind, and strings of digits
+SOUNDS, STRINGS = 10, 12  # sounds of each kind, and strings of digits
 LONGEST = 60  # tokens
 HEARD_AT = 6.0  # seconds of a string of digits
 
@@ -253,14 +253,14 @@ def aligned(system: str) -> dict[str, Any]:
 
 def rows() -> Iterator[dict[str, Any]]:
     """Noise and wrong rates by system, what is invented, and when words are heard."""
-    for condition in ("clean", "10 dB", "0 dB", "-5 dB"):
+    for condition in ("clean", "10 dB", "0 dB"):
         for seed in range(1 if condition == "clean" else 3):
             yield row("Whisper, beam 1", condition, seed)
     for condition in ("clean", "10 dB"):  # 30 seconds of one core each
         yield row("pocketsphinx", condition)
     for seed in range(3):
         yield row("Whisper, beam 5", "0 dB", seed)
-    for factor in (0.5, 0.75, 1.5, 3):
+    for factor in (0.5, 0.75, 3):
         yield row("Whisper, beam 1", f"rate {factor}")
     for kind in KINDS:
         yield invented(kind)
