@@ -51,7 +51,6 @@ from experiments.tables import (
     token_prices,
     transformer_ablations,
     translation,
-    whisper_errors,
     word2vec,
     word_alignment,
     word_rules,
@@ -189,11 +188,6 @@ CHEAP = {
         translation.copied,
         ["system"],
         ["BLEU", "chrF", "exact match"],
-    ),
-    "whisper_errors": (
-        lambda: whisper_errors.row("Whisper, beam 1", "clean"),
-        ["part", "system", "condition", "seed"],
-        ["WER"],
     ),
     "word2vec": (
         lambda: word2vec.row("PPMI + SVD", 1),

@@ -1,6 +1,7 @@
 """Exercises of the notebook speech."""
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -198,7 +199,16 @@ def word_errors(transcript, reference, *, change=1, per=lambda words: 1):
 
 
 def _stored():
-    return worst_by_change(files.load_results("spoken_settings")["rows"], spoken_settings.CHOICE, "error")
+    rows = [row for row in files.load_results("spoken_settings")["rows"] if row["seed"] == DRAWN]
+    return worst_by_change(rows, spoken_settings.CHOICE, "error")
+
+
+DRAWN = 1  # the seed of the voices that are recorded: another draw is luckier or less so, by more than most choices
+
+
+@cache
+def _error(**choice):
+    return spoken_settings.row(**choice, seed=DRAWN)["error"][0]
 
 
 def _choice(**changes):
@@ -206,7 +216,7 @@ def _choice(**changes):
 
 
 @experiment(
-    goal=0.09,
+    goal=0.18,
     unit="error rate on high voices",
     stored=_stored,
     advice={
@@ -228,7 +238,7 @@ def _choice(**changes):
     },
 )
 def train_recogniser(choice, seed):
-    """Voices among 80 clips, the shift in bands and the change of loudness in training, and the learning rate."""
+    """The voices of 80 clips, shift and loudness in training, and the learning rate."""
     if not isinstance(choice, dict) or set(choice) != set(spoken_settings.CHOICE):
         raise Mistake("a dictionary with voices, shift, loudness, rate is expected, and nothing else.")
     if choice["voices"] not in (1, 2, 4, 8):
@@ -238,4 +248,4 @@ def train_recogniser(choice, seed):
     for name, most in (("loudness", 2), ("rate", 0.1)):
         if not isinstance(choice[name], int | float) or not 0 <= choice[name] <= most:
             raise Mistake(f"{name} is a number from 0 to {most}, but yours is {choice[name]}.")
-    return spoken_settings.row(**choice, seed=seed)["error"][0]
+    return _error(**choice)
