@@ -72,18 +72,18 @@ def normalised(text: str) -> str:
     return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
 
 
-def noisy(waveform: np.ndarray, decibels: float, rng: np.random.Generator) -> np.ndarray:
+def noisy(waveform: np.ndarray, decibels: float | int, rng: np.random.Generator) -> np.ndarray:
     """With white noise that is so many decibels weaker than the sound."""
     scale = np.sqrt((waveform**2).mean()) * 10 ** (-decibels / 20)
     return np.clip(waveform + rng.normal(0, scale, len(waveform)), -1, 1)
 
 
-def at_rate(waveform: np.ndarray, factor: float) -> np.ndarray:
+def at_rate(waveform: np.ndarray, factor: float | int) -> np.ndarray:
     """What a recogniser hears that takes a sound of `factor` times its rate for one of 16,000 samples a second."""
     return np.clip(resample(waveform, round(len(waveform) * factor)), -1, 1)
 
 
-def nothing(kind: str, seconds: float, rng: np.random.Generator) -> np.ndarray:
+def nothing(kind: str, seconds: float | int, rng: np.random.Generator) -> np.ndarray:
     """Silence, or white noise, or a tone, of a loudness and a pitch at random."""
     time = np.arange(round(seconds * RATE)) / RATE
     loud = float(10 ** rng.uniform(-2.5, -0.5))

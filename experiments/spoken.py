@@ -64,7 +64,7 @@ class Voice(NamedTuple):
     accent: dict[str, np.ndarray]
 
 
-def voice(rng: np.random.Generator, pitch: tuple[float, float] = (85, 270)) -> Voice:
+def voice(rng: np.random.Generator, pitch: tuple[float | int, float | int] = (85, 270)) -> Voice:
     """A voice at random, its pitch between two ends in Hz; a high voice tends to have a short mouth."""
     hertz = float(np.exp(rng.uniform(*np.log(pitch))))
     mouth = float((hertz / 150) ** 0.25 * np.exp(rng.normal(0, 0.06)))
@@ -75,7 +75,7 @@ def voice(rng: np.random.Generator, pitch: tuple[float, float] = (85, 270)) -> V
 
 
 def say(
-    words: Sequence[str], who: Voice, rng: np.random.Generator, seconds: float = SECONDS, even: bool = True
+    words: Sequence[str], who: Voice, rng: np.random.Generator, seconds: float | int = SECONDS, even: bool = True
 ) -> tuple[Float[np.ndarray, " W"], list[tuple[float, float]]]:
     """Digits in a voice, with room noise, in a clip of `seconds`; and when each word begins and ends, in seconds.
 

@@ -37,7 +37,7 @@ class Clips(NamedTuple):
 
 
 @cache
-def clips(voices: int, seed: int, takes: int = 1, pitch: tuple[float, float] = ALL) -> Clips:
+def clips(voices: int, seed: int, takes: int = 1, pitch: tuple[float | int, float | int] = ALL) -> Clips:
     """Every digit in every voice, `takes` times."""
     rng = np.random.default_rng(seed)
     found = []
@@ -70,7 +70,7 @@ class Recogniser(nn.Module):
 
 
 def fit(
-    model: nn.Module, mels: Tensor, digits: Tensor, seed: int, steps: int = STEPS, rate: float = RATE_OF_LEARNING
+    model: nn.Module, mels: Tensor, digits: Tensor, seed: int, steps: int = STEPS, rate: float | int = RATE_OF_LEARNING
 ) -> nn.Module:
     """Train on batches at random with AdamW, a fixed number of steps."""
     generator = torch.Generator().manual_seed(seed)

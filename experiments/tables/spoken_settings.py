@@ -30,7 +30,7 @@ def asked() -> tuple[Tensor, Tensor]:
 class Changed(torch.nn.Module):
     """A recogniser that hears each training clip with its mel bands shifted, and louder or softer, at random."""
 
-    def __init__(self, model: torch.nn.Module, shift: int, loudness: float) -> None:
+    def __init__(self, model: torch.nn.Module, shift: int, loudness: float | int) -> None:
         super().__init__()
         self.model, self.shift, self.loudness = model, shift, loudness
 
@@ -42,7 +42,7 @@ class Changed(torch.nn.Module):
         return self.model(mels)
 
 
-def row(voices: int, shift: int, loudness: float, rate: float, seed: int) -> dict[str, Any]:
+def row(voices: int, shift: int, loudness: float | int, rate: float | int, seed: int) -> dict[str, Any]:
     """The error rate on high voices after training on low ones, with its 95% interval over the voices."""
     with one_core():
         train = clips(voices, seed + 1, takes=CLIPS // 10 // voices, pitch=LOW)
