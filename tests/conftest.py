@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib
+import pytest
 
 os.environ["COURSE_SCALE"] = "laptop"
 os.environ["COURSE_PROGRESS"] = str(Path(tempfile.mkdtemp(), "progress.json"))
@@ -36,6 +37,18 @@ def pytest_collection_modifyitems(items):
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     minutes = {path: _minutes(path) for path in {item.path for item in items}}
     items.sort(key=lambda item: (-minutes[item.path], item.path not in slow))
+    _skip_what_needs_a_missing_package(items)
+
+
+def _skip_what_needs_a_missing_package(items):
+    """A notebook's cell that needs a data package says so by its tag `needs:NAME`."""
+    from course_lib import data
+
+    missing = {f"needs:{package.name}" for package in data.status() if not package.present}
+    for item in items:
+        tags = getattr(item, "cell", {}).get("metadata", {}).get("tags", [])
+        for tag in sorted(missing.intersection(tags)):
+            item.add_marker(pytest.mark.skip(reason=f"{tag} is missing"))
 
 
 def _minutes(path):

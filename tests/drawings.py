@@ -19,6 +19,7 @@ from classroom.diagrams import (
     pictures,
     preferences,
     retrieval,
+    speech,
     speed_run,
     text_to_tokens,
     transformer,
@@ -60,6 +61,8 @@ PIECES = [["I"], [" like"], [" straw", "berries"], ["!"]]
 STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b", "er"), ("ber", "ry")]
 FILLED = "the king is a beggar , and no beggar is king".split()
 
+EDITS = [[0, 1, 2, 3], [1, 1, 1, 2], [2, 2, 2, 2]]
+
 DRAWINGS = {
     "places": lambda: looking_inside.places(
         "blocks.23",
@@ -86,6 +89,10 @@ DRAWINGS = {
         [True, False, True, True] * 2 + [True, True, False],
         0.5,
         1.51,
+    "from_sound_to_picture": lambda: speech.from_sound_to_picture(16_000, 100, 201, 80),
+    "listener": lambda: speech.listener(3_000, 1_500, 384, 4, 51_864),
+    "edit_table": lambda: speech.edit_table(
+        ["cat", "sit"], ["the", "cat", "sat"], EDITS, [(0, 0), (0, 1), (1, 2), (2, 3)]
     ),
     "convolution": lambda: fine_tuning.convolution(
         ["this", "is", "not", "good"], NOT_GOOD, [[1, 0, 0.2], [0.1, 1, -0.5]], -1.5

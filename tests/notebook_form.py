@@ -35,6 +35,7 @@ SECOND_EDITION = {
     "preferences",
     "what_models_keep",
     "pictures",
+    "speech",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

@@ -62,6 +62,8 @@ from experiments.tables import (
     shown_digits,
     sorting_rewards,
     speed_run,
+    spoken_digits,
+    spoken_settings,
     token_prices,
     transformer_ablations,
     translation,
@@ -259,6 +261,16 @@ CHEAP = {
         lambda: speed_run.row("none", [], 40),
         ["change", "before", "budget", "split"],
         ["loss"],
+    ),
+    "spoken_digits": (
+        lambda: spoken_digits.row("mean picture", 8, "all", "true", 0),
+        ["system", "voices", "pitch", "labels", "seed"],
+        ["accuracy"],
+    ),
+    "spoken_settings": (
+        lambda: spoken_settings.row(**spoken_settings.CHOICE, seed=0),
+        [*spoken_settings.CHOICE, "seed"],
+        ["error"],
     ),
     "transformer_ablations": (
         lambda: transformer_ablations.row("none", 0, 100),

@@ -9,6 +9,7 @@ from course_lib.data.pictures import emoji
 from course_lib.data.programs import programming_problems
 from course_lib.data.questions import question_set, stereotypes
 from course_lib.data.reviews import movie_reviews
+from course_lib.data.speech import speech_clips
 from course_lib.data.texts import shakespeare, wikipedia
 from course_lib.data.weights import minilm_folder, smollm2_file, whisper_folder
 from course_lib.data.words import analogies, glove, word_similarity
@@ -30,6 +31,8 @@ __all__ = [
     "question_set",
     "shakespeare",
     "smollm2_file",
+    "speech_clips",
+    "status",
     "stereotypes",
     "whisper_folder",
     "wikipedia",

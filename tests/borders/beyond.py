@@ -151,4 +151,4 @@ ERRORS = [
 ]
 
 BORDERS = [*VISION, *SPEECH, *ERRORS]
-NOTHING = {"data.whisper_folder": "takes no arguments", "pretrained.load_whisper": "takes nothing"}
+NOTHING = {"data.speech_clips": "takes no arguments", "data.whisper_folder": "takes no arguments", "pretrained.load_whisper": "takes nothing"}
