@@ -89,6 +89,7 @@ DRAWINGS = {
         [True, False, True, True] * 2 + [True, True, False],
         0.5,
         1.51,
+    ),
     "from_sound_to_picture": lambda: speech.from_sound_to_picture(16_000, 100, 201, 80),
     "listener": lambda: speech.listener(3_000, 1_500, 384, 4, 51_864),
     "edit_table": lambda: speech.edit_table(

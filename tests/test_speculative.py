@@ -10,8 +10,7 @@ from scipy.stats import chisquare
 from torch import Generator
 
 from course_lib.generation import GenerationConfig, answers, generate
-from course_lib.generation.speculative import DraftModel, PromptLookup, speculate
-from course_lib.generation.speculative import Draft
+from course_lib.generation.speculative import Draft, DraftModel, PromptLookup, speculate
 from course_lib.gpt import GPT, GPTConfig, ModernGPT, ModernGPTConfig
 
 V = 13

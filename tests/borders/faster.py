@@ -87,7 +87,12 @@ def guessed(prompt=(1, 2), config=GREEDY, drafter=PromptLookup(), generator=None
 
 
 SPECULATION = [
-    Border("generation.speculative.speculate", "a model that only steps", lambda: guessed(model=Stepping()), "model must have extend, truncate and room, as a GPT"),
+    Border(
+        "generation.speculative.speculate",
+        "a model that only steps",
+        lambda: guessed(model=Stepping()),
+        "model must have extend, truncate and room, as a GPT",
+    ),
     Border("generation.speculative.speculate", "a tokenizer as model", lambda: guessed(model="gpt"), "model must have start and step"),
     Border("generation.speculative.speculate", "several prompts", lambda: guessed([[1], [2]]), "prompts[0] must be integers (ids)"),
     Border("generation.speculative.speculate", "an empty prompt", lambda: guessed([]), "each prompt needs at least one token"),
@@ -95,17 +100,22 @@ SPECULATION = [
     Border("generation.speculative.speculate", "too long a prompt", lambda: guessed([1] * 6), "must fit into the model's context"),
     Border("generation.speculative.speculate", "settings as a dictionary", lambda: guessed(config={}), "config must be a GenerationConfig"),
     Border("generation.speculative.speculate", "a penalty", lambda: guessed(config=PENALTY), "repetition_penalty must be 1, but it is 1.2"),
-    Border("generation.speculative.speculate", "an encoder-decoder's config", lambda: guessed(config=GenerationConfig(begin_token=1)), "begin_token must be None"),
+    Border(
+        "generation.speculative.speculate",
+        "an encoder-decoder's config",
+        lambda: guessed(config=GenerationConfig(begin_token=1)),
+        "begin_token must be None",
+    ),
     Border("generation.speculative.speculate", "a number of guesses", lambda: guessed(drafter=4), "drafter must have draft (see PromptLookup), but it is 4"),
     Border("generation.speculative.speculate", "a seed", lambda: guessed(generator=3), "a generator must be a torch.Generator on the CPU, but it is 3"),
     Border(
-        "generation.speculate",
+        "generation.speculative.speculate",
         "a draft model of another vocabulary",
         lambda: guessed(drafter=DraftModel(model=GPT(GPTConfig(vocab_size=9, d_model=4, n_layers=1, n_heads=2)))),
         "the drafts must be distributions over 7 tokens",
     ),
     *(
-        Border(f"generation.{kind.__name__}", f"{field} = {value!r}", lambda make=make, value=value: make(value), f"{field} must be {words}")
+        Border(f"generation.speculative.{kind.__name__}", f"{field} = {value!r}", lambda make=make, value=value: make(value), f"{field} must be {words}")
         for kind, field, make in (
             (PromptLookup, "n_drafts", lambda value: PromptLookup(n_drafts=value)),
             (PromptLookup, "longest", lambda value: PromptLookup(longest=value)),
@@ -113,7 +123,12 @@ SPECULATION = [
         )
         for value, words in ((0, "at least 1, but it is 0"), (2.5, "an integer, but it is 2.5"))
     ),
-    Border("generation.DraftModel", "a model that only steps", lambda: DraftModel(model=Stepping()), "model must have extend, truncate and room, as a GPT"),
+    Border(
+        "generation.speculative.DraftModel",
+        "a model that only steps",
+        lambda: DraftModel(model=Stepping()),
+        "model must have extend, truncate and room, as a GPT",
+    ),
 ]
 
 LETTERS = CharTokenizer.train("abcdefg")
@@ -142,5 +157,5 @@ SERVING = [
 BORDERS = [*QUANTISATION, *SPECULATION, *SERVING]
 NOTHING = {
     "quantisation.Quantised": "`quantise` makes it",
-    "generation.Speculation": "`speculate` makes it",
+    "generation.speculative.Speculation": "`speculate` makes it",
 }
