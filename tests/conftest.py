@@ -29,7 +29,7 @@ def pytest_sessionstart(session):
         from course_lib.data import packages
 
         with contextlib.suppress(data.DataError):  # whatever needs the data will say it
-            data.fetch([package.name for package in packages.status()])
+            packages.fetch([package.name for package in packages.status()])
 
 
 def pytest_collection_modifyitems(items):
@@ -42,9 +42,9 @@ def pytest_collection_modifyitems(items):
 
 def _skip_what_needs_a_missing_package(items):
     """A notebook's cell that needs a data package says so by its tag `needs:NAME`."""
-    from course_lib import data
+    from course_lib.data import packages
 
-    missing = {f"needs:{package.name}" for package in data.status() if not package.present}
+    missing = {f"needs:{package.name}" for package in packages.status() if not package.present}
     for item in items:
         tags = getattr(item, "cell", {}).get("metadata", {}).get("tags", [])
         for tag in sorted(missing.intersection(tags)):

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from course_lib import data
+from course_lib.data import packages
 from course_lib.data.greek import HELD_OUT_BOOKS
 
 
@@ -218,7 +219,7 @@ def test_nothing_is_fetched_where_one_of_the_names_is_wrong(monkeypatch):
     monkeypatch.setattr("course_lib.data.packages._install", lambda package, folder: fetched.append(package.name))
     monkeypatch.setattr("course_lib.data.packages.Package.present", False)
     with pytest.raises(ValueError, match=r"must be one of .*, but it is 'glov'"):
-        data.fetch(["cmudict", "glov"])
+        packages.fetch(["cmudict", "glov"])
     assert not fetched
-    data.fetch(name for name in ["cmudict"])
+    packages.fetch(name for name in ["cmudict"])
     assert fetched == ["cmudict"]

@@ -39,7 +39,7 @@ def test_a_wrong_name_is_answered_with_the_right_ones():
 
 
 def test_every_loader_has_its_first_look_and_its_card():
-    loaders = set(data.__all__) - {"DataError", "describe", "fetch"}
+    loaders = set(data.__all__) - {"DataError", "describe"}
     assert loaders == set(catalogue.SETS)
     assert set(re.findall(r"^## .*?`(\w+)", CARDS, re.MULTILINE)) == loaders
 

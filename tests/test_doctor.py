@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from classroom import doctor
-from course_lib import data
+from course_lib.data import packages
 
 
 def finding(name):
@@ -161,12 +161,12 @@ def test_this_environment_is_as_pinned():
 def test_missing_data_is_advice_not_failure(monkeypatch, own):
     monkeypatch.setattr(doctor, "_in_venv", lambda: own)
     here, away = (SimpleNamespace(name=name, size_mb=7.5, present=name == "here") for name in ("here", "away"))
-    monkeypatch.setattr(data, "status", lambda: [here, away])
+    monkeypatch.setattr(packages, "status", lambda: [here, away])
     found = finding("Data")
     assert found.ok and found.value == "1 of 2 packages are here"
     fetch = f"{doctor.PYTHON} course.py data" if own else f'"{sys.executable}" -m course_lib.data'
     assert found.advice == f"fetched at first use, or now with `{fetch}`: away (7.5 MB)"
-    monkeypatch.setattr(data, "status", lambda: [here])
+    monkeypatch.setattr(packages, "status", lambda: [here])
     assert finding("Data") == doctor.Finding("Data", "1 of 1 packages are here")
 
 

@@ -448,7 +448,7 @@ _RANGES = {"context_length": (1, 16), "d_embed": (1, 64), "d_hidden": (1, 1024),
     unit="bits per character on a sample of the validation plays",
     stored=lambda: worst_by_change(files.load_results("network_budget")["rows"], network_budget.CHOICE, "bits"),
     advice={
-        "a smaller hidden layer or a shorter context: an example gets cheaper, so the budget pays for more steps.": lambda choice: _steps(choice) < 800,
+        "a smaller hidden layer or a shorter context: an example gets cheaper, so the budget pays for more steps.": lambda choice: _affordable(choice) < 800,
         "a longer context: with so few characters there is little to predict from.": lambda choice: choice["context_length"] < 3,
         "a higher rate: there are too few steps to be careful.": lambda choice: choice["learning_rate"] < 0.008,
         "a lower rate: the hidden units saturate.": lambda choice: choice["learning_rate"] > 0.05,
@@ -479,10 +479,10 @@ def within_budget(choice, seed):
     rate = choice["learning_rate"]
     if not isinstance(rate, int | float) or not 0 < rate <= 1:
         raise Mistake(f"learning_rate is a number above 0 and at most 1, but yours is {rate}.")
-    if _steps(choice) > 5_000:
-        raise Mistake(f"that would take {_steps(choice):,} steps, and 5,000 is the most: a larger batch.")
-    return network_budget.score(seed, **choice)[0]
+    if _affordable(choice) > 5_000:
+        raise Mistake(f"that would take {_affordable(choice):,} steps, and 5,000 is the most: a larger batch.")
+    return network_budget.score(0, **choice)[0]  # one seed, so that choices can be compared
 
 
-def _steps(choice):
+def _affordable(choice):
     return network_budget.steps(*(choice[name] for name in ("context_length", "d_embed", "d_hidden", "batch_size")))

@@ -3,7 +3,7 @@
 from course_lib.data.catalogue import describe
 from course_lib.data.folio import folio_pairs
 from course_lib.data.greek import greek_testament
-from course_lib.data.packages import DataError, fetch
+from course_lib.data.packages import DataError
 from course_lib.data.pairs import interface_strings, pronunciations
 from course_lib.data.pictures import emoji
 from course_lib.data.programs import programming_problems
@@ -19,7 +19,6 @@ __all__ = [
     "analogies",
     "describe",
     "emoji",
-    "fetch",
     "folio_pairs",
     "glove",
     "greek_testament",
@@ -32,7 +31,6 @@ __all__ = [
     "shakespeare",
     "smollm2_file",
     "speech_clips",
-    "status",
     "stereotypes",
     "whisper_folder",
     "wikipedia",

@@ -4,7 +4,6 @@ import wave
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import resample_poly
 
 from course_lib.data.files import data_files
 
@@ -30,6 +29,8 @@ def speech_clips() -> list[tuple[str, Float[np.ndarray, " W"]]]:
 
     The last one has no words: it is the silence at the end. The texts are the book's.
     """
+    from scipy.signal import resample_poly  # slow to import, and no other loader needs it
+
     (path,) = data_files("moonshine-voice", "*/two_cities.wav")
     with wave.open(str(path)) as file:
         sound = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32_768

@@ -124,13 +124,6 @@ def windows_with_target(tokens, k):
     return torch.stack([tokens[i : i + k + 1] for i in range(len(tokens) - k)]), tokens[k:]
 
 
-def windows_in_zeros(tokens, k):
-    contexts, targets = torch.zeros(len(tokens) - k, k), torch.zeros(len(tokens) - k)
-    for place in range(len(tokens) - k):
-        contexts[place], targets[place] = tokens[place : place + k], tokens[place + k]
-    return contexts, targets
-
-
 def windows_round(tokens, k):
     places = (torch.arange(len(tokens))[:, None] + torch.arange(k + 1)) % len(tokens)
     return tokens[places[:, :-1]], tokens[places[:, -1]]
@@ -280,7 +273,6 @@ WRONG = {
         (lambda t, k: (windows_by_loop(t, k)[0].reshape(-1), t[k:]), "one long row"),
         (lambda t, k: t[k:], "the targets alone"),
         (lambda t, k: t.unfold(0, k + 1, 1), "return two, windows"),
-        (windows_in_zeros, "have become decimals"),
         (lambda t, k: [(t[i : i + k], t[i + k]) for i in range(len(t) - k)], "a list of pairs"),
         (windows_with_target, "hold the target as well"),
         (lambda t, k: (t.unfold(0, k, 1), t[k:]), "nothing follows the last one"),
@@ -291,7 +283,6 @@ WRONG = {
         (lambda t, k: (windows_by_loop(t, k)[0], t[k:, None]), "the targets are a column"),
         (lambda t, k: windows_by_loop(t, k)[0], "return two things"),
         (lambda t, k: windows_by_loop(t, k)[::-1], "swapped"),
-        (lambda t, k: tuple(part.float() for part in windows_by_loop(t, k)), "have become decimals"),
     ],
     "within_budget": [
         (choosing(context_length=8, d_hidden=256, learning_rate=0.005), "a smaller hidden layer or a shorter context"),
@@ -301,7 +292,7 @@ WRONG = {
         (choosing(d_hidden=10, batch_size=1024, context_length=3), "a larger hidden layer"),
         (choosing(d_hidden=0), "d_hidden is a whole number from 1 to 1024, but yours is 0."),
         (choosing(learning_rate=0), "learning_rate is a number above 0 and at most 1, but yours is 0."),
-        (choosing(d_hidden=8, batch_size=64), "and 5,000 is the most: a larger batch."),
+        (choosing(d_hidden=4, d_embed=17, batch_size=1024), "would take 6,598 steps, and 5,000 is the most"),
         (lambda: [64], "a dictionary with context_length"),
     ],
 }

@@ -157,5 +157,4 @@ SERVING = [
 BORDERS = [*QUANTISATION, *SPECULATION, *SERVING]
 NOTHING = {
     "quantisation.Quantised": "`quantise` makes it",
-    "generation.speculative.Speculation": "`speculate` makes it",
 }

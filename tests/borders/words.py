@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse
 import torch
 from course_lib import data
+from course_lib.data import packages
 from course_lib.embeddings import (
     SkipGramConfig,
     analogy,
@@ -390,10 +391,10 @@ DATA = [
         for wrong, says in (("all", names), (0, names), (["train"], names), ("", names))
     ],
     *rows(
-        "data.fetch",
-        ("one name", lambda: data.fetch("glove"), "names must be several texts, but it is one, 'glove'"),
-        ("an unknown name", lambda: data.fetch(["glove"]), "a package must be one of"),
-        ("no names", lambda: data.fetch(None), "names must be several texts"),
+        "data.packages.fetch",
+        ("one name", lambda: packages.fetch("glove"), "names must be several texts, but it is one, 'glove'"),
+        ("an unknown name", lambda: packages.fetch(["glove"]), "a package must be one of"),
+        ("no names", lambda: packages.fetch(None), "names must be several texts"),
     ),
 ]
 
