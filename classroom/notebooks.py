@@ -235,6 +235,7 @@ def main(arguments: list[str]) -> int:
             paths = [find(word) for word in chosen.notebook] or notebooks()
             return int(refresh(paths, chosen.check) and chosen.check)
     except KeyboardInterrupt:
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a coroutine that Ctrl-C kept from being awaited
         print("\nStopped: no notebook is half written, and no kernel runs on.", file=sys.stderr)
         return 130
     except (CellExecutionError, DeadKernelError, OSError, ValueError) as error:

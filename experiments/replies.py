@@ -17,9 +17,9 @@ from course_lib import data, pretrained
 from course_lib.generation import Answer, GenerationConfig, answers
 from course_lib.gpt import ModernGPT
 from course_lib.tokenizers import BPETokenizer
-from course_lib.training import TrainingConfig, random_rows, train
+from course_lib.training import TrainingConfig, random_rows
 from course_lib.tuning import dpo_loss, preference_rows, summed_log_probabilities
-from experiments.shared import unstopped
+from experiments.shared import train_whole
 
 __all__ = ["END", "Pair", "divergence", "dpo", "judged", "long_words", "model", "prompts", "sampled"]
 
@@ -104,4 +104,4 @@ def dpo(
     def loss(trained: nn.Module, batch: Sequence[Tensor]) -> Tensor:
         return dpo_loss(trained, batch, beta)
 
-    unstopped(train(writer, loss, random_rows(*rows, before, batch_size=16), config, show=False))
+    train_whole(writer, loss, random_rows(*rows, before, batch_size=16), config)

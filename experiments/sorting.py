@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 
 from course_lib.generation import GenerationConfig, generate
 from course_lib.gpt import ModernGPT, ModernGPTConfig
-from course_lib.training import TrainingConfig, random_rows, train
+from course_lib.training import TrainingConfig, random_rows
 from course_lib.tuning import (
     answer_log_probabilities,
     answer_loss,
@@ -23,7 +23,7 @@ from course_lib.tuning import (
     policy_loss,
     sample_groups,
 )
-from experiments.shared import seeded, unstopped
+from experiments.shared import seeded, train_whole
 
 __all__ = ["COLON", "END", "Task", "learn", "prompt", "reinforce", "verified"]
 
@@ -90,7 +90,7 @@ def learn(
     pairs = [(prompt(digits), answer) for digits, answer in answers]
     rows = answer_rows(pairs, end_token=END, context_length=2 * task.length + 4)
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=min(20, steps // 5), seed=seed)
-    unstopped(train(model, answer_loss, random_rows(*rows, batch_size=64), config, show=False))
+    train_whole(model, answer_loss, random_rows(*rows, batch_size=64), config)
 
 
 def reinforce(
@@ -123,7 +123,7 @@ def reinforce(
 
     settings = {"schedule": "constant", "warmup_steps": min(warmup, steps), "beta2": 0.95}
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, seed=seed, **settings)
-    unstopped(train(model, loss, batches, config, show=False))
+    train_whole(model, loss, batches, config)
     return means
 
 

@@ -12,6 +12,7 @@ import pytest
 from nbval.plugin import get_sanitize_patterns
 
 from course_lib import data
+from course_lib.data import packages
 
 
 def item(path, slow=False):
@@ -41,8 +42,8 @@ def test_several_processes_have_one_thread_each(monkeypatch, processes, threads)
 )
 def test_data_is_fetched_beforehand_for_notebooks_only(monkeypatch, nbval, worker, fetched):
     names = []
-    monkeypatch.setattr(data, "status", lambda: [SimpleNamespace(name="tiny")])
-    monkeypatch.setattr(data, "fetch", names.extend)
+    monkeypatch.setattr(packages, "status", lambda: [SimpleNamespace(name="tiny")])
+    monkeypatch.setattr(packages, "fetch", names.extend)
     config = SimpleNamespace(
         getoption=lambda name, default: {"nbval": nbval}[name], **{"workerinput": {}} if worker else {}
     )
@@ -54,7 +55,7 @@ def test_notebooks_without_network_and_data_say_so_themselves(monkeypatch):
     def fail(names):
         raise data.DataError("no network")
 
-    monkeypatch.setattr(data, "fetch", fail)
+    monkeypatch.setattr(packages, "fetch", fail)
     conftest.pytest_sessionstart(SimpleNamespace(config=SimpleNamespace(getoption=lambda name, default: True)))
 
 

@@ -92,7 +92,7 @@ CHEAP = {
         ["accuracy"],
     ),
     "activations": (
-        lambda: activations.row("tanh", 1, 0.003, 0),
+        lambda: activations.row("tanh", 1, 0.01, 0),
         ["activation", "depth", "rate", "seed"],
         ["test"],
     ),
