@@ -113,9 +113,9 @@ CHEAP = {
         ["MRR"],
     ),
     "count_vectors": (
-        lambda: count_vectors.row(2, "PPMI", 50),
-        ["window", "weighting", "width"],
-        ["development"],
+        lambda: count_vectors.row(window=2),
+        [*count_vectors.USUAL],
+        ["wordsim353", "wordsim353, gain", "simlex999"],
     ),
     "dpo_choices": (
         lambda: dpo_choices.row(0.1, 3e-4, 0),
