@@ -25,6 +25,7 @@ from classroom.diagrams import (
     transformer,
     what_models_keep,
     word_alignment,
+    word_vectors,
 )
 
 LN3 = math.log(3)
@@ -57,6 +58,8 @@ GRAPH = [
     ("f", 64, 1, [(3, 16)]),
 ]
 X, W, DZ = [[1, 2, 0], [0, 1, -1]], [[0.5, 1], [-1, 0.25], [2, 0]], [[0.2, -0.1], [-0.4, 0.3]]
+CATS = "a cat drinks milk . a dog drinks water . a cat chases a dog".split()
+SHIPS = [[2, 2, 0, 0], [0, 2, 2, 0], [0, 0, 0, 3]]
 PIECES = [["I"], [" like"], [" straw", "berries"], ["!"]]
 STRAWBERRY = [("e", "r"), ("s", "t"), ("a", "w"), ("r", "y"), ("r", "aw"), ("b", "er"), ("ber", "ry")]
 FILLED = "the king is a beggar , and no beggar is king".split()
@@ -172,6 +175,17 @@ DRAWINGS = {
         6 * np.eye(4) + np.random.default_rng(6).normal(size=(4, 4)),
         (32, 256, 384),
     ),
+    "window_of": lambda: word_vectors.window_of(
+        CATS,
+        "cat",
+        2,
+        list(dict.fromkeys([*CATS, *"snow melts in the sun".split()])),
+        [3, 0, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0],
+    ),
+    "factors": lambda: word_vectors.factors(
+        ["ship", "boat", "cake"], ["sail", "sea", "oar", "oven"], SHIPS, np.linalg.svd(SHIPS, full_matrices=False), 2
+    ),
+    "projected_step": lambda: word_vectors.projected_step(["king", "queen", "man", "woman"], 0.477, 0.279, 0.657),
     "prefix": lambda: pictures.prefix(["I", "see", "two"], ["I", "see", "two", "."], 4, 160),
     "links": lambda: word_alignment.links(GREEK, GLOSSES, ENGLISH, LINKS),
     "alignments": lambda: word_alignment.alignments(GREEK, ENGLISH, LINKS, PROPOSED),
