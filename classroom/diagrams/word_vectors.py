@@ -19,8 +19,8 @@ def window_of(tokens: Sequence[str], word: str, window: int, columns: Sequence[s
     here = [place for place, token in enumerate(tokens) if token == word]
     near = {place for centre in here for place in range(centre - window, centre + window + 1)}
     told = ", ".join(f"{name} {count:.0f}" for name, count in zip(columns, counts, strict=True))
-    alt = f"""The text {" ".join(tokens)}. Around each {word} a window opens {window} tokens to the left and to the right.
-        The tokens in the windows add up to the row of {word}: {told}."""
+    alt = f"""The text {" ".join(tokens)}. Around each {word} a window opens {window} tokens to the left and to the
+        right. The tokens in the windows add up to the row of {word}: {told}."""
     d = Diagram(900, 236, alt)
     d.title(f"Counting the neighbours of {word!r} in a window of {window}")
     places = spread(16, 884, [56] * len(tokens))
@@ -92,8 +92,8 @@ def projected_step(names: Sequence[str], step: float, along: float, between: flo
     start, goal, first, second = names
     aside = float(np.sqrt(step**2 - along**2))
     winner = start if along < between / 2 else goal
-    alt = f"""A line from {start} to {goal}, {between:.2f} long. The step from {first} to {second}, {step:.2f} long, starts at
-        {start} and goes {along:.2f} along the line and {aside:.2f} aside. Half of the way is {between / 2:.2f}. So the
+    alt = f"""A line from {start} to {goal}, {between:.2f} long. The step from {first} to {second}, {step:.2f} long,
+        starts at {start} and goes {along:.2f} along the line and {aside:.2f} aside. Half of the way is {between / 2:.2f}. So the
         point where the step ends is closer to {winner}."""
     d = Diagram(760, 440, alt)
     d.title(f"Where the step from {first} to {second} leads")

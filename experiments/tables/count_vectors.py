@@ -16,6 +16,7 @@ from course_lib.metrics import bootstrap_interval, spearman
 from experiments.shared import judgements, rounded, words_of
 
 MIN_COUNT = 5
+SETS = ("wordsim353", "simlex999")
 USUAL = {"window": 8, "nearer": False, "weighting": "PPMI", "smoothing": 1.0, "width": 50, "power": 0.5}
 CHANGES = (
     {"window": 1},
@@ -79,15 +80,16 @@ def judged(vectors: Tensor, name: str) -> tuple[np.ndarray, np.ndarray]:
     return people, cosine_similarity(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).numpy()
 
 
-def correlation(**choice: Any) -> float:
-    """The rank correlation of a choice on WordSim-353's pairs for choosing."""
-    return float(spearman(*judged(vectors(**USUAL | choice), "wordsim353")))
+def agreement(**change: Any) -> float:
+    """The mean over both sets of a choice's rank correlation with people on the pairs for choosing."""
+    made = vectors(**USUAL | change)
+    return float(np.mean([spearman(*judged(made, name)) for name in SETS]))
 
 
 def row(**change: Any) -> dict[str, Any]:
     """One choice's rank correlation with people on the pairs for choosing, and its gain over the usual choice there."""
     choice, result = USUAL | change, {}
-    for name in ("wordsim353", "simlex999"):
+    for name in SETS:
         people, usual = judged(vectors(**USUAL), name)
         changed = judged(vectors(**choice), name)[1]
         gain = bootstrap_interval(lambda p, a, b: spearman(p, a) - spearman(p, b), people, changed, usual)
