@@ -16,22 +16,16 @@ EDITION = grading.Edition(notebooks.find("word_vectors"))
 STUBS = EDITION.stubs
 MEDIAN = "import statistics\ndef median(numbers): return statistics.median(numbers)"
 RIGHT = {
-    "cosine_similarity": """
-def cosine_similarity(u, v):
-    norms = u.norm() * v.norm()
-    return u @ v / norms if norms > 0 else norms
+    "three_measures": """
+def three_measures():
+    return [(0.0, 1.0), (0.0, 0.1), (0.3, 1.0), (-3.0, 3.0)]
 """,
-    "spearman": """
-def spearman(x, y):
-    ranks = torch.stack([x, y]).argsort().argsort().float()
-    return torch.corrcoef(ranks)[0, 1]
-""",
-    "nearest": """
+    "analogy": """
 from torch.nn.functional import normalize
-def nearest(vectors, row, k):
-    similarities = normalize(vectors) @ normalize(vectors)[row]
-    similarities[row] = -9
-    return similarities.topk(k).indices
+def analogy(vectors, a, b, c):
+    similarities = normalize(vectors) @ (normalize(vectors)[[b, c]].sum(0) - normalize(vectors)[a])
+    similarities[[a, b, c]] = -9
+    return similarities.argmax()
 """,
 }
 
@@ -64,17 +58,14 @@ def graded(path, seconds=60):
 
 def test_every_exercise_of_the_official_edition_gets_its_word(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "mine.json"))
-    bare = [{"cell_type": "code", "source": one["source"]} for one in answer("spearman", RIGHT["spearman"])]
+    bare = [{"cell_type": "code", "source": one["source"]} for one in answer("three_measures", RIGHT["three_measures"])]
     path = write(
         tmp_path / "a.ipynb",
-        *answer("window_counts"),
-        *answer("cosine_similarity", RIGHT["cosine_similarity"]),
-        *answer("three_measures")[:1],
+        *answer("window_counts")[:1],
         *answer("ppmi", "def ppmi(counts): return counts"),
         cell("from classroom.progress import record_passed\nrecord_passed('word_vectors.ppmi')"),
-        *answer("nearest", "def nearest(vectors, row, k): return row"),
-        *answer("nearest", RIGHT["nearest"])[:1],
-        answer("analogy")[1],
+        *answer("analogy", "def analogy(vectors, a, b, c): return a"),
+        *answer("analogy", RIGHT["analogy"])[:1],
         *bare,
         *answer("count_settings", "1 / 0\ndef count_settings(): return {}"),
         cell("raise RuntimeError('as it should')", None, "raises-exception"),
@@ -84,23 +75,25 @@ def test_every_exercise_of_the_official_edition_gets_its_word(tmp_path, monkeypa
     report, words = graded(path)
     assert words == {
         "window_counts": "open",
-        "cosine_similarity": "solved",
-        "three_measures": "open",
+        "three_measures": "solved",
         "ppmi": "failed",
-        "nearest": "twice",
-        "analogy": "missing",
-        "spearman": "solved",
+        "analogy": "twice",
         "count_settings": "failed",
-        "p_value": "missing",
     }
     assert report.edition.stem == "02_word_vectors" and report.code == 1
-    assert "2 cells define it; the last is solved" in report.results["word_vectors.nearest"][1]
+    assert "2 cells define it; the last is solved" in report.results["word_vectors.analogy"][1]
     assert "raises an error and defines no `count_settings`" in report.results["word_vectors.count_settings"][1]
     assert [line.partition("]")[2] for line in report.troubles] == [
         " ZeroDivisionError: division by zero",
         " asks for input, which nobody can give here",
     ]
     assert path.read_bytes() == before
+
+
+def test_an_untouched_answer_is_open_and_a_check_alone_is_missing_its_answer(tmp_path):
+    solved = answer("analogy", RIGHT["analogy"])
+    _, words = graded(write(tmp_path / "a.ipynb", *answer("window_counts"), answer("ppmi")[1], *solved))
+    assert (words["window_counts"], words["ppmi"], words["analogy"]) == ("open", "missing", "solved")
 
 
 @pytest.mark.parametrize(
@@ -111,18 +104,18 @@ def test_every_exercise_of_the_official_edition_gets_its_word(tmp_path, monkeypa
     ],
 )
 def test_a_kernel_that_dies_leaves_what_was_found(tmp_path, ending, says):
-    solved = answer("spearman", RIGHT["spearman"])
+    solved = answer("three_measures", RIGHT["three_measures"])
     report, words = graded(write(tmp_path / "a.ipynb", *solved, cell(ending), *answer("ppmi")))
-    assert words["spearman"] == "solved" and words["ppmi"] == "not reached" and words["nearest"] == "missing"
+    assert words["three_measures"] == "solved" and words["ppmi"] == "not reached" and words["analogy"] == "missing"
     assert report.troubles == [f"the kernel died in cell [4]: {says}" + (" or quit()" if ending == "exit()" else "")]
     assert report.code == 4
 
 
 def test_a_loop_costs_its_own_exercise_only(tmp_path):
     loop = "while True: pass\ndef ppmi(counts): return counts"
-    path = write(tmp_path / "a.ipynb", *answer("ppmi", loop), *answer("spearman", RIGHT["spearman"]))
+    path = write(tmp_path / "a.ipynb", *answer("ppmi", loop), *answer("three_measures", RIGHT["three_measures"]))
     report, words = graded(path, seconds=5)
-    assert words["ppmi"] == "not reached" and words["spearman"] == "solved" and report.code == 4
+    assert words["ppmi"] == "not reached" and words["three_measures"] == "solved" and report.code == 4
     assert report.troubles == ["stopped      cell [2] ran for more than 5 seconds: does it ever end?"]
 
 

@@ -48,5 +48,5 @@ def test_the_line_for_teachers_takes_the_solutions_out(tmp_path):
     done = subprocess.run([sys.executable, "-m", *words], cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     handout = notebooks.read(tmp_path / "02_word_vectors.ipynb")
-    assert len(notebooks.exercises(handout)) == 9
+    assert len(notebooks.exercises(handout)) == 5
     assert not any("_solution(" in cell.source for cell in handout.cells)

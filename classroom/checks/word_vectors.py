@@ -343,7 +343,7 @@ def _stored_counts():
         "near words that count more": lambda: {"window": 8, "nearer": False, "smoothing": 1.0, "power": 0.5},
         "one change at a time": lambda: {"window": 8, "nearer": True, "smoothing": 1.0, "power": 0.5},
         "the window is a whole number from 1 to 12, but yours is 16.": lambda: {"window": 16, "nearer": True, "smoothing": 1, "power": 0.5},
-        "nearer is True or False, but yours is 1.": lambda: {"window": 8, "nearer": 1, "smoothing": 1, "power": 0.5},
+        "nearer is True or False, but yours is yes.": lambda: {"window": 8, "nearer": "yes", "smoothing": 1, "power": 0.5},
         "smoothing is a number from 0 to 1, but yours is 2.": lambda: {"window": 8, "nearer": True, "smoothing": 2, "power": 0.5},
         "power is a number from 0 to 1, but yours is -1.": lambda: {"window": 8, "nearer": True, "smoothing": 1, "power": -1},
         "a dictionary with window, nearer, smoothing, power is expected": lambda: {"window": 8, "width": 100},

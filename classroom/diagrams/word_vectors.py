@@ -25,7 +25,7 @@ def window_of(tokens: Sequence[str], word: str, window: int, columns: Sequence[s
     d.title(f"Counting the neighbours of {word!r} in a window of {window}")
     places = spread(16, 884, [56] * len(tokens))
     for place, x in enumerate(places):
-        role = "score" if place in here else "vector" if place in near else "token"
+        role = "state" if place in here else "vector" if place in near else "token"
         d.box(x, 76, 53, 30, tokens[place], role, 13)
     row = grid(d, 496, 166, [counts], cell=(58, 30), columns=columns, rows=[f"row of {word}"])
     for centre in here:
@@ -35,7 +35,7 @@ def window_of(tokens: Sequence[str], word: str, window: int, columns: Sequence[s
         frame, end = Box(middle, 98, 2, 0), Box(middle, row.top[1] - 26, 2, 0)
         d.shapes += [frame, end]
         d.flow(frame, end, role="vector")
-    legend(d, 60, 214, score="the word", vector="in its window", token="outside")
+    legend(d, 60, 214, state="the word", vector="in its window", token="outside")
     return d
 
 
@@ -93,8 +93,8 @@ def projected_step(names: Sequence[str], step: float, along: float, between: flo
     aside = float(np.sqrt(step**2 - along**2))
     winner = start if along < between / 2 else goal
     alt = f"""A line from {start} to {goal}, {between:.2f} long. The step from {first} to {second}, {step:.2f} long,
-        starts at {start} and goes {along:.2f} along the line and {aside:.2f} aside. Half of the way is {between / 2:.2f}. So the
-        point where the step ends is closer to {winner}."""
+        starts at {start} and goes {along:.2f} along the line and {aside:.2f} aside. Half of the way is
+        {between / 2:.2f}. So the point where the step ends is closer to {winner}."""
     d = Diagram(760, 440, alt)
     d.title(f"Where the step from {first} to {second} leads")
     scale, origin = 500 / between, (110.0, 350.0)

@@ -4,7 +4,6 @@ import itertools
 import math
 
 import numpy as np
-import scipy.stats
 import torch
 from torch.nn import functional as F
 
@@ -42,7 +41,7 @@ def wrapped(tokens, n_words, window):
 
 
 def pmi(counts, smoothing, words=1.0, joint=lambda counts: counts / counts.sum(), chance=lambda p: p):
-    """PMI in nats, with the places where it can go wrong: the words' power, the joint probabilities, those of chance."""
+    """PMI in nats; the words' power, the joint probabilities and those of chance can be changed."""
     rows, columns = counts.sum(1, keepdim=True) ** words, counts.sum(0, keepdim=True) ** smoothing
     return torch.log(joint(counts) / chance(rows / rows.sum() * (columns / columns.sum())))
 
