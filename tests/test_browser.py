@@ -188,7 +188,7 @@ def test_word_vectors_runs_and_its_panels_answer(page_of):
     _is_clean(page)
     assert page.locator(".jp-MarkdownCell mjx-container").count() >= 5
 
-    neighbours, analogy, plane = page.locator(".course-panel").all()
+    neighbours, plane, analogy = page.locator(".course-panel").all()
     for panel, words, expected in (
         (neighbours, ["paris"], "france"),
         (analogy, ["japan", "tokyo", "france"], "paris"),
