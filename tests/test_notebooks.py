@@ -129,9 +129,9 @@ def test_find_names_the_notebooks_that_there_are():
 
 def test_course_map_counts_what_has_passed(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
-    assert "▱▱▱▱▱▱▱▱▱ 0 of 9" in notebooks.course_map()
+    assert "▱▱▱▱▱ 0 of 5" in notebooks.course_map()
     record_passed("word_vectors.ppmi")
-    assert "▰▱▱▱▱▱▱▱▱ 1 of 9" in notebooks.course_map()
+    assert "▰▱▱▱▱ 1 of 5" in notebooks.course_map()
 
 
 def _small_notebook(folder, source):
