@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from classroom.diagrams.diagram import Diagram
-from classroom.diagrams.geometry import Box, spread
-from classroom.diagrams.parts import grid, legend
+from classroom.diagrams.geometry import spread
+from classroom.diagrams.parts import grid
 
 __all__ = ["dropped", "folds", "two_decays", "which_decides_what"]
 
@@ -15,7 +15,7 @@ __all__ = ["dropped", "folds", "two_decays", "which_decides_what"]
 def which_decides_what(labelled: int, unlabelled: int, choosing: int, comparing: int, test: int) -> Diagram:
     """The reviews, split by split, and the one thing that each may decide."""
     sizes = [labelled, unlabelled, choosing, comparing, test]
-    names = ["labelled", "texts alone", "validation,\nfirst half", "validation,\nsecond half", "test"]
+    names = ["labelled", "texts alone", "validation, half 1", "validation, half 2", "test"]
     decides = ["weights", "word vectors,\nscale of inputs", "strengths,\nwhen to stop", "which model", "nothing"]
     told = "; ".join(
         f"{size:,} {name} decide: {what}".replace("\n", " ")
@@ -23,22 +23,21 @@ def which_decides_what(labelled: int, unlabelled: int, choosing: int, comparing:
     )
     alt = f"""The reviews in five groups, and what each may decide. {told}. The test reviews are used once, for the
         number that is reported."""
-    d = Diagram(900, 226, alt)
+    d = Diagram(900, 206, alt)
     d.title("What each group of reviews may decide")
     for i, x in enumerate(spread(30, 870, [150] * 5)):
-        group = d.box(x, 76, 150, 46, names[i], "token", 13)
-        d.label(x, 113, f"{sizes[i]:,} reviews", 12, "faint")
-        chosen = d.box(x, 176, 150, 46, decides[i], "score" if i == 4 else "weight", 13)
-        d.arrow((group.x, 126), chosen.top, dashed=i == 4)
-    d.label(805, 211, "measured once, at the end", 11, "faint")
+        group = d.box(x, 76, 150, 52, f"{sizes[i]:,}\n{names[i]}", "token", 13)
+        chosen = d.box(x, 150, 150, 46, decides[i], "score" if i == 4 else "weight", 13)
+        d.arrow(group.bottom, chosen.top, dashed=i == 4)
+    d.label(795, 189, "measured once, at the end", 11, "faint")
     return d
 
 
 def folds(losses: Sequence[float], size: int) -> Diagram:
     """Cross-validation: one model per row, its held-out fold, and its loss there; `size` is the number of examples."""
     n = len(losses)
-    alt = f"""{size} labelled reviews, cut into {n} folds of {size // n}. In each of {n} rows another fold is held out and a
-        model is trained on the others. The losses on the held-out folds are
+    alt = f"""{size} labelled reviews, cut into {n} folds of {size // n}. In each of {n} rows another fold is held out
+        and a model is trained on the others. The losses on the held-out folds are
         {", ".join(f"{loss:.2f}" for loss in losses)}; their mean is {np.mean(losses):.2f}."""
     d = Diagram(900, 116 + 36 * n, alt)
     d.title(f"Cross-validation with {n} folds")
@@ -62,27 +61,24 @@ def dropped(x: ArrayLike, noise: ArrayLike, p: float) -> Diagram:
     x, noise = np.asarray(x, dtype=float), np.asarray(noise, dtype=float)
     mask = noise >= p
     out = x * mask / (1 - p)
-    alt = f"""Dropout with p = {p:g}. In training, units {_said(x)} meet noise {_said(noise)}. The mask is 0 where the noise
-        is below p, {_said(mask)}, and the units that stay are divided by {1 - p:g}: {_said(out)}. In evaluation the units go on
-        unchanged."""
-    d = Diagram(900, 306, alt)
-    d.title(f"Dropout, p = {p:g}")
+    alt = f"""Dropout with p = {p:g}. In training, units {_said(x)} meet noise {_said(noise)}. The mask is 0 where the
+        noise is below p, {_said(mask)}, and the units that stay are divided by {1 - p:g}: {_said(out)}. In evaluation
+        the units go on unchanged."""
+    d = Diagram(900, 252, alt)
+    d.title(f"Dropout in training, p = {p:g}")
     cell = (52, 28)
     units = grid(d, 200, 106, x, cell=cell, digits=1, name="units")
     random = grid(d, 200, 192, noise, "token", cell=cell, digits=2, name="noise, new at every step")
-    kept = grid(d, 560, 192, mask.astype(float), "score", cell=cell, digits=0, name=f"mask: noise ≥ {p:g}")
+    kept = grid(d, 560, 192, mask.astype(float), "score", cell=cell, digits=0, shape=f"mask: noise ≥ {p:g}")
     d.flow(random, kept)
     times = d.op(560, 106, "×")
     d.flow(units, times)
-    d.arrow((560, kept.top[1] - 30), times.bottom)
+    d.flow(kept, times)
     scale = d.box(650, 106, 92, 32, f"÷ {1 - p:g}", "plain", 14)
     d.flow(times, scale)
-    d.label(650, 74, "training", 12, "faint")
-    result = grid(d, 800, 106, out.reshape(-1, 1) if len(out) < 4 else out[None, :], cell=(34, 28), digits=1)
+    result = grid(d, 800, 106, out, cell=(34, 28), digits=1, name="what goes on")
     d.flow(scale, result)
-    d.label(800, 74, "what goes on", 13, "vector", bold=True)
-    d.arrow((100, 258), (720, 258))
-    d.label(410, 244, "evaluation: the units go on unchanged", 12, "faint")
+    d.label(18, 236, "in evaluation the units go on as they are", 12, "faint", align="start")
     return d
 
 
@@ -95,17 +91,17 @@ def two_decays(weight: float, learning_rate: float, penalty: float) -> Diagram:
     pull = penalty * weight
     after = weight - learning_rate, weight - learning_rate * pull
     alt = f"""Two steps of Adam for a weight of {weight:g} whose gradient from the data is 0, with a learning rate of
-        {learning_rate:g} and a penalty of {penalty:g}. L2: the pull {pull:g} is added to the gradient and divided by the
-        gradient's running size, {pull:g}, which leaves 1; times the learning rate, the step is {learning_rate:g} and the
-        weight becomes {after[0]:g}. Decoupled decay: the pull goes past the division; times the learning rate, the step
-        is {learning_rate * pull:g} and the weight becomes {after[1]:g}."""
+        {learning_rate:g} and a penalty of {penalty:g}. L2: the pull {pull:g} is added to the gradient and divided by
+        the gradient's running size, {pull:g}, which leaves 1; times the learning rate, the step is {learning_rate:g}
+        and the weight becomes {after[0]:g}. Decoupled decay: the pull goes past the division; times the learning rate,
+        the step is {learning_rate * pull:g} and the weight becomes {after[1]:g}."""
     d = Diagram(900, 290, alt)
     d.title("Where the pull towards 0 enters a step of Adam")
     for y, name in ((96, "L2"), (208, "decoupled decay")):
         d.label(24, y - 34, name, 14, "plain", align="start", bold=True)
         gradient = d.box(96, y, 140, 34, "gradient: 0", "vector", 13)
-        plus = Box(240, y, 28, 28)
-        divide = d.box(380, y, 150, 34, "÷ running size", "plain", 13)
+        size = f"÷ running size {pull:g}" if y < 100 else "÷ running size"
+        divide = d.box(380, y, 160, 34, size, "plain", 13)
         step = d.box(630, y, 160, 34, f"× learning rate {learning_rate:g}", "plain", 13)
         new = d.box(810, y, 120, 34, "weight " + (f"{after[0]:g}" if y < 100 else f"{after[1]:g}"), "weight", 13)
         if y < 100:
