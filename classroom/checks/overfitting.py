@@ -1,7 +1,5 @@
 """Exercises of the notebook overfitting."""
 
-import operator
-
 import numpy as np
 import torch
 from course_lib import files
@@ -11,15 +9,11 @@ from experiments.tables import little_text as table
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
 
-__all__ = ["calibration_error", "cross_validated", "dropout", "early_stop", "halving_decays", "little_text"]
+__all__ = ["calibration_error", "cross_validated", "early_stop", "halving_decays", "little_text"]
 
 
 def _generator(seed):
     return torch.Generator().manual_seed(seed)
-
-
-def _random(seed, *shape):
-    return torch.randn(shape, generator=_generator(seed))
 
 
 def _best(losses, best, now):
@@ -138,79 +132,6 @@ def early_stop(
         elif used_up(waited, patience):
             return stopped(losses, best, now)
     return ended(losses, best, len(losses) - 1)
-
-
-@exercise(
-    praise="the expected value of every number is what it was.",
-    cases=lambda seed: [
-        case(
-            torch.tensor([1.0, -2.0, 3.0, 4.0]),
-            0.5,
-            torch.tensor([0.9, 0.1, 0.5, 0.7]),
-            edge="a number whose noise equals p",
-        ),
-        *(
-            (_random(seed + n, *shape) + 0.5, p, torch.rand(shape, generator=_generator(seed + n + 1)))
-            for n, (shape, p) in enumerate((((5, 7), 0.2), ((5, 7), 0.8), ((11,), 0.3), ((2, 3, 5), 0.6)))
-        ),
-        case(_random(seed, 5, 7), 0.0, torch.rand(5, 7, generator=_generator(seed)), edge="p = 0"),
-    ],
-    wrong={
-        "the scale is missing: what stays must grow, to keep the expected value.": {"scale": lambda p, x, kept: 1},
-        "you multiply by 1 - p: divide by it, since the numbers that stay must grow.": {"scale": lambda p, x, kept: 1 - p},
-        "you divide by p: the share that stays is 1 - p.": [
-            {"scale": lambda p, x, kept: 1 / p if p else torch.inf},
-            {"scale": lambda p, x, kept: 1 / p if p else 0},
-        ],
-        "you multiply by 1 + p: divide by 1 - p, the share that stays.": {"scale": lambda p, x, kept: 1 + p},
-        "you multiply by p: divide by 1 - p, the share that stays.": [
-            {"scale": lambda p, x, kept: p},
-            {"scale": lambda p, x, kept: p / (1 - p)},
-        ],
-        "you divide by the root of 1 - p: the expected value needs 1 - p itself.": {"scale": lambda p, x, kept: (1 - p) ** -0.5},
-        "the scale is applied twice.": {"scale": lambda p, x, kept: (1 - p) ** -2},
-        "you divide by the share that happened to stay: divide by 1 - p, the share that stays on average.": {
-            "scale": lambda p, x, kept: kept.numel() / kept.sum()
-        },
-        "this keeps the sum of this very `x`: the scale depends on p alone.": {"scale": lambda p, x, kept: x.sum() / (x * kept).sum()},
-        "you keep what should go: a number is dropped where the noise is below p.": {"stays": operator.lt},
-        "p is the share that is dropped, not the share that is kept.": [
-            {"stays": operator.lt, "scale": lambda p, x, kept: 1 / p if p else torch.inf},
-            {"stays": operator.lt, "scale": lambda p, x, kept: 1 / p if p else 0},
-        ],
-        "a number is dropped where the noise is below p, not where it is below 1 - p.": {"stays": lambda noise, p: noise >= 1 - p},
-        "a number whose noise equals p stays: it is dropped only where the noise is below p.": {"stays": operator.gt},
-        "you compare the numbers of `x` with p: compare the noise.": lambda x, p, noise: x * (x >= p) / (1 - p),
-        "the noise is compared with p, not multiplied by `x`.": [
-            lambda x, p, noise: x * noise,
-            lambda x, p, noise: x * noise / (1 - p),
-            lambda x, p, noise: x * noise * (noise >= p) / (1 - p),
-        ],
-        "you draw noise of your own: use `noise`.": [
-            lambda x, p, noise: x * (torch.rand(x.shape, generator=_generator(0)) >= p) / (1 - p),
-            lambda x, p, noise: x * torch.empty_like(x).bernoulli_(1 - p, generator=_generator(0)) / (1 - p),
-        ],
-        "this is the mask: multiply `x` by it.": [
-            {"end": lambda x, kept, scale: kept * scale},
-            {"end": lambda x, kept, scale: kept},
-        ],
-        "dropped numbers must stay at their positions, as 0.": {"end": lambda x, kept, scale: x[kept] * scale},
-        "the numbers that stay come out unscaled, the dropped ones too: those must become 0.": {"end": lambda x, kept, scale: torch.where(kept, x * scale, x)},
-        "negative numbers are cut off: dropout treats them like all others.": {"end": lambda x, kept, scale: x.relu() * kept * scale},
-    },
-)
-def dropout(
-    x,
-    p,
-    noise,
-    *,
-    stays=operator.ge,
-    scale=lambda p, x, kept: 1 / (1 - p),
-    end=lambda x, kept, scale: x * kept * scale,
-):
-    """x with the numbers dropped where noise < p, the others scaled up."""
-    kept = stays(noise, p)
-    return end(x, kept, scale(p, x, kept))
 
 
 def _bins(confidence, n_bins):

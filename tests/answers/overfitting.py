@@ -6,7 +6,6 @@ import math
 import numpy as np
 import torch
 from sklearn.neighbors import NearestCentroid
-from torch.nn import functional as F
 
 from course_lib import metrics
 
@@ -121,17 +120,6 @@ def stop_without_reset(losses, patience):
         if waited == patience:
             break
     return best
-
-
-def drop_in_place(x, p, noise):
-    x[noise < p] = 0
-    return x / (1 - p)
-
-
-def dropped(x, p, noise, scale):
-    result = torch.zeros_like(x)
-    result[noise >= p] = x[noise >= p] * scale
-    return result
 
 
 def binned(number_of, top=True):
@@ -264,10 +252,6 @@ def choosing(**changes):
 
 RIGHT = {
     "early_stop": [stop_by_list, stop_by_hand],
-    "dropout": [
-        lambda x, p, noise: torch.where(noise < p, 0.0, x / (1 - p)),
-        lambda x, p, noise: dropped(x, p, noise, 1 / (1 - p)),
-    ],
     "halving_decays": [lambda: [0.69, 0.07, 0.14], lambda: torch.tensor([0.693, 0.0693, 0.1385])],
     "cross_validated": [folded(), validated_by_sklearn],
     "little_text": [choosing()],
@@ -305,34 +289,6 @@ WRONG = {
         (lambda losses, patience: stop_late(losses, patience) + 1, "two things. You stop an evaluation too late"),
         (lambda losses, patience: max(range(len(losses)), key=losses.__getitem__), "two things. The run stops before"),
         (lambda losses, patience: patience, "expected"),
-    ],
-    "dropout": [
-        (lambda x, p, noise: x * (noise >= p), "the scale is missing"),
-        (lambda x, p, noise: x * (noise >= p) * (1 - p), "divide by it, since"),
-        (lambda x, p, noise: x * (noise >= p) / p if p else x * torch.inf, "you divide by p"),
-        (lambda x, p, noise: x * (noise >= p) / p, "you divide by p"),
-        (lambda x, p, noise: torch.where(noise < p, 0.0, x) * (1 + p), "by 1 + p"),
-        (lambda x, p, noise: torch.where(noise < p, 0.0, x) * p, "by p: divide by 1 - p"),
-        (lambda x, p, noise: dropped(x, p, noise, 1 / math.sqrt(1 - p)), "the root of 1 - p"),
-        (lambda x, p, noise: dropped(x / (1 - p), p, noise, 1 / (1 - p)), "applied twice"),
-        (lambda x, p, noise: x * (noise >= p) / (noise >= p).float().mean(), "happened to stay"),
-        (lambda x, p, noise: dropped(x, p, noise, x.sum() / x[noise >= p].sum()), "this very `x`"),
-        (lambda x, p, noise: x * (noise < p) / (1 - p), "you keep what should go"),
-        (lambda x, p, noise: x * (noise < p), "two things. The scale is missing"),
-        (lambda x, p, noise: x * (noise < p) / p, "p is the share that is dropped"),
-        (lambda x, p, noise: x * (noise < p) / p if p else 0 * x, "p is the share that is dropped"),
-        (lambda x, p, noise: torch.where(noise < 1 - p, 0.0, x / (1 - p)), "not where it is below 1 - p"),
-        (lambda x, p, noise: torch.where(noise > p, x / (1 - p), 0.0), "equals p stays"),
-        (lambda x, p, noise: torch.where(x < p, 0.0, x / (1 - p)), "compare the noise"),
-        (lambda x, p, noise: noise * x, "not multiplied by `x`"),
-        (lambda x, p, noise: F.dropout(x, p), "noise of your own"),
-        (lambda x, p, noise: x * (torch.rand_like(x) >= p) / (1 - p), "noise of your own"),
-        (lambda x, p, noise: (noise >= p).float() / (1 - p), "this is the mask"),
-        (lambda x, p, noise: x[noise >= p] / (1 - p), "must stay at their positions"),
-        (lambda x, p, noise: torch.where(noise < p, x, x / (1 - p)), "those must become 0"),
-        (lambda x, p, noise: torch.clamp(x, min=0) * (noise >= p) / (1 - p), "negative numbers are cut off"),
-        (drop_in_place, "changes its input in place"),
-        (lambda x, p, noise: x * (noise >= p) - p, "expected"),
     ],
     "halving_decays": [
         (lambda: [0.7, 0.7, 0.7], "a tenth of the decay is needed"),
