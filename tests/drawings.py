@@ -16,6 +16,7 @@ from classroom.diagrams import (
     looking_inside,
     neural_language_model,
     ngrams,
+    overfitting,
     pictures,
     preferences,
     retrieval,
@@ -155,6 +156,10 @@ DRAWINGS = {
     "ladder": lambda: ngrams.ladder(
         "is", [("the king", 0.125, 0.75, 0.219), ("king", 0.125, 0.75, 0.125), ("nothing", 0.125, 0.0, 0.125)]
     ),
+    "which_decides_what": lambda: overfitting.which_decides_what(300, 19_612, 1200, 1199, 2460),
+    "folds": lambda: overfitting.folds([0.38, 0.42, 0.39, 0.44, 0.41], 300),
+    "dropped": lambda: overfitting.dropped([1.0, 0.6, 2.0, 0.8], [0.81, 0.3, 0.62, 0.47], 0.5),
+    "two_decays": lambda: overfitting.two_decays(1.0, 0.1, 0.01),
     "masked_objective": lambda: bert.masked_objective(
         FILLED[:8], ["the", "[MASK]", "is", "a", "fear", ",", "and", "no"], [1, 4, 7]
     ),

@@ -20,6 +20,7 @@ SECOND_EDITION = {
     "ngrams",
     "automatic_differentiation",
     "neural_language_model",
+    "overfitting",
     "seq2seq_attention",
     "attention",
     "transformer",

@@ -42,6 +42,7 @@ from experiments.tables import (
     gpt_shakespeare,
     gpu_run,
     leaked_questions,
+    little_text,
     looking_inside,
     masked_language_model,
     memorisation,
@@ -157,6 +158,11 @@ CHEAP = {
         ["system", "steps", "seed"],
         ["validation"],
     ),
+    "little_text": (
+        lambda: little_text.row(0, **little_text.CHOICE | {"steps": 250}),
+        ["read", "seed", *little_text.CHOICE],
+        ["bits"],
+    ),
     "looking_inside": (
         lambda: looking_inside.row("steering", 24, 1.0),
         ["part", "setting"],
@@ -204,7 +210,7 @@ CHEAP = {
     ),
     "overfitting": (
         lambda: overfitting.row("width", 0),
-        ["treatment", "strength"],
+        ["treatment", "strength", "learning_rate"],
         ["loss", "accuracy"],
     ),
     "passage_answers": (

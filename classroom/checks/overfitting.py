@@ -1,98 +1,19 @@
 """Exercises of the notebook overfitting."""
 
-import operator
-
 import numpy as np
 import torch
-from torch.nn import functional as F
+from course_lib import files
+from experiments.shared import worst_by_change
+from experiments.tables import little_text as table
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["bag_of_vectors", "best_temperature", "calibration_error", "dropout", "early_stop", "first_step"]
+__all__ = ["calibration_error", "cross_validated", "early_stop", "halving_decays", "little_text"]
 
 
 def _generator(seed):
     return torch.Generator().manual_seed(seed)
-
-
-def _random(seed, *shape):
-    return torch.randn(shape, generator=_generator(seed))
-
-
-def _rows(*rows):
-    return torch.tensor(rows)
-
-
-def _known(rows):
-    return rows[rows >= 0]
-
-
-@exercise(
-    praise="unknown words neither count nor weigh, and a review of unknown words is zero.",
-    cases=lambda seed: [
-        (torch.tensor([[1.0, 2.0], [3.0, 6.0]]), _rows(0, 1)),
-        *(
-            (_random(seed, 11, 3) + torch.arange(11)[:, None] / 4, _rows(*rows))
-            for rows in ([3, -1, 0, 7, 3, -1, 2], [0, 5, 0, -1], [6, 9, 9, 4, 1], [-1, -1, 8, 2, -1])
-        ),
-        case(_random(seed + 1, 7, 5), _rows(-1, 4), edge="a single known word"),
-        case(_random(seed + 1, 7, 5), _rows(-1, -1), edge="a review without a known word"),
-    ],
-    wrong={
-        "a review without a known word needs an answer of its own, zeros: the mean of nothing is NaN.": {"none": lambda vectors, mean: mean(vectors[:0])},
-        "the zeros for a review without a known word need the form of a vector: one for each column of `vectors`.": [
-            {"none": none}
-            for none in (
-                lambda vectors, mean: torch.zeros(len(vectors)),
-                lambda vectors, mean: torch.zeros(()),
-                lambda vectors, mean: torch.zeros(1),
-                lambda vectors, mean: torch.zeros(1, vectors.shape[1]),
-                lambda vectors, mean: torch.zeros_like(vectors),
-            )
-        ],
-        "row -1 is the last row to Python: leave unknown words out.": {"known": lambda rows: rows},
-        "unknown words get the vector of row 0: leave them out.": {"known": lambda rows: rows.clamp(min=0)},
-        "unknown words get the vector of row 1: -1 means unknown, so leave them out.": {"known": torch.abs},
-        "row 0 is a word as well: known are the rows from 0 up.": {"known": lambda rows: rows[rows > 0]},
-        "a word that occurs twice counts twice: keep repeated rows.": {"known": lambda rows: _known(rows).unique()},
-        "you stop at the first unknown word: skip it, and go on.": {"known": lambda rows: rows[(rows < 0).cumsum(0) == 0]},
-        "one unknown word turns your whole result into zeros: average over the words that are known.": {
-            "known": lambda rows: rows if (rows >= 0).all() else rows[:0]
-        },
-        "you leave out the words at the wrong positions: choose the rows that are not -1.": {"known": lambda rows: rows[rows < 0]},
-        "the mask `rows >= 0` chooses among the rows: index `rows` with it, then `vectors` with the result.": [
-            lambda vectors, rows: bag_of_vectors.right(vectors, (rows >= 0).long()),
-            lambda vectors, rows: vectors[: len(rows)][rows >= 0].mean(0),
-            {"known": lambda rows: torch.arange(len(rows))[rows >= 0]},
-        ],
-        "divide by the number of known words, not by that of all words.": lambda vectors, rows: vectors[_known(rows)].sum(0) / len(rows),
-        "you divide by one more than the number of known words.": {"mean": lambda found: found.sum(0) / (len(found) + 1)},
-        "divide by the number of words, not by the length of a vector.": {"mean": lambda found: found.sum(0) / found.shape[1]},
-        "this is the sum, so long reviews get large vectors: take the mean.": {"mean": lambda found: found.sum(0)},
-        "this is the maximum or the median of each column: take the mean.": [
-            {"mean": lambda found: found.amax(0)},
-            {"mean": lambda found: found.median(0).values},
-        ],
-        "this is one number for all: take the mean over the words only, dim=0.": {"mean": torch.mean},
-        "this averages within each word's vector: average over the words, dim=0.": {"mean": lambda found: found.mean(1)},
-        "these are the vectors of the known words: their mean is wanted.": {"mean": lambda found: found},
-        "an axis of length 1 is left over: return one vector.": {"mean": lambda found: found.mean(0, keepdim=True)},
-        "this is a unit vector: return the mean as it is.": {"mean": lambda found: F.normalize(found.mean(0), dim=0)},
-        "this is the mean of row numbers: look up the vectors first.": lambda vectors, rows: _known(rows).double().mean(),
-        "this is the mean of the whole table: only the review's words count.": lambda vectors, rows: vectors.mean(0),
-    },
-)
-def bag_of_vectors(
-    vectors,
-    rows,
-    *,
-    known=_known,
-    mean=lambda found: found.mean(0),
-    none=lambda vectors, mean: torch.zeros(vectors.shape[1]),
-):
-    """The mean of the vectors of the known words (rows >= 0), zeros where there is none."""
-    found = vectors[known(rows)]
-    return mean(found) if len(found) else none(vectors, mean)
 
 
 def _best(losses, best, now):
@@ -213,236 +134,6 @@ def early_stop(
     return ended(losses, best, len(losses) - 1)
 
 
-@exercise(
-    praise="the expected value of every number is what it was.",
-    cases=lambda seed: [
-        case(
-            torch.tensor([1.0, -2.0, 3.0, 4.0]),
-            0.5,
-            torch.tensor([0.9, 0.1, 0.5, 0.7]),
-            edge="a number whose noise equals p",
-        ),
-        *(
-            (_random(seed + n, *shape) + 0.5, p, torch.rand(shape, generator=_generator(seed + n + 1)))
-            for n, (shape, p) in enumerate((((5, 7), 0.2), ((5, 7), 0.8), ((11,), 0.3), ((2, 3, 5), 0.6)))
-        ),
-        case(_random(seed, 5, 7), 0.0, torch.rand(5, 7, generator=_generator(seed)), edge="p = 0"),
-    ],
-    wrong={
-        "the scale is missing: what stays must grow, to keep the expected value.": {"scale": lambda p, x, kept: 1},
-        "you multiply by 1 - p: divide by it, since the numbers that stay must grow.": {"scale": lambda p, x, kept: 1 - p},
-        "you divide by p: the share that stays is 1 - p.": [
-            {"scale": lambda p, x, kept: 1 / p if p else torch.inf},
-            {"scale": lambda p, x, kept: 1 / p if p else 0},
-        ],
-        "you multiply by 1 + p: divide by 1 - p, the share that stays.": {"scale": lambda p, x, kept: 1 + p},
-        "you multiply by p: divide by 1 - p, the share that stays.": [
-            {"scale": lambda p, x, kept: p},
-            {"scale": lambda p, x, kept: p / (1 - p)},
-        ],
-        "you divide by the root of 1 - p: the expected value needs 1 - p itself.": {"scale": lambda p, x, kept: (1 - p) ** -0.5},
-        "the scale is applied twice.": {"scale": lambda p, x, kept: (1 - p) ** -2},
-        "you divide by the share that happened to stay: divide by 1 - p, the share that stays on average.": {
-            "scale": lambda p, x, kept: kept.numel() / kept.sum()
-        },
-        "this keeps the sum of this very `x`: the scale depends on p alone.": {"scale": lambda p, x, kept: x.sum() / (x * kept).sum()},
-        "you keep what should go: a number is dropped where the noise is below p.": {"stays": operator.lt},
-        "p is the share that is dropped, not the share that is kept.": [
-            {"stays": operator.lt, "scale": lambda p, x, kept: 1 / p if p else torch.inf},
-            {"stays": operator.lt, "scale": lambda p, x, kept: 1 / p if p else 0},
-        ],
-        "a number is dropped where the noise is below p, not where it is below 1 - p.": {"stays": lambda noise, p: noise >= 1 - p},
-        "a number whose noise equals p stays: it is dropped only where the noise is below p.": {"stays": operator.gt},
-        "you compare the numbers of `x` with p: compare the noise.": lambda x, p, noise: x * (x >= p) / (1 - p),
-        "the noise is compared with p, not multiplied by `x`.": [
-            lambda x, p, noise: x * noise,
-            lambda x, p, noise: x * noise / (1 - p),
-            lambda x, p, noise: x * noise * (noise >= p) / (1 - p),
-        ],
-        "you draw noise of your own: use `noise`.": [
-            lambda x, p, noise: x * (torch.rand(x.shape, generator=_generator(0)) >= p) / (1 - p),
-            lambda x, p, noise: x * torch.empty_like(x).bernoulli_(1 - p, generator=_generator(0)) / (1 - p),
-        ],
-        "this is the mask: multiply `x` by it.": [
-            {"end": lambda x, kept, scale: kept * scale},
-            {"end": lambda x, kept, scale: kept},
-        ],
-        "dropped numbers must stay at their positions, as 0.": {"end": lambda x, kept, scale: x[kept] * scale},
-        "the numbers that stay come out unscaled, the dropped ones too: those must become 0.": {"end": lambda x, kept, scale: torch.where(kept, x * scale, x)},
-        "negative numbers are cut off: dropout treats them like all others.": {"end": lambda x, kept, scale: x.relu() * kept * scale},
-    },
-)
-def dropout(
-    x,
-    p,
-    noise,
-    *,
-    stays=operator.ge,
-    scale=lambda p, x, kept: 1 / (1 - p),
-    end=lambda x, kept, scale: x * kept * scale,
-):
-    """x with the numbers dropped where noise < p, the others scaled up."""
-    kept = stays(noise, p)
-    return end(x, kept, scale(p, x, kept))
-
-
-def _adam(gradient):
-    return gradient / (gradient.abs() + 1e-8)
-
-
-@exercise(
-    praise="a weight without a gradient shrinks by the share learning_rate · decay, and no more.",
-    cases=lambda seed: [
-        (torch.tensor([1.0, -2.0]), torch.tensor([3.0, 0.5]), 0.1, 0.5),
-        case(torch.tensor([1.0, -2.0]), torch.tensor([0.0, 0.5]), 0.1, 0.5, edge="a gradient of 0"),
-        *((3 * _random(seed + n, 7), 3 * _random(seed + n + 50, 7), 0.2 + n / 10, 0.3) for n in (0, 2)),
-        (3 * _random(seed + 1, 5, 3), _random(seed + 51, 5, 3), 0.4, 0.2),
-        case(3 * _random(seed, 7), torch.zeros(7), 0.3, 0.7, edge="gradients of 0"),
-        case(3 * _random(seed, 7), _random(seed + 50, 7), 0.2, 0.0, edge="a decay of 0"),
-        case(3 * _random(seed, 7), _random(seed + 50, 7) * 1e-8, 0.4, 0.1, edge="gradients as small as 1e-8"),
-    ],
-    wrong={
-        "this is L2 regularisation within Adam, which divides the decay by its size: keep it out of the gradient.": {
-            "move": lambda g, w, d: _adam(g + d * w),
-            "shrink": lambda w, g, lr, d: 0,
-        },
-        "the decay counts twice, within the gradient and apart from it: only the second is AdamW.": {"move": lambda g, w, d: _adam(g + d * w)},
-        "the decay is missing.": {"shrink": lambda w, g, lr, d: 0},
-        "the decay must be multiplied by the learning rate as well.": {"shrink": lambda w, g, lr, d: d * w},
-        "the decay must be multiplied by `decay` as well, not by the learning rate alone.": {"shrink": lambda w, g, lr, d: lr * w},
-        "the decay has the wrong sign: it makes weights smaller.": {"shrink": lambda w, g, lr, d: -lr * d * w},
-        "you let the new weight decay: take the weight as it was before the step.": {"shrink": lambda w, g, lr, d: lr * d * (w - lr * _adam(g))},
-        "the learning rate counts twice in the decay.": {"shrink": lambda w, g, lr, d: lr * lr * d * w},
-        "you let the gradient decay: the decay is a share of the weight.": {"shrink": lambda w, g, lr, d: lr * d * g},
-        "the decay is proportional to the weight, not to its square.": {"shrink": lambda w, g, lr, d: lr * d * w.square()},
-        "this takes the same from every weight, as L1 does: the decay is proportional to the weight.": {"shrink": lambda w, g, lr, d: lr * d * w.sign()},
-        "the same number is taken from every weight: the decay is proportional to the weight.": {"shrink": lambda w, g, lr, d: lr * d},
-        "the decay takes the weight with its sign: leave out the absolute value.": [
-            {"shrink": lambda w, g, lr, d: lr * d * w.abs()},
-            {"shrink": lambda w, g, lr, d: -lr * d * w.abs()},
-        ],
-        "Adam's move is multiplied by `decay`: only the weight is.": {"move": lambda g, w, d: d * _adam(g)},
-        "this is plain gradient descent with decay: Adam divides the gradient by its size.": {"move": lambda g, w, d: g},
-        "Adam's move is missing: this is the decay alone.": {"move": lambda g, w, d: 0},
-        "the step goes uphill: Adam's move must be subtracted.": {"move": lambda g, w, d: -_adam(g)},
-        "Adam's move must be multiplied by the learning rate, too.": lambda w, g, lr, d: w - _adam(g) - lr * d * w,
-        "the running means are not corrected: at the first step, divide them by 1 - 0.9 and 1 - 0.999.": [
-            {"move": lambda g, w, d: 0.1 * g / ((0.001 * g.square()).sqrt() + 1e-8)},
-            {"move": lambda g, w, d: g / ((0.001 * g.square()).sqrt() + 1e-8)},
-            {"move": lambda g, w, d: 0.1 * _adam(g)},
-        ],
-        "the root is missing: Adam divides by the gradient's size, not by its square.": {"move": lambda g, w, d: g / (g.square() + 1e-8)},
-        "a gradient as small as 1e-8 moves a weight only half as far: ε is added to the gradient's size.": [
-            {"move": lambda g, w, d: g.sign()},
-            {"move": lambda g, w, d: g / (g.square() + 1e-8).sqrt()},
-            {"move": lambda g, w, d: (g / g.abs()).nan_to_num(0.0)},
-        ],
-        "a gradient of 0 gives 0 / 0, NaN: add ε to the denominator.": {"move": lambda g, w, d: g / g.abs()},
-        "ε is 1e-8.": [{"move": lambda g, w, d, eps=eps: g / (g.abs() + eps)} for eps in (1e-6, 1e-7, 1e-5, 1e-10)],
-        "you divide by one size of the whole gradient: each number is divided by its own.": [
-            {"move": lambda g, w, d: g / (g.norm() + 1e-8)},
-            {"move": lambda g, w, d: g / g.norm()},
-            {"move": lambda g, w, d: g / (g.abs().mean() + 1e-8)},
-            {"move": lambda g, w, d: g / (g.abs().max() + 1e-8)},
-            {"move": lambda g, w, d: g / (g.square().mean().sqrt() + 1e-8)},
-        ],
-        "the absolute value is missing: a gradient divided by itself is 1, whatever its sign.": {"move": lambda g, w, d: g / (g + 1e-8)},
-        "this is the change: return the weights after it.": [
-            {"end": lambda weight, change: -change},
-            {"end": lambda weight, change: change},
-        ],
-        "the whole change is added: subtract it from the weights.": {"end": torch.add},
-    },
-)
-def first_step(
-    weight,
-    gradient,
-    learning_rate,
-    decay,
-    *,
-    move=lambda g, w, d: _adam(g),
-    shrink=lambda w, g, lr, d: lr * d * w,
-    end=torch.sub,
-):
-    """The weights after AdamW's first step."""
-    change = learning_rate * move(gradient, weight, decay) + shrink(weight, gradient, learning_rate, decay)
-    return end(weight, change)
-
-
-def _reviews(seed, factor, n=211):
-    """Logits that are `factor` times too sure of themselves, with labels."""
-    logits = _random(seed, n, 2) * 1.5
-    noise = torch.rand(n, generator=_generator(seed + 100))
-    return logits * factor, (noise < logits.softmax(1)[:, 1]).long()
-
-
-def _lowest(candidates, losses):
-    return candidates[int(torch.stack(losses).argmin())]
-
-
-def _last_fall(candidates, losses):
-    falls = [now < before for now, before in zip(losses, [torch.inf, *losses[:-1]], strict=True)]
-    return [candidate for candidate, falling in zip(candidates, falls, strict=True) if falling][-1]
-
-
-@exercise(
-    praise="above 1 the model was too sure of itself, below 1 too timid; its answers stay the same.",
-    cases=lambda seed: [
-        (
-            torch.tensor([[2.0, 0.0], [5.0, 3.0], [3.0, 5.0], [4.0, 5.0], [0.0, 2.0]]),
-            torch.tensor([0, 1, 1, 1, 1]),
-            [4.0, 0.5, 1.0, 3.0, 2.0],
-        ),
-        *(
-            (*_reviews(seed + n, factor), candidates)
-            for n, (factor, candidates) in enumerate(
-                (
-                    (3.0, [0.25, 4.0, 0.5, 1.0, 2.0, 3.0, 1.5]),
-                    (0.4, [1.5, 3.0, 2.0, 1.0, 0.5, 4.0, 0.25]),
-                    (1.0, [0.25, 4.0, 0.5, 1.0, 2.0, 3.0, 1.5]),
-                    (2.0, [2.4, 0.4, 2.0, 1.2, 1.6, 0.8, 2.8, 3.6]),
-                    (0.7, [0.3, 1.1, 0.5, 0.9, 0.6, 1.3, 0.7]),
-                    (-1.0, [0.5, 4.0, 1.0, 2.0]),
-                )
-            )
-        ),
-    ],
-    wrong={
-        "this is the position of the best candidate: return the candidate itself.": {"end": lambda candidates, losses: int(torch.stack(losses).argmin())},
-        "this is the lowest cross-entropy: return the candidate that gives it.": {"end": lambda candidates, losses: torch.stack(losses).min()},
-        "these are all the losses: return the candidate with the lowest.": {"end": lambda candidates, losses: torch.stack(losses)},
-        "this temperature gives the highest cross-entropy: take the lowest.": {"end": lambda candidates, losses: candidates[int(torch.stack(losses).argmax())]},
-        "you return 1 / T: return the candidate as it is in the list.": {"end": lambda candidates, losses: 1 / _lowest(candidates, losses)},
-        "compare each loss with the lowest so far, not with the one just before.": {"end": _last_fall},
-        "you multiply by the temperature: divide the logits by it.": {"scaled": torch.mul},
-        "you divide by the square of the temperature.": {"scaled": lambda x, t: x / t**2},
-        "you divide the probabilities: divide the logits, before the softmax.": {"scaled": lambda x, t: x.softmax(1) / t},
-        "`F.cross_entropy` takes the softmax itself: give it the logits.": {"scaled": lambda x, t: (x / t).softmax(1)},
-        "accuracy cannot choose, since no temperature changes an answer: use the cross-entropy.": {"loss": lambda x, y: -(x.argmax(1) == y).double().mean()},
-        "the softmax or its logarithm is missing: use `F.cross_entropy`.": [
-            {"loss": lambda x, y: -x.gather(1, y[:, None]).mean()},
-            {"loss": lambda x, y: -x.softmax(1).gather(1, y[:, None]).mean()},
-        ],
-        "the softmax runs down the columns: each review has its own, over its two numbers, dim=1.": {"loss": lambda x, y: F.nll_loss(x.log_softmax(0), y)},
-        "this is the squared error of the probabilities: the cross-entropy is wanted.": {"loss": lambda x, y: (x.softmax(1)[:, 1] - y).square().mean()},
-        "this is the gap between confidence and accuracy: the cross-entropy is wanted.": {
-            "loss": lambda x, y: (x.softmax(1).amax(1).mean() - (x.argmax(1) == y).float().mean()).abs()
-        },
-        "the two labels are swapped: column 0 belongs to target 0.": {"loss": lambda x, y: F.cross_entropy(x, 1 - y)},
-        "this takes one column for a single logit: the softmax is over both.": {"loss": lambda x, y: F.binary_cross_entropy_with_logits(x[:, 1], y.float())},
-        "yours always takes the smallest temperature, which makes the model surest: compare with `targets`.": [
-            {"loss": lambda x, y: F.cross_entropy(x, x.argmax(1))},
-            lambda logits, targets, candidates: min(candidates),
-        ],
-        "yours always takes the largest temperature, whatever the loss.": lambda logits, targets, candidates: max(candidates),
-        "this is the candidate closest to 1, whatever the loss.": lambda logits, targets, candidates: min(candidates, key=lambda t: abs(t - 1)),
-    },
-)
-def best_temperature(logits, targets, candidates, *, scaled=torch.div, loss=F.cross_entropy, end=_lowest):
-    """The candidate T for which softmax(logits / T) has the lowest cross-entropy."""
-    return end(candidates, [loss(scaled(logits, t), targets).double() for t in candidates])
-
-
 def _bins(confidence, n_bins):
     return (confidence * n_bins).long().clamp(max=n_bins - 1)
 
@@ -533,3 +224,178 @@ def calibration_error(
     masks = [found == number for number in numbers(found, n_bins)]
     gaps = [gap(sure(confidence[mask], number, n_bins), correct[mask].double().mean()) for mask, number in zip(masks, numbers(found, n_bins), strict=True)]
     return end(total(torch.stack(gaps), torch.stack([mask.sum() for mask in masks]), n_bins))
+
+
+RUNS = (np.full(1_000, 0.001), np.full(1_000, 0.01), np.linspace(0.01, 0, 1_001)[:-1])  # the learning rate of every step
+
+
+def _told(share):
+    """What is left of a weight, coarsely, so that 0.69 and 0.7 in place of ln 2 are the same mistake."""
+    if 0.485 <= share <= 0.515:
+        return "half is left"
+    halvings = -np.log2(share) if share else np.inf
+    return f"it is halved {halvings:.{0 if halvings > 2 else 1}f} times"
+
+
+def _what_is_left(answer):
+    """What is compared of three decays: what each run leaves of a weight without a gradient."""
+
+    def left():
+        decays = [float(decay) for decay in answer()]
+        if len(decays) != len(RUNS):
+            raise Mistake(f"three decays are expected, one for each run, but you return {len(decays)}.")
+        if not all(decay > 0 for decay in decays):
+            raise Mistake("a decay is a number above 0.")
+        shares = [float(np.prod(1 - rates * decay)) for rates, decay in zip(RUNS, decays, strict=True)]
+        return [_told(abs(share)) for share in shares]
+
+    return left
+
+
+@exercise(
+    kind="design",
+    through=_what_is_left,
+    praise="in each run the learning rates times the decay add up to ln 2, and half of the weight is left.",
+    cases=lambda seed: [()],
+    wrong={
+        "with ten times the learning rate a tenth of the decay is needed: their product is what one step takes away.": [
+            {"decays": (0.693, 0.693, 0.693)},
+            {"decays": (0.0693, 0.0693, 0.0693)},
+        ],
+        "in the third run the learning rate falls: add up the learning rates of all steps.": {"decays": (0.693, 0.0693, 0.0693)},
+        "each step takes its share of what is left, not of the first weight: to halve it, the shares add up to more than a half.": {"decays": (0.5, 0.05, 0.1)},
+        "these are the products: a step multiplies the decay by the learning rate, so divide by it.": [
+            {"decays": (0.000693, 0.000693, 0.000693)},
+            {"decays": (0.0005, 0.0005, 0.0005)},
+        ],
+        "this halves the weight in a single step: spread it over all 1,000.": [{"decays": (500, 50, 50)}, {"decays": (500, 50, 100)}],
+    },
+)
+def halving_decays(*, decays=(0.693, 0.0693, 0.1386)):
+    """The weight decay of each run, in the order of the runs."""
+    return decays
+
+
+def _gaps(x, y):
+    return x[y == 1].mean(axis=0) - x[y == 0].mean(axis=0)
+
+
+def _table(seed, signal=0.0, rows=60, columns=400):
+    """Random columns, of which the first few tell the label where there is a signal."""
+    generator = np.random.default_rng(seed)
+    labels = generator.permutation(np.arange(rows) % 2)
+    inputs = generator.normal(size=(rows, columns))
+    inputs[:, :3] += signal * labels[:, None]
+    return inputs, labels
+
+
+def _chosen_on_all_rows(inputs, labels, n_folds, n_kept):
+    """As the reader finds it: the labels of the held-out fold help to choose the columns."""
+    everything = np.full(len(labels), True)
+    return cross_validated.right(inputs, labels, n_folds, n_kept, choosing=lambda x, y, train, folds: everything)
+
+
+@exercise(
+    kind="debug",
+    found=_chosen_on_all_rows,
+    praise="no label of a held-out fold took part in anything that was done before its score, and noise scores like noise.",
+    cases=lambda seed: [
+        *((*_table(seed + n), 5, 10) for n in range(3)),
+        *((*_table(seed + 9 + n, signal=1.0), 6, 5) for n in range(3)),
+        (*_table(seed + 20, signal=0.7, columns=50), 10, 3),
+    ],
+    wrong={
+        "the columns are chosen on the held-out fold: choose them on the training rows.": {"choosing": lambda x, y, train, folds: ~train},
+        "the columns are chosen once, on the training rows of one fold: the rows of the other folds took part in that choice. Choose anew for every fold.": [
+            {"choosing": lambda x, y, train, folds: folds != 0},
+            {"choosing": lambda x, y, train, folds: folds == 0},
+        ],
+        "the columns are right, but the class means come from all rows: take the training rows.": {"fitting": lambda train: np.full(len(train), True)},
+        "the classifier is scored on the rows that it was fitted on: score it on the held-out fold.": {"scored": lambda train: train},
+        "it is scored on all rows, and most of them it was fitted on: score it on the held-out fold.": {"scored": lambda train: np.full(len(train), True)},
+        "it is fitted and scored on the same held-out rows: fit it on the training rows.": {"fitting": lambda train: ~train},
+        "these are the columns with the smallest gaps: keep those with the largest.": {"keep": lambda gaps, k: abs(gaps).argsort()[:k]},
+        "a large gap may be negative, too: take its absolute value.": {"keep": lambda gaps, k: gaps.argsort()[-k:]},
+        "all columns are used: keep those with the largest gaps.": {"keep": lambda gaps, k: np.arange(len(gaps))},
+        "the answers are reversed: a row belongs to the class whose mean is nearer.": {"nearest": lambda distances: distances[1] > distances[0]},
+        "this is the number of right answers: divide it by the number of rows.": {"end": lambda right, n, parts: right},
+        "this is the score of the last fold alone: count the right answers of all folds.": {"end": lambda right, n, parts: parts[-1].mean()},
+    },
+)
+def cross_validated(
+    inputs,
+    labels,
+    n_folds,
+    n_kept,
+    *,
+    choosing=lambda x, y, train, folds: train,
+    fitting=lambda train: train,
+    scored=lambda train: ~train,
+    keep=lambda gaps, k: abs(gaps).argsort()[-k:],
+    nearest=lambda distances: distances[1] < distances[0],
+    end=lambda right, n, parts: right / n,
+):
+    """The accuracy of a nearest-mean classifier on held-out folds, with the n_kept columns that differ most."""
+    folds = np.arange(len(labels)) % n_folds
+    parts = []
+    for fold in range(n_folds):
+        train = folds != fold
+        chosen, fitted, judged = choosing(inputs, labels, train, folds), fitting(train), scored(train)
+        kept = keep(_gaps(inputs[chosen], labels[chosen]), n_kept)
+        x, y = inputs[fitted][:, kept], labels[fitted]
+        means = [x[y == label].mean(axis=0) for label in (0, 1)]
+        distances = [np.square(inputs[judged][:, kept] - mean).sum(axis=1) for mean in means]
+        parts.append(nearest(distances) == labels[judged])
+    right = sum(part.sum() for part in parts)
+    return end(right, sum(map(len, parts)), parts)
+
+
+_WHOLE = {"context_length": (1, 8), "d_hidden": (8, 256), "steps": (50, 1_000)}
+_NUMBERS = {"dropout": (0, 0.9), "weight_decay": (0, 10), "learning_rate": (0.0001, 0.1)}
+
+
+def _stored():
+    """The choices of the table with the text that the reader's choice gets."""
+    rows = files.load_results("little_text")["rows"]
+    return [row for row in rows if row["read"] == 10_000 and row["seed"] == 0]
+
+
+BETTER = {"context_length": 3, "d_hidden": 64, "dropout": 0.0, "weight_decay": 0.3, "learning_rate": 0.003, "steps": 1_000}
+
+
+@experiment(
+    goal=3.65,
+    unit="bits per character on a sample of the validation plays",
+    stored=lambda: worst_by_change(_stored(), table.CHOICE, "bits"),
+    advice={
+        "more steps: the network has hardly begun.": lambda choice: choice["steps"] * choice["learning_rate"] < 0.5,
+        "less decay: each step takes away more than 1% of every weight.": lambda choice: choice["learning_rate"] * choice["weight_decay"] > 0.01,
+        "a lower learning rate.": lambda choice: choice["learning_rate"] > 0.02,
+        "a longer context: one character says little about the next.": lambda choice: choice["context_length"] < 2,
+        "a shorter context: of 10,000 characters, most contexts as long as this occur once.": lambda choice: choice["context_length"] > 4,
+        "a remedy: decay, dropout, or a smaller hidden layer.": lambda choice: not choice["weight_decay"] and not choice["dropout"] and choice["d_hidden"] > 64,
+        "other values nearby.": lambda choice: True,
+    },
+    wrong={
+        "more steps": lambda: BETTER | {"steps": 50},
+        "less decay": lambda: BETTER | {"weight_decay": 10, "steps": 200},
+        "a lower learning rate": lambda: BETTER | {"learning_rate": 0.1, "steps": 50, "weight_decay": 0},
+        "a longer context": lambda: BETTER | {"context_length": 1, "steps": 300},
+        "a shorter context": lambda: BETTER | {"context_length": 8, "steps": 300},
+        "a remedy": lambda: BETTER | {"d_hidden": 256, "weight_decay": 0, "steps": 1_000, "learning_rate": 0.01},
+        "d_hidden is a whole number from 8 to 256, but yours is 0.": lambda: BETTER | {"d_hidden": 0},
+        "dropout is a number from 0 to 0.9, but yours is 1.": lambda: BETTER | {"dropout": 1},
+        "a dictionary with context_length, d_hidden, dropout, weight_decay, learning_rate, steps": lambda: {"d_hidden": 64},
+    },
+)
+def little_text(choice, seed):
+    """Bits per character of a network that learned from 10,000 characters with these settings."""
+    if not isinstance(choice, dict) or set(choice) != set(table.CHOICE):
+        raise Mistake(f"a dictionary with {', '.join(table.CHOICE)} is expected, and nothing else.")
+    for name, (low, high) in _WHOLE.items():
+        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
+            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
+    for name, (low, high) in _NUMBERS.items():
+        if not isinstance(choice[name], int | float) or not low <= choice[name] <= high:
+            raise Mistake(f"{name} is a number from {low} to {high}, but yours is {choice[name]}.")
+    return table.score(0, **choice)[1][0]  # one seed, so that choices can be compared

@@ -74,8 +74,8 @@ def reliability(
 def calibration_error(confidence: ArrayLike | Tensor, correct: ArrayLike | Tensor, n_bins: int = 10) -> float:
     """The expected calibration error: how far confidence and share correct lie apart, on average over the items.
 
-    Σ_bins (items in it / all items) |share correct - mean confidence|: Guo, Pleiss, Sun and Weinberger (2017, section
-    2), from 0 to 1. Few items make it too large: chance moves each bin. Arguments and errors as in `reliability`.
+    Σ_bins (items in it / all items) |share correct - mean confidence|, from 0 to 1: Naeini, Cooper and Hauskrecht
+    (2015). Few items make it too large: chance moves each bin. Arguments and errors as in `reliability`.
 
     >>> round(calibration_error(np.array([0.9, 0.7, 0.8]), np.array([1, 0, 1]), n_bins=5), 4)
     0.2

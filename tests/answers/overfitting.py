@@ -5,55 +5,9 @@ import math
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from sklearn.neighbors import NearestCentroid
 
 from course_lib import metrics
-
-
-def bag_by_loop(vectors, rows):
-    found = [vectors[row] for row in rows.tolist() if row != -1]
-    return sum(found) / len(found) if found else vectors[0] * 0
-
-
-def bag_by_weights(vectors, rows):
-    known = np.asarray(rows) >= 0
-    weights = known / max(known.sum(), 1)
-    return weights @ vectors.numpy()[rows.numpy()]
-
-
-def bag_with(none=None, end=None):
-    """A bag with something else where no word is known, or made of the known words' vectors."""
-
-    def bag(vectors, rows):
-        known = [vectors[row] for row in rows.tolist() if row >= 0]
-        if not known:
-            return torch.zeros(vectors.shape[1]) if none is None else none(vectors)
-        return torch.stack(known).mean(dim=0) if end is None else end(torch.stack(known))
-
-    return bag
-
-
-def bag_to_the_first_unknown(vectors, rows):
-    found = list(itertools.takewhile(lambda row: row >= 0, rows.tolist()))
-    return vectors[found].mean(dim=0) if found else torch.zeros(vectors.shape[1])
-
-
-def bag_if_all_known(vectors, rows):
-    return torch.zeros(vectors.shape[1]) if -1 in rows.tolist() else vectors[rows].mean(dim=0)
-
-
-def bag_with_last(vectors, rows):
-    return vectors[rows].mean(dim=0)
-
-
-def bag_of_all(vectors, rows):
-    known = rows >= 0
-    return (vectors[rows] * known[:, None]).sum(dim=0) / len(rows)
-
-
-def bag_of_unique(vectors, rows):
-    known = [row for row in set(rows.tolist()) if row >= 0]
-    return vectors[known].mean(dim=0) if known else torch.zeros(vectors.shape[1])
 
 
 def stop_by_list(losses, patience):
@@ -168,78 +122,6 @@ def stop_without_reset(losses, patience):
     return best
 
 
-def drop_in_place(x, p, noise):
-    x[noise < p] = 0
-    return x / (1 - p)
-
-
-def adamw(weight, gradient, learning_rate, decay):
-    parameter = torch.nn.Parameter(weight.clone())
-    parameter.grad = gradient.clone()
-    torch.optim.AdamW([parameter], lr=learning_rate, weight_decay=decay).step()
-    return parameter.detach()
-
-
-def adam_with_l2(weight, gradient, learning_rate, decay):
-    parameter = torch.nn.Parameter(weight.clone())
-    parameter.grad = gradient.clone()
-    torch.optim.Adam([parameter], lr=learning_rate, weight_decay=decay).step()
-    return parameter.detach()
-
-
-def dropped(x, p, noise, scale):
-    result = torch.zeros_like(x)
-    result[noise >= p] = x[noise >= p] * scale
-    return result
-
-
-def uncorrected(gradient):
-    mean, square = 0.1 * gradient, 0.001 * gradient**2
-    return mean / (square.sqrt() + 1e-8)
-
-
-def descend(w, lr, d, move):
-    """AdamW's step with a move of one's own."""
-    return w * (1 - lr * d) - lr * move
-
-
-def unit(gradient):
-    return gradient / (gradient.abs() + 1e-8)
-
-
-def temperature_by_loop(logits, targets, candidates):
-    best, lowest = None, math.inf
-    for temperature in candidates:
-        right = (logits / temperature).softmax(dim=1)[range(len(targets)), targets]
-        loss = -right.log().mean().item()
-        if loss < lowest:
-            best, lowest = temperature, loss
-    return best
-
-
-def temperature_after_a_fall(logits, targets, candidates):
-    best, previous = None, math.inf
-    for temperature in candidates:
-        loss = F.cross_entropy(logits / temperature, targets).item()
-        if loss < previous:
-            best = temperature
-        previous = loss
-    return best
-
-
-def brier(logits, targets, t):
-    return ((logits / t).softmax(dim=1) - F.one_hot(targets, 2)).square().sum(dim=1).mean().item()
-
-
-def gap(logits, targets, t):
-    sure, answer = (logits / t).softmax(dim=1).max(dim=1)
-    return abs(sure.mean() - (answer == targets).float().mean()).item()
-
-
-def losses(logits, targets, candidates):
-    return torch.tensor([F.cross_entropy(logits / t, targets) for t in candidates])
-
-
 def binned(number_of, top=True):
     """The calibration error with bins of one's own."""
 
@@ -330,15 +212,49 @@ def weighed(total):
     return sum(gap * share for gap, share in total)
 
 
+def folded(choose="train", fit="train", score="held out", keep=None, end=None):
+    """The cross-validation with something else chosen, fitted or scored."""
+
+    def validated(inputs, labels, n_folds, n_kept):
+        rows, right, counts = np.arange(len(labels)), 0, []
+        for fold in range(n_folds):
+            parts = {"train": rows % n_folds != fold, "held out": rows % n_folds == fold, "all": rows >= 0}
+            parts["first"] = rows % n_folds != 0
+            x, y = inputs[parts[choose]], labels[parts[choose]]
+            gaps = x[y == 1].mean(0) - x[y == 0].mean(0)
+            kept = np.argsort(np.abs(gaps))[::-1][:n_kept] if keep is None else keep(gaps, n_kept)
+            x, y = inputs[parts[fit]][:, kept], labels[parts[fit]]
+            means = np.stack([x[y == 0].mean(0), x[y == 1].mean(0)])
+            x, y = inputs[parts[score]][:, kept], labels[parts[score]]
+            far = np.linalg.norm(x[:, None] - means, axis=2)
+            counts.append((far.argmin(1) == y).mean())
+            right += (far.argmin(1) == y).sum()
+        return np.mean(counts) if end is None else end(right, counts)
+
+    return validated
+
+
+def validated_by_sklearn(inputs, labels, n_folds, n_kept):
+    answers = np.empty(len(labels))
+    for fold in range(n_folds):
+        held = np.arange(len(labels)) % n_folds == fold
+        x, y = inputs[~held], labels[~held]
+        kept = np.abs(x[y == 1].mean(0) - x[y == 0].mean(0)).argsort()[-n_kept:]
+        answers[held] = NearestCentroid().fit(x[:, kept], y).predict(inputs[held][:, kept])
+    return (answers == labels).mean()
+
+
+def choosing(**changes):
+    """A good choice for the experiment, with changes."""
+    usual = {"context_length": 3, "d_hidden": 48, "dropout": 0.0, "weight_decay": 0.2}
+    return lambda: usual | {"learning_rate": 0.004, "steps": 800} | changes
+
+
 RIGHT = {
-    "bag_of_vectors": [bag_by_loop, bag_by_weights, lambda vectors, rows: bag_by_loop(vectors, rows).tolist()],
     "early_stop": [stop_by_list, stop_by_hand],
-    "dropout": [
-        lambda x, p, noise: torch.where(noise < p, 0.0, x / (1 - p)),
-        lambda x, p, noise: dropped(x, p, noise, 1 / (1 - p)),
-    ],
-    "first_step": [adamw, lambda w, g, lr, d: w * (1 - lr * d) - lr * g / ((g**2).sqrt() + 1e-8)],
-    "best_temperature": [temperature_by_loop, lambda x, y, c: c[losses(x, y, c).argmin()]],
+    "halving_decays": [lambda: [0.69, 0.07, 0.14], lambda: torch.tensor([0.693, 0.0693, 0.1385])],
+    "cross_validated": [folded(), validated_by_sklearn],
+    "little_text": [choosing()],
     "calibration_error": [
         calibration(weighed),
         lambda c, r, n: metrics.calibration_error(c.numpy(), r.numpy(), n),
@@ -346,36 +262,6 @@ RIGHT = {
     ],
 }
 WRONG = {
-    "bag_of_vectors": [
-        (lambda v, r: v[r[r >= 0]].mean(dim=0), "the mean of nothing is NaN"),
-        (bag_with(none=lambda v: torch.zeros(len(v))), "need the form of a vector"),
-        (bag_with(none=lambda v: 0.0), "need the form of a vector"),
-        (bag_with_last, "row -1 is the last row"),
-        (lambda v, r: v[r.clamp(min=0)].mean(0), "unknown words get the vector of row 0"),
-        (lambda v, r: v[torch.where(r == -1, 1, r)].mean(0), "unknown words get the vector of row 1"),
-        (lambda v, r: v[r[r > 0]].mean(0) if (r > 0).any() else v[0] * 0, "row 0 is a word as well"),
-        (bag_of_unique, "occurs twice counts twice"),
-        (bag_to_the_first_unknown, "stop at the first unknown word"),
-        (bag_if_all_known, "one unknown word turns"),
-        (lambda v, r: v[r[r < 0]].mean(0) if (r < 0).any() else v[0] * 0, "at the wrong positions"),
-        (lambda v, r: v[(r >= 0).int()].mean(0), "the mask `rows >= 0` chooses"),
-        (bag_of_all, "not by that of all words"),
-        (bag_with(end=lambda found: found.sum(0) / (1 + len(found))), "one more than the number"),
-        (bag_with(end=lambda found: found.sum(0) / len(found[0])), "not by the length of a vector"),
-        (lambda v, r: v[r[r >= 0]].sum(dim=0), "this is the sum"),
-        (bag_with(end=lambda found: found.max(dim=0).values), "this is the maximum"),
-        (lambda v, r: v[r[r >= 0]].mean(), "This is one number for all"),
-        (lambda v, r: v[r[r >= 0]].mean(dim=1), "This averages within each word's vector"),
-        (lambda v, r: v[r[r >= 0]], "their mean is wanted"),
-        (bag_with(end=torch.mean), "this is one number for all"),
-        (bag_with(end=lambda found: found.mean(dim=-1)), "this averages within"),
-        (bag_with(end=lambda found: found), "these are the vectors"),
-        (bag_with(end=lambda found: found.mean(0)[None]), "an axis of length 1"),
-        (bag_with(end=lambda found: found.mean(0) / found.mean(0).norm()), "this is a unit vector"),
-        (lambda v, r: r[r >= 0].float().mean(), "look up the vectors first"),
-        (lambda v, r: v.sum(0) / len(v), "the whole table"),
-        (lambda v, r: v[r[r >= 0]].sum(0) / (len(r) + 1), "expected"),
-    ],
     "early_stop": [
         (lambda losses, patience: losses.index(min(losses)), "the run stops before this minimum"),
         (stop_place, "this is where the run stops"),
@@ -404,105 +290,40 @@ WRONG = {
         (lambda losses, patience: max(range(len(losses)), key=losses.__getitem__), "two things. The run stops before"),
         (lambda losses, patience: patience, "expected"),
     ],
-    "dropout": [
-        (lambda x, p, noise: x * (noise >= p), "the scale is missing"),
-        (lambda x, p, noise: x * (noise >= p) * (1 - p), "divide by it, since"),
-        (lambda x, p, noise: x * (noise >= p) / p if p else x * torch.inf, "you divide by p"),
-        (lambda x, p, noise: x * (noise >= p) / p, "you divide by p"),
-        (lambda x, p, noise: torch.where(noise < p, 0.0, x) * (1 + p), "by 1 + p"),
-        (lambda x, p, noise: torch.where(noise < p, 0.0, x) * p, "by p: divide by 1 - p"),
-        (lambda x, p, noise: dropped(x, p, noise, 1 / math.sqrt(1 - p)), "the root of 1 - p"),
-        (lambda x, p, noise: dropped(x / (1 - p), p, noise, 1 / (1 - p)), "applied twice"),
-        (lambda x, p, noise: x * (noise >= p) / (noise >= p).float().mean(), "happened to stay"),
-        (lambda x, p, noise: dropped(x, p, noise, x.sum() / x[noise >= p].sum()), "this very `x`"),
-        (lambda x, p, noise: x * (noise < p) / (1 - p), "you keep what should go"),
-        (lambda x, p, noise: x * (noise < p), "two things. The scale is missing"),
-        (lambda x, p, noise: x * (noise < p) / p, "p is the share that is dropped"),
-        (lambda x, p, noise: x * (noise < p) / p if p else 0 * x, "p is the share that is dropped"),
-        (lambda x, p, noise: torch.where(noise < 1 - p, 0.0, x / (1 - p)), "not where it is below 1 - p"),
-        (lambda x, p, noise: torch.where(noise > p, x / (1 - p), 0.0), "equals p stays"),
-        (lambda x, p, noise: torch.where(x < p, 0.0, x / (1 - p)), "compare the noise"),
-        (lambda x, p, noise: noise * x, "not multiplied by `x`"),
-        (lambda x, p, noise: F.dropout(x, p), "noise of your own"),
-        (lambda x, p, noise: x * (torch.rand_like(x) >= p) / (1 - p), "noise of your own"),
-        (lambda x, p, noise: (noise >= p).float() / (1 - p), "this is the mask"),
-        (lambda x, p, noise: x[noise >= p] / (1 - p), "must stay at their positions"),
-        (lambda x, p, noise: torch.where(noise < p, x, x / (1 - p)), "those must become 0"),
-        (lambda x, p, noise: torch.clamp(x, min=0) * (noise >= p) / (1 - p), "negative numbers are cut off"),
-        (drop_in_place, "changes its input in place"),
-        (lambda x, p, noise: x * (noise >= p) - p, "expected"),
+    "halving_decays": [
+        (lambda: [0.7, 0.7, 0.7], "a tenth of the decay is needed"),
+        (lambda: [0.07, 0.07, 0.07], "a tenth of the decay is needed"),
+        (lambda: [0.7, 0.07, 0.07], "add up the learning rates of all steps"),
+        (lambda: [0.5, 0.05, 0.1], "its share of what is left"),
+        (lambda: [0.000693, 0.000693, 0.000693], "these are the products"),
+        (lambda: [500, 50, 50], "in a single step"),
+        (lambda: [0.7, 0.07], "three decays are expected"),
+        (lambda: [0.7, 0.07, -0.14], "a number above 0"),
     ],
-    "first_step": [
-        (adam_with_l2, "this is L2 regularisation within Adam"),
-        (lambda w, g, lr, d: adam_with_l2(w, g, lr, d) - lr * d * w, "the decay counts twice"),
-        (lambda w, g, lr, d: w - lr * unit(g), "the decay is missing"),
-        (lambda w, g, lr, d: w - lr * unit(g) - d * w, "multiplied by the learning rate as well"),
-        (lambda w, g, lr, d: w - lr * (unit(g) + w), "multiplied by `decay` as well"),
-        (lambda w, g, lr, d: w - lr * unit(g) + lr * d * w, "wrong sign"),
-        (lambda w, g, lr, d: (w - lr * unit(g)) * (1 - lr * d), "you let the new weight decay"),
-        (lambda w, g, lr, d: w - lr * (unit(g) + lr * d * w), "the learning rate counts twice"),
-        (lambda w, g, lr, d: w - lr * (unit(g) + d * g), "you let the gradient decay"),
-        (lambda w, g, lr, d: w - lr * unit(g) - lr * d * w**2, "not to its square"),
-        (lambda w, g, lr, d: w - lr * unit(g) - lr * d * w.sign(), "as L1 does"),
-        (lambda w, g, lr, d: w - lr * (unit(g) + d), "the same number is taken"),
-        (lambda w, g, lr, d: w - lr * unit(g) - lr * d * abs(w), "the weight with its sign"),
-        (lambda w, g, lr, d: w - lr * d * (w + unit(g)), "multiplied by `decay`: only"),
-        (lambda w, g, lr, d: w - lr * (g + d * w), "plain gradient descent"),
-        (lambda w, g, lr, d: w * (1 - lr * d), "Adam's move is missing"),
-        (lambda w, g, lr, d: w + lr * unit(g) - lr * d * w, "uphill"),
-        (lambda w, g, lr, d: w * (1 - lr * d) - unit(g), "multiplied by the learning rate, too"),
-        (lambda w, g, lr, d: descend(w, lr, d, uncorrected(g)), "are not corrected"),
-        (lambda w, g, lr, d: descend(w, lr, d, g / (g * g + 1e-8)), "the root is missing"),
-        (lambda w, g, lr, d: w - lr * (torch.sign(g) + d * w), "as small as 1e-8"),
-        (lambda w, g, lr, d: w - lr * g / torch.sqrt(g**2 + 1e-8) - lr * d * w, "as small as 1e-8"),
-        (lambda w, g, lr, d: w - lr * g / g.abs() - lr * d * w, "0 / 0, NaN"),
-        (lambda w, g, lr, d: descend(w, lr, d, g / (abs(g) + 1e-6)), "ε is 1e-8"),
-        (lambda w, g, lr, d: w - lr * g / (torch.linalg.norm(g) + 1e-8) - lr * d * w, "of the whole gradient"),
-        (lambda w, g, lr, d: descend(w, lr, d, g / (g + 1e-8)), "the absolute value is missing"),
-        (lambda w, g, lr, d: -lr * (unit(g) + d * w), "this is the change"),
-        (lambda w, g, lr, d: lr * (unit(g) + d * w), "this is the change"),
-        (lambda w, g, lr, d: w + lr * (unit(g) + d * w), "the whole change is added"),
-        (lambda w, g, lr, d: w - lr * uncorrected(g), "two things. The decay is missing"),
-        (lambda w, g, lr, d: w - d, "expected"),
+    "cross_validated": [
+        (folded(choose="held out"), "chosen on the held-out fold"),
+        (folded(choose="first"), "chosen once"),
+        (folded(fit="all"), "the class means come from all rows"),
+        (folded(score="train"), "scored on the rows that it was fitted on"),
+        (folded(score="all"), "it is scored on all rows"),
+        (folded(fit="held out"), "fitted and scored on the same"),
+        (folded(keep=lambda gaps, k: np.abs(gaps).argsort()[:k]), "the smallest gaps"),
+        (folded(keep=lambda gaps, k: gaps.argsort()[-k:]), "may be negative"),
+        (folded(keep=lambda gaps, k: slice(None)), "all columns are used"),
+        (lambda *inputs: 1 - folded()(*inputs), "the answers are reversed"),
+        (folded(end=lambda right, counts: right), "the number of right answers"),
+        (folded(end=lambda right, counts: counts[-1]), "the last fold alone"),
     ],
-    "best_temperature": [
-        (lambda x, y, c: int(losses(x, y, c).argmin()), "this is the position"),
-        (lambda x, y, c: losses(x, y, c).min(), "this is the lowest cross-entropy"),
-        (losses, "these are all the losses"),
-        (lambda x, y, c: c[losses(x, y, c).argmax()], "the highest cross-entropy"),
-        (lambda x, y, c: 1 / c[losses(x, y, c).argmin()], "you return 1 / T"),
-        (temperature_after_a_fall, "with the lowest so far"),
-        (lambda x, y, c: c[losses(x, y, [1 / t for t in c]).argmin()], "you multiply"),
-        (lambda x, y, c: c[losses(x, y, [t * t for t in c]).argmin()], "the square of the temperature"),
-        (lambda x, y, c: c[losses(x.softmax(1), y, c).argmin()], "you divide the probabilities"),
-        (
-            lambda x, y, c: c[torch.stack([F.cross_entropy((x / t).softmax(1), y) for t in c]).argmin()],
-            "takes the softmax",
-        ),
-        (lambda x, y, c: max(c, key=lambda t: ((x / t).argmax(1) == y).float().mean()), "accuracy cannot choose"),
-        (lambda x, y, c: min(c, key=lambda t: -(x / t)[range(len(y)), y].mean()), "the softmax or its logarithm"),
-        (
-            lambda x, y, c: max(c, key=lambda t: (x / t).softmax(1)[range(len(y)), y].mean()),
-            "the softmax or its logarithm",
-        ),
-        (
-            lambda x, y, c: max(c, key=lambda t: (x / t).softmax(0)[range(len(y)), y].log().mean()),
-            "the softmax runs down the columns",
-        ),
-        (lambda x, y, c: min(c, key=lambda t: brier(x, y, t)), "the squared error"),
-        (lambda x, y, c: min(c, key=lambda t: gap(x, y, t)), "between confidence and accuracy"),
-        (lambda x, y, c: c[losses(x.flip(1), y, c).argmin()], "labels are swapped"),
-        (
-            lambda x, y, c: min(
-                c, key=lambda t: F.binary_cross_entropy(torch.sigmoid(x[:, 1] / t).double(), y.double()).item()
-            ),
-            "one column for a single logit",
-        ),
-        (lambda x, y, c: c[losses(x, x.argmax(1), c).argmin()], "always takes the smallest temperature"),
-        (lambda x, y, c: sorted(c)[0], "always takes the smallest temperature"),
-        (lambda x, y, c: sorted(c)[-1], "always takes the largest temperature"),
-        (lambda x, y, c: sorted(c, key=lambda t: abs(t - 1.0))[0], "closest to 1"),
-        (lambda x, y, c: sum(c) / len(c), "expected"),
+    "little_text": [
+        (choosing(steps=50), "more steps"),
+        (choosing(weight_decay=8, steps=200), "less decay"),
+        (choosing(learning_rate=0.1, steps=60, weight_decay=0), "a lower learning rate"),
+        (choosing(context_length=1, steps=300), "a longer context"),
+        (choosing(context_length=8, steps=300), "a shorter context"),
+        (choosing(d_hidden=256, weight_decay=0, learning_rate=0.01, steps=1_000), "a remedy"),
+        (choosing(d_hidden=0), "d_hidden is a whole number from 8 to 256, but yours is 0."),
+        (choosing(dropout=1), "dropout is a number from 0 to 0.9, but yours is 1."),
+        (lambda: [64], "a dictionary with context_length"),
     ],
     "calibration_error": [
         (calibration(lambda total: sum(gap for gap, _ in total) / len(total)), "every bin counts the same"),
