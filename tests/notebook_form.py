@@ -31,6 +31,7 @@ SECOND_EDITION = {
     "retrieval",
     "looking_inside",
     "faster_smaller",
+    "choosing_a_model",
     "evaluation",
     "preferences",
     "what_models_keep",

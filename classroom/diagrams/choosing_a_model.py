@@ -1,4 +1,4 @@
-"""Drawings of choosing_a_model: a cheap model that hands its doubtful texts on, and what one game does to two ratings."""
+"""Drawings of choosing_a_model: a cheap model hands its doubtful texts on; what one game does to two ratings."""
 
 from classroom.diagrams.diagram import Diagram
 from classroom.diagrams.parts import legend
@@ -11,8 +11,8 @@ def cascade(
 ) -> Diagram:
     """The first model answers where it is sure; the second reads the rest. Models are pairs: a name, milliseconds."""
     mean = first[1] + handed_on * second[1]
-    alt = f"""Each text goes to {first[0]}, {first[1]:.1f} milliseconds. Where its probability is {width:.2f} or more from
-        0.5, that answer is kept: {1 - handed_on:.0%} of the texts, accuracy {accuracies[0]:.2f}. The other
+    alt = f"""Each text goes to {first[0]}, {first[1]:.1f} milliseconds. Where its probability is {width:.2f} or more
+        from 0.5, that answer is kept: {1 - handed_on:.0%} of the texts, accuracy {accuracies[0]:.2f}. The other
         {handed_on:.0%} are handed on to {second[0]}, {second[1]:.1f} milliseconds more, accuracy {accuracies[1]:.2f}.
         On average that takes {mean:.1f} milliseconds a text."""
     d = Diagram(880, 250, alt)
