@@ -39,8 +39,8 @@ You need Python 3.11 or newer, 3 GB of disk, and a network the first time.
 sets everything up and opens the notebooks in your browser. They are copies in the folder `my/`: what you write there
 is yours, and no update touches it. Begin with `00_start_here`.
 
-- **Data** is fetched when a notebook first needs it; `python3 course.py data` fetches all of it at once. If your teacher
-  has named a shared folder, set the variable `COURSE_DATA` to it before you start.
+- **Data** is fetched when a notebook first needs it; `python3 course.py data` fetches all of it at once. If your
+  teacher has named a shared folder, set the variable `COURSE_DATA` to it before you start.
 - **Exercises** have a check under them: run your cell, then the check. It says what is wrong as often as you ask.
 - **If something does not work**, `python3 course.py doctor` says what to do.
 
