@@ -59,7 +59,7 @@ def handing_on(doubtful, mix=False):
 
 
 def by_library(a, b, score, k):
-    return tuple(elo([("a", "b", score), ("c", "d", 1)], k=k).values())[:2] if a == b == 1000 else by_hand(a, b, score, k)
+    return tuple(elo([("a", "b", score)], k=k).values()) if a == b == 1000 else by_hand(a, b, score, k)
 
 
 def by_hand(a, b, score, k):
