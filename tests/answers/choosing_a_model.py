@@ -37,6 +37,18 @@ def the_beaten(milliseconds, accuracies):
     return [i for i in sorted(range(len(milliseconds)), key=lambda i: (milliseconds[i], i)) if i not in front]
 
 
+def worth_its_time(milliseconds, accuracies):
+    """From each model to the one that gains most per millisecond."""
+    left, kept = by_sweep(milliseconds, accuracies), []
+    while left:
+        kept.append(left[0])
+        x, y = milliseconds[left[0]], accuracies[left[0]]
+        rest = left[1:]
+        gains = [(accuracies[i] - y) / (milliseconds[i] - x) for i in rest]
+        left = rest[int(np.argmax(gains)) :] if rest else []
+    return kept
+
+
 def by_where(first, second, width):
     p, q = np.array(first), np.array(second)
     return np.where(np.abs(p - 0.5) < width, q, p)
@@ -93,7 +105,7 @@ def prices(**changes):
     return lambda: {"A": 0.05, "B": 0.5, "C": None, "D": 10} | changes
 
 
-def choice(first="TF-IDF", second="MiniLM, fine-tuned", width=0.15):
+def choice(first="TF-IDF", second="MiniLM, fine-tuned", width=0.2):
     return lambda: {"first": first, "second": second, "width": width}
 
 
@@ -102,7 +114,7 @@ RIGHT = {
     "cascade": [by_where, by_bounds],
     "elo_update": [by_hand, by_library],
     "winning_prices": [prices(), prices(A=0, B=2.2)],
-    "quick_cascade": [choice(), choice(width=0.2)],
+    "quick_cascade": [choice(), choice(width=0.19)],
 }
 WRONG = {
     "on_the_front": [
@@ -111,11 +123,12 @@ WRONG = {
         (slow_is_good, "the fewer milliseconds the better"),
         (the_beaten, "these are the models that some other one beats"),
         (lambda x, y: sorted(x), "the places are wanted"),
+        (worth_its_time, "a model that is slow for its gain"),
     ],
     "cascade": [
         (handing_on(lambda p, width: abs(p - 0.5) >= width), "texts about which the first model is sure"),
-        (handing_on(lambda p, width: 0.5 <= p < 0.5 + width), "only those above 0.5"),
-        (handing_on(lambda p, width: 0.5 - width < p <= 0.5), "only those below 0.5"),
+        (handing_on(lambda p, width: width > p - 0.5 >= 0), "only those above 0.5"),
+        (handing_on(lambda p, width: width > 0.5 - p >= 0), "only those below 0.5"),
         (handing_on(lambda p, width: abs(p - 0.5) < width / 2), "do not halve it"),
         (handing_on(lambda p, width: abs(p - 0.5) < width, mix=True), "not the mean of both"),
         (handing_on(lambda p, width: abs(p - 0.5) <= width), "with a width of 0"),
@@ -134,6 +147,8 @@ WRONG = {
         (prices(C=2.1), "at the price for C"),
         (prices(D=1.0), "at the price for D"),
         (prices(A=None), "no price is given for A"),
+        (prices(B=None), "no price is given for B"),
+        (prices(D=None), "no price is given for D"),
         (lambda: [1, 2, 3], "a dictionary with A, B, C and D is expected"),
         (prices(A="cheap"), "a price is a number of at least 0"),
     ],
