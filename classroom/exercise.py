@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from classroom import answers, forms, judging, showing
-from classroom.progress import record_passed
+from classroom.progress import record_mistake, record_passed
 
 __all__ = ["Case", "Exercise", "Experiment", "Verdict", "case", "exercise", "experiment"]
 
@@ -89,7 +89,10 @@ class _Check:
             passed, message = self.judge(answer, seed)
         except Exception as error:  # no check may raise in a reader's notebook
             passed, message = False, f"the check could not compare your result ({type(error).__name__}: {error})."
-        if passed and record and (problem := record_passed(self.id)):
+        problem = ""
+        if record and passed is not None:
+            problem = record_passed(self.id) if passed else record_mistake(self.id, _first_sentence(message))
+        if problem:
             message = f"{message} ({problem})".strip()
         solution = not record and str(getattr(answer, "__name__", "")).endswith("_solution")
         return Verdict(self.id, passed, showing.shorten(message), "the solution" if solution else "")
@@ -182,6 +185,12 @@ class Experiment(_Check):
     def judge(self, answer: Any, seed: int) -> tuple[bool | None, str]:
         """Whether the reader's choice reaches the goal, where it stands, and what is worth a try."""
         return judging.score(self, answer, seed)
+
+
+def _first_sentence(message: str, most: int = 240) -> str:
+    """What a check said, without the numbers of the answer that may follow in further lines."""
+    line = message.strip().partition("\n")[0]
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def exercise(**data: Any) -> Callable[[Callable[..., Any]], Exercise]:

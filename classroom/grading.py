@@ -26,7 +26,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from classroom.kernels import Died, Kernel, OverTime, kernel
 from course_lib import PROJECT
 
-__all__ = ["Cell", "Edition", "Report", "Unreadable", "edition_of", "grade", "read_cells"]
+__all__ = ["Cell", "Edition", "Place", "Report", "Unreadable", "edition_of", "grade", "place_of", "read_cells"]
 
 BEGIN = f"""
 import sys
@@ -147,7 +147,7 @@ def _name(identity: str) -> str:
 
 
 @dataclass
-class _Place:
+class Place:
     """Where an exercise of the edition is in a notebook: the cells that answer it, and the one where it is judged."""
 
     answers: list[int]
@@ -155,7 +155,8 @@ class _Place:
     word: str = "not reached"  # its result before the verdict
 
 
-def _place(identity: str, edition: Edition, cells: Sequence[Cell]) -> _Place:
+def place_of(identity: str, edition: Edition, cells: Sequence[Cell]) -> Place:
+    """Where an exercise of the edition is answered in a copy, whatever the copy has lost."""
     name = _name(identity)
     own = [index for index, cell in enumerate(cells) if cell.kind == "code" and cell.exercise == identity]
     answers = [index for index in own if cells[index].binds(name)]
@@ -167,13 +168,13 @@ def _place(identity: str, edition: Edition, cells: Sequence[Cell]) -> _Place:
                 answers.append(index)
     if not answers and own:
         if all(cells[index].tree is not None and not cells[index].tree.body for index in own):
-            return _Place([], None, "open")
+            return Place([], None, "open")
         answers = own[-1:]  # the kernel tells why it defines nothing
     if not answers:
-        return _Place([], None, "missing")
+        return Place([], None, "missing")
     asks = re.compile(rf"\b{re.escape(identity)}\(\s*{name}\b")
     after = [index for index, cell in enumerate(cells) if index > answers[-1] and asks.search(cell.source)]
-    return _Place(answers, after[0] if after else answers[-1])
+    return Place(answers, after[0] if after else answers[-1])
 
 
 @dataclass
@@ -229,7 +230,7 @@ class _Run:
 
     def __init__(self, edition: Edition, cells: Sequence[Cell], seconds: float, report: Report) -> None:
         self.edition, self.cells, self.seconds, self.report = edition, cells, seconds, report
-        self.places = {identity: _place(identity, edition, cells) for identity in edition.stubs}
+        self.places = {identity: place_of(identity, edition, cells) for identity in edition.stubs}
         self.failed: set[int] = set()
         self.stopped: set[int] = set()
 

@@ -29,10 +29,16 @@ from classroom.lab import WIDGET
 from classroom.progress import passed
 from course_lib import PROJECT, files
 
-__all__ = ["Exercise", "course_map", "execute", "exercises", "find", "normalise", "notebooks", "read"]
+__all__ = ["Exercise", "course_map", "execute", "exercises", "find", "normalise", "notebooks", "read", "skills"]
 
 FOLDER = PROJECT / "notebooks"
 CELL_TIMEOUT_SECONDS = 300
+KINDS = {
+    "build": "build: write the idea",
+    "debug": "debug: find a fault by measuring",
+    "design": "design: choose numbers by hand",
+    "experiment": "experiment: reach a goal within a budget",
+}
 EXIT_CODES = {
     CellExecutionError: 1,
     TimeoutError: 4,
@@ -102,6 +108,17 @@ def course_map() -> str:
         rows.append(
             f"| [{path.stem[:2]} {title}]({path.name}) | {times} | {', '.join(about['needs']) or '–'} | {bar} |"
         )
+    return "\n".join(rows)
+
+
+def skills() -> str:
+    """How many exercises of each kind, and with how many stars, have passed, as a Markdown table."""
+    solved, rows = passed(), ["| exercises | passed |", "|---|---|"]
+    every = [exercise for path in notebooks() for exercise in exercises(read(path))]
+    groups = {kind: [one for one in every if one.kind == kind] for kind in KINDS}
+    groups |= {"★" * stars: [one for one in every if one.stars == stars] for stars in (1, 2, 3)}
+    for name, group in groups.items():
+        rows.append(f"| {KINDS.get(name, name)} | {sum(one.id in solved for one in group)} of {len(group)} |")
     return "\n".join(rows)
 
 

@@ -13,7 +13,7 @@ from IPython import get_ipython
 
 from classroom.exercise import Exercise, Experiment
 
-__all__ = ["begin", "judge", "said"]
+__all__ = ["begin", "engine", "judge", "replaced", "said"]
 
 ENGINE = ("exercise", "judging", "answers", "forms", "differences", "showing")
 _checks: dict[str, Any] = {}
@@ -24,7 +24,7 @@ said = ""  # by the last judgement, as JSON
 def begin(slug: str) -> None:
     """Before the notebook's first cell: remember the checks of its exercises, and the engine."""
     _checks.update(vars(importlib.import_module(f"classroom.checks.{slug}")))
-    _before.update(_engine(slug))
+    _before.update(engine(slug))
 
 
 def judge(identity: str, failed: bool) -> None:
@@ -35,16 +35,22 @@ def judge(identity: str, failed: bool) -> None:
 
 def _verdict(identity: str, failed: bool) -> tuple[bool | None, str]:
     slug, _, name = identity.partition(".")
-    now, names = _engine(slug), get_ipython().user_ns
-    if changed := [key for key in _before if now.get(key) is not _before[key]]:
-        return False, f"this notebook replaces {changed[0]}, a part of the course's checks."
+    names = get_ipython().user_ns
+    if changed := replaced(_before, slug):
+        return False, f"this notebook replaces {changed}, a part of the course's checks."
     if name not in names or (failed and getattr(names[name], "__module__", "") != "__main__"):
         return False, f"its cell {'raises an error and ' if failed else ''}defines no `{name}`."
     verdict = _checks[name](names[name], record=False)
     return verdict.passed, verdict.message
 
 
-def _engine(slug: str) -> dict[str, Any]:
+def replaced(before: dict[str, Any], slug: str) -> str:
+    """The first part of the engine that is another one than before, or ""."""
+    now = engine(slug)
+    return next((key for key in before if now.get(key) is not before[key]), "")
+
+
+def engine(slug: str) -> dict[str, Any]:
     """What the engine and the notebook's checks consist of: functions, classes and exercises, and what these hold."""
     found = {}
     for module in (sys.modules[f"classroom.{part}"] for part in (*ENGINE, f"checks.{slug}")):

@@ -8,6 +8,7 @@ from classroom.diagrams import (
     attention,
     automatic_differentiation,
     bert,
+    choosing_a_model,
     encoder_decoder,
     evaluation,
     faster_smaller,
@@ -119,6 +120,8 @@ DRAWINGS = {
     ),
     "two_halves": lambda: evaluation.two_halves(24, 80, "per byte", 0.55, 0.48),
     "asked_twice": lambda: evaluation.asked_twice("It is bank.", "It is library.", [1.54, 0.85]),
+    "cascade": lambda: choosing_a_model.cascade(("TF-IDF", 0.6), ("MiniLM, fine-tuned", 14.2), 0.1, 0.31, (0.86, 0.79)),
+    "one_game": lambda: choosing_a_model.one_game(("GRU", "TF-IDF"), (1000, 1120), 1, 32),
     "word_index": lambda: retrieval.word_index(
         ["dog", "bit", "man", "cat"],
         ["1", "2", "3"],

@@ -33,6 +33,7 @@ SECOND_EDITION = {
     "retrieval",
     "looking_inside",
     "faster_smaller",
+    "choosing_a_model",
     "evaluation",
     "preferences",
     "what_models_keep",

@@ -347,7 +347,7 @@ def test_a_pass_is_recorded_once_and_only_where_asked(progress):
     progress.write_text(json.dumps(kept), encoding="utf-8")
     doubled(right)
     assert passed() == kept
-    assert [file.name for file in progress.parent.iterdir()] == ["progress.json"]
+    assert sorted(file.name for file in progress.parent.iterdir()) == ["mistakes.json", "progress.json"]
 
 
 def test_damaged_progress_is_kept_aside(progress):

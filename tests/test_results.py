@@ -30,6 +30,7 @@ from experiments.tables import (
     bits_per_weight,
     bm25_settings,
     boolq,
+    cascades,
     count_vectors,
     discounts,
     dpo_choices,
@@ -47,6 +48,7 @@ from experiments.tables import (
     masked_language_model,
     memorisation,
     memory,
+    model_field,
     moved_digits,
     network_budget,
     neural_language_model,
@@ -112,6 +114,11 @@ CHEAP = {
         lambda: bm25_settings.row(**bm25_settings.CHOICE),
         [*bm25_settings.CHOICE, "split"],
         ["MRR"],
+    ),
+    "cascades": (
+        lambda: cascades.row(**cascades.USUAL),
+        ["first", "second", "width"],
+        ["accuracy"],
     ),
     "count_vectors": (
         lambda: count_vectors.row(window=2),
@@ -186,6 +193,11 @@ CHEAP = {
     "memory": (
         lambda: memory.row("RNN", 5, 0.001, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
+        ["accuracy"],
+    ),
+    "model_field": (
+        lambda: model_field.row("two bigram models", 1),
+        ["system", "seed"],
         ["accuracy"],
     ),
     "network_budget": (
