@@ -85,7 +85,7 @@ def two_versions(old: str, new: str, share: float) -> Diagram:
     router = d.box(280, 150, 150, 52, "router:\nhash of the user", "plain", 13)
     first = d.box(500, 90, 170, 52, f"old version\n{old}", "weight", 13)
     second = d.box(500, 210, 170, 52, f"new version\n{new}", "weight", 13)
-    compare = d.box(730, 150, 120, 52, "compare", "score")
+    d.box(730, 150, 120, 52, "compare", "score")
     d.flow(users, router)
     d.arrow((355, 140), first.left, bend="-|-")
     d.arrow((355, 160), second.left, bend="-|-")
