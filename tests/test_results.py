@@ -41,6 +41,7 @@ from experiments.tables import (
     first_steps,
     gpt_shakespeare,
     gpu_run,
+    input_drift,
     leaked_questions,
     looking_inside,
     masked_language_model,
@@ -59,6 +60,7 @@ from experiments.tables import (
     retrieval,
     same_context,
     semantic_roles,
+    serving_load,
     shown_digits,
     sorting_rewards,
     speed_run,
@@ -162,6 +164,11 @@ CHEAP = {
         ["part", "setting"],
         ["value"],
     ),
+    "input_drift": (
+        lambda: input_drift.row("letters", 30, "1623 spelling"),
+        ["statistic", "requests", "stream"],
+        ["alarms"],
+    ),
     "leaked_questions": (
         lambda: leaked_questions.row(**leaked_questions.USUAL),
         ["part", "lowest", "reference"],
@@ -251,6 +258,11 @@ CHEAP = {
         sorting_rewards.copied,
         ["system", "seed"],
         ["exact", "pass@8"],
+    ),
+    "serving_load": (
+        lambda: serving_load.row(2.0, 0, **serving_load.CHOICE),
+        ["rate", *serving_load.CHOICE, "seed"],
+        ["in time"],
     ),
     "shown_digits": (
         lambda: shown_digits.row("none", "own pictures", 0),
