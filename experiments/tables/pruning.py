@@ -20,10 +20,10 @@ from course_lib.training import TrainingConfig, random_windows, windows
 from experiments.shared import one_core, rounded, train_whole
 from experiments.tables.gpt_shakespeare import TOKENS, ids
 
-CONTEXT, BATCH_SIZE, STEPS, LEARNING_RATE = 128, 12, 60, 0.0005
+CONTEXT, BATCH_SIZE, STEPS, LEARNING_RATE = 128, 12, 40, 0.0005
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)  # of the weights that are zeroed
 SEEDS = (0, 1, 2)
-HELD_OUT = 40_000  # tokens of the plays
+HELD_OUT = 20_000  # tokens of the plays
 
 
 @cache
@@ -107,5 +107,5 @@ def rows() -> Iterator[dict[str, Any]]:
         yield row(share, "magnitude", False, 0)
         yield row(share, "random", False, 0)
     for seed in SEEDS:
-        for share in (0.0, *SHARES[2:]):
+        for share in (0.0, *SHARES[3:]):
             yield row(share, "magnitude", True, seed)
