@@ -32,6 +32,7 @@ from experiments.tables import (
     boolq,
     count_vectors,
     discounts,
+    distillation,
     dpo_choices,
     emoji_changes,
     emoji_names,
@@ -55,6 +56,7 @@ from experiments.tables import (
     passage_answers,
     planted_passages,
     preferred_lines,
+    pruning,
     quantisation,
     recurrent_models,
     retrieval,
@@ -104,6 +106,11 @@ CHEAP = {
         ["gap"],
     ),
     "discounts": (lambda: discounts.row(4, 0.7), ["order", "discount"], ["bits"]),
+    "distillation": (
+        lambda: distillation.baseline(),
+        ["lesson", "tokens", "seed"],
+        ["loss"],
+    ),
     "bits_per_weight": (
         lambda: bits_per_weight.row("shakespeare_gpt", bits=[4] * 4, block=None, zero_point=False, split="validation"),
         ["model", "split", "bits", "block", "zero_point"],
@@ -228,6 +235,11 @@ CHEAP = {
         lambda: planted_passages.row("mention", "text"),
         ["kind", "read_as", "warned"],
         ["planted word"],
+    ),
+    "pruning": (
+        lambda: pruning.row(0.4, "magnitude", False, 0),
+        ["share", "rule", "retrained", "seed", "split"],
+        ["loss", "rise"],
     ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),
