@@ -20,6 +20,7 @@ import torch
 from bench_busy import busy_machine
 from bench_evaluation import choosing
 from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
+from bench_llama import llama_cpp
 from bench_pretrained import decoding, encoding, loading
 from bench_retrieval import retrieval
 from helpers import duration, spread
@@ -207,6 +208,7 @@ BENCHMARKS = {
     "loading": loading,
     "decoding": decoding,
     "encoding": encoding,
+    "llama_cpp": llama_cpp,
     "choosing": choosing,
     "retrieval": retrieval,
 }

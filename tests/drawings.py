@@ -14,6 +14,7 @@ from classroom.diagrams import (
     faster_smaller,
     fine_tuning,
     gpt,
+    in_service,
     looking_inside,
     neural_language_model,
     ngrams,
@@ -111,6 +112,11 @@ DRAWINGS = {
     "judged_guesses": lambda: faster_smaller.judged_guesses(
         ["the", "cat", "sat"], ["on", "the", "sofa", "and"], 2, "mat"
     ),
+    "request_path": lambda: in_service.request_path(32, 8, 512),
+    "slots_over_time": lambda: in_service.slots_over_time(
+        [(1, 3), (1, 12), (1, 4), (1, 2), (13, 21), (13, 15)], [(1, 3), (1, 12), (1, 4), (1, 2), (3, 11), (4, 6)], 4
+    ),
+    "two_versions": lambda: in_service.two_versions("float32", "8 bits", 0.1),
     "one_question": lambda: evaluation.one_question(
         ["bank", "library", "department store", "mall", "new york"],
         "bank",

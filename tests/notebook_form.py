@@ -39,6 +39,7 @@ SECOND_EDITION = {
     "what_models_keep",
     "pictures",
     "speech",
+    "in_service",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

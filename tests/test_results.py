@@ -33,6 +33,7 @@ from experiments.tables import (
     cascades,
     count_vectors,
     discounts,
+    distillation,
     dpo_choices,
     emoji_changes,
     emoji_names,
@@ -42,6 +43,7 @@ from experiments.tables import (
     first_steps,
     gpt_shakespeare,
     gpu_run,
+    input_drift,
     leaked_questions,
     little_text,
     looking_inside,
@@ -57,11 +59,13 @@ from experiments.tables import (
     passage_answers,
     planted_passages,
     preferred_lines,
+    pruning,
     quantisation,
     recurrent_models,
     retrieval,
     same_context,
     semantic_roles,
+    serving_load,
     shown_digits,
     sorting_rewards,
     speed_run,
@@ -105,6 +109,11 @@ CHEAP = {
         ["gap"],
     ),
     "discounts": (lambda: discounts.row(4, 0.7), ["order", "discount"], ["bits"]),
+    "distillation": (
+        lambda: distillation.baseline(),
+        ["lesson", "tokens", "seed"],
+        ["loss"],
+    ),
     "bits_per_weight": (
         lambda: bits_per_weight.row("shakespeare_gpt", bits=[4] * 4, block=None, zero_point=False, split="validation"),
         ["model", "split", "bits", "block", "zero_point"],
@@ -175,6 +184,11 @@ CHEAP = {
         ["part", "setting"],
         ["value"],
     ),
+    "input_drift": (
+        lambda: input_drift.row("letters", 30, "1623 spelling"),
+        ["statistic", "requests", "stream"],
+        ["alarms"],
+    ),
     "leaked_questions": (
         lambda: leaked_questions.row(**leaked_questions.USUAL),
         ["part", "lowest", "reference"],
@@ -240,6 +254,11 @@ CHEAP = {
         ["kind", "read_as", "warned"],
         ["planted word"],
     ),
+    "pruning": (
+        lambda: pruning.row(0.4, "magnitude", False, 0),
+        ["share", "rule", "retrained", "seed", "split"],
+        ["loss", "rise"],
+    ),
     "quantisation": (
         lambda: quantisation.row(**quantisation.CHOICE),
         ["block", "bits", "minimum", "clips"],
@@ -269,6 +288,11 @@ CHEAP = {
         sorting_rewards.copied,
         ["system", "seed"],
         ["exact", "pass@8"],
+    ),
+    "serving_load": (
+        lambda: serving_load.row(2.0, 0, **serving_load.CHOICE),
+        ["rate", *serving_load.CHOICE, "seed"],
+        ["in time"],
     ),
     "shown_digits": (
         lambda: shown_digits.row("none", "own pictures", 0),
