@@ -23,6 +23,7 @@ from bench_gpt import gpt2_step_gpu, gpt_race, gpt_step
 from bench_llama import llama_cpp
 from bench_pretrained import decoding, encoding, loading
 from bench_retrieval import retrieval
+from bench_serving import serving
 from helpers import duration, spread
 from nltk.util import everygrams
 
@@ -211,6 +212,7 @@ BENCHMARKS = {
     "llama_cpp": llama_cpp,
     "choosing": choosing,
     "retrieval": retrieval,
+    "serving": serving,
 }
 RACES = {"gpt_race": gpt_race, "busy_machine": busy_machine}
 ROUNDS = 7
