@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 import pandas
 import torch
 from torch import Generator, Tensor, nn
@@ -17,8 +18,9 @@ from torch import Generator, Tensor, nn
 from course_lib import data
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.losses import next_token_loss, text_losses
+from course_lib.metrics import bootstrap_interval
 from course_lib.training import TrainingConfig, adamw, windows
-from experiments.shared import one_core, seeded, train_whole
+from experiments.shared import BLOCK, one_core, rounded, seeded, train_whole
 
 __all__ = [
     "Draw",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 VOCABULARY, CONTEXT, BATCH, LAYERS = 80, 64, 8, 2  # characters, in a window, windows in a batch, blocks
-HELD_OUT = 50_000  # characters of the held-out text that are scored
+HELD_OUT = 50_001  # characters of the held-out text that are scored
 UNKNOWN = 0  # the id of characters that are not among the 79 most frequent
 
 Draw = Callable[[Generator], tuple[Tensor, Tensor]]
@@ -119,10 +121,15 @@ def loss_after(
     seed: int,
     scored: Tensor,
     loss: Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor] = next_token_loss,
-) -> float:
-    """The held-out loss in nats per character after reading so many characters on one core."""
+) -> list[float]:
+    """The held-out loss in nats per character after reading so many characters on one core.
+
+    Its interval is over blocks of the text, for another text of the kind; runs are compared on the same blocks.
+    """
     steps = characters // (BATCH * CONTEXT)
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10, beta2=0.99, seed=seed)
     with one_core():
         train_whole(model, loss, draw, config, make_optimiser=partial(adamw, fused=True))
-        return round(float(text_losses(model, scored).mean()), 4)
+        nats = text_losses(model, scored).double().numpy()
+    blocks = nats[: len(nats) // BLOCK * BLOCK].reshape(-1, BLOCK).mean(axis=1)
+    return rounded(bootstrap_interval(lambda rows: rows.mean(axis=-1), blocks))

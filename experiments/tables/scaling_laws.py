@@ -47,7 +47,7 @@ def search(d_model: int) -> Iterator[dict[str, Any]]:
 
 def best_rate(tried: list[dict[str, Any]]) -> float:
     """The learning rate of the run with the lowest loss."""
-    return min(tried, key=lambda one: one["loss"])["learning rate"]
+    return min(tried, key=lambda one: one["loss"][0])["learning rate"]
 
 
 def rows() -> Iterator[dict[str, Any]]:
