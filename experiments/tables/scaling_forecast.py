@@ -1,0 +1,68 @@
+"""What a run of 16 times the compute of any in `scaling_laws` will reach, written down before that run was made.
+
+The law is that of Hoffmann et al. (2022), approach 3: L = E + A / N^alpha + B / D^beta, fitted to the logarithms of the
+losses with Huber's loss. Its interval covers what the fit gives on resampled runs. Two rivals: the lowest loss so far,
+carried on, and a straight line through the logarithms of compute and of the best loss up to it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from course_lib import files
+from experiments.scaling import parameters
+from experiments.shared import rounded
+
+__all__ = ["LARGE", "fit", "forecasts", "law", "row", "rows", "runs"]
+
+LARGE = {"d_model": 128, "characters": 2_800_000}
+STEP = 1e-3  # where Huber's loss of a residual of the logarithm turns from a square into a line
+RESAMPLES = 200
+
+Runs = np.ndarray  # a row per run: parameters, characters, loss
+
+
+def runs() -> Runs:
+    """The stored runs that the law is fitted to, without the short ones and those at other learning rates."""
+    rows = [one for one in files.load_results("scaling_laws")["rows"] if one["part"] == "grid"]
+    return np.array([[one["parameters"], one["characters"], one["loss"][0]] for one in rows])
+
+
+def _terms(theta: np.ndarray, N: np.ndarray, D: np.ndarray) -> np.ndarray:
+    """The logarithms of the law's three terms, for theta = log E, log A, alpha, log B, beta."""
+    e, a, alpha, b, beta = theta
+    return np.stack([np.full(len(N), e), a - alpha * np.log(N), b - beta * np.log(D)])
+
+
+def law(theta: np.ndarray, N: np.ndarray, D: np.ndarray) -> np.ndarray:
+    """The loss that the law gives for N parameters and D characters."""
+    return np.exp(logsumexp(_terms(theta, N, D), axis=0))
+
+
+def _objective(theta: np.ndarray, N: np.ndarray, D: np.ndarray, L: np.ndarray) -> tuple[float, np.ndarray]:
+    """The sum of Huber's losses, in units of STEP, and its gradient."""
+    terms = _terms(theta, N, D)
+    total = logsumexp(terms, axis=0)
+    residuals = (total - np.log(L)) / STEP
+    losses = np.where(abs(residuals) < 1, residuals**2 / 2, abs(residuals) - 0.5)
+    shares = np.exp(terms - total)
+    inner = np.stack([shares[0], shares[1], -np.log(N) * shares[1], shares[2], -np.log(D) * shares[2]])
+    return float(losses.sum()), inner @ np.clip(residuals, -1, 1) / STEP
+
+
+def fit(data: Runs, starts: list[np.ndarray] | None = None) -> np.ndarray:
+    """The law's five numbers, log E, log A, alpha, log B and beta: the best of the fits from several starts."""
+    N, D, L = data.T
+    if starts is None:
+        starts = []
+        for E in (0.5, 1.0, 1.3):
+            for alpha in (0.2, 0.5, 0.8):
+                for beta in (0.2, 0.5, 0.8):
+                    a, b = np.log(0.4) + alpha * np.log(3e4), np.log(0.4) + beta * np.log(1e6)
+                    starts.append(np.array([np.log(E), a, alpha, b, beta]))
+    bounds = [(np.log(0.05), None), (None, None), (0.02, 2), (None, None), (0.02, 2)]
+    found = [minimize(_objective, start, (N, D, L), "L-BFGS-B", jac=True, bounds=bounds) for start in starts]
+    return min(found, key=lambda one: one.fun).x
