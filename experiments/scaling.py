@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
 import pandas
 import torch
 from torch import Generator, Tensor, nn

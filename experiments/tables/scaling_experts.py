@@ -64,7 +64,7 @@ def mixture(seed: int, count: int = EXPERTS) -> GPT:
         nn.init.normal_(layer.router.weight, std=0.02, generator=generator)
         for expert in layer.experts:
             for mine, its in ((expert.hidden, dense.hidden), (expert.output, dense.output)):
-                nn.init.normal_(mine.weight, std=float(its.weight.std()), generator=generator)
+                nn.init.normal_(mine.weight, std=its.weight.std().item(), generator=generator)
                 nn.init.zeros_(mine.bias)
     return model
 

@@ -5,18 +5,14 @@ losses with Huber's loss. Its interval covers what the fit gives on resampled ru
 carried on, and a straight line through the logarithms of compute and of the best loss up to it.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from course_lib import files
-from experiments.scaling import parameters
-from experiments.shared import rounded
+from course_lib.metrics import Interval
 
-__all__ = ["LARGE", "fit", "forecasts", "law", "row", "rows", "runs"]
+__all__ = ["LARGE", "fit", "law", "row", "rows", "runs"]
 
 LARGE = {"d_model": 128, "characters": 2_800_000}
 STEP = 1e-3  # where Huber's loss of a residual of the logarithm turns from a square into a line
@@ -66,3 +62,84 @@ def fit(data: Runs, starts: list[np.ndarray] | None = None) -> np.ndarray:
     bounds = [(np.log(0.05), None), (None, None), (0.02, 2), (None, None), (0.02, 2)]
     found = [minimize(_objective, start, (N, D, L), "L-BFGS-B", jac=True, bounds=bounds) for start in starts]
     return min(found, key=lambda one: one.fun).x
+
+
+def by_law(data: Runs, size: float, characters: float, starts: list[np.ndarray] | None = None) -> float:
+    """The loss that the law, fitted to these runs, gives for a size and an amount."""
+    return float(law(fit(data, starts), np.array([size]), np.array([characters]))[0])
+
+
+def best_so_far(data: Runs) -> Runs:
+    """The runs whose loss none of less compute reaches, from the least compute to the most."""
+    kept: list[np.ndarray] = []
+    for one in data[np.argsort(data[:, 0] * data[:, 1], kind="stable")]:
+        if not kept or one[2] < kept[-1][2]:
+            kept.append(one)
+    return np.array(kept)
+
+
+def by_line(data: Runs, size: float, characters: float) -> float:
+    """A straight line through the logarithms of compute and of the best loss up to it, carried on."""
+    N, D, L = best_so_far(data).T
+    slope, start = np.polyfit(np.log(N * D), np.log(L), 1)
+    return float(np.exp(start + slope * np.log(size * characters)))
+
+
+def by_last(data: Runs, size: float, characters: float) -> float:
+    """The lowest loss so far, whatever the size and the amount."""
+    return float(data[:, 2].min())
+
+
+FORECASTERS: dict[str, Callable[[Runs, float, float], float]] = {
+    "law": by_law,
+    "straight line": by_line,
+    "last point": by_last,
+}
+
+
+def rate() -> float:
+    """The learning rate for the large run: a power law through the best rates of the sizes, carried on."""
+    grid = [one for one in files.load_results("scaling_laws")["rows"] if one["part"] == "grid"]
+    best = {one["parameters"]: one["learning rate"] for one in grid}
+    slope, start = np.polyfit(np.log(list(best)), np.log(list(best.values())), 1)
+    return float(f"{np.exp(start + slope * np.log(parameters(LARGE['d_model']))):.2g}")
+
+
+def interval(forecaster: str) -> list[float]:
+    """A forecast with the middle 95% of what it is on resampled runs, each moved by the residual of one of them."""
+    data, at = runs(), (float(parameters(LARGE["d_model"])), float(LARGE["characters"]))
+    value = FORECASTERS[forecaster](data, *at)
+    if forecaster == "last point":
+        return rounded(Interval(value, value, value))
+    dice, found = np.random.default_rng(0), []
+    near = [fit(data)]
+    for _ in range(RESAMPLES):
+        sample = data[dice.integers(len(data), size=len(data))]
+        if forecaster == "law":
+            theta = fit(sample, near)
+            one, again = law(theta, *np.array([at]).T)[0], law(theta, *sample[:, :2].T)
+        else:
+            one, again = by_line(sample, *at), np.array([by_line(sample, *run[:2]) for run in best_so_far(sample)])
+        expected = sample if forecaster == "law" else best_so_far(sample)
+        found.append(float(one * dice.choice(expected[:, 2] / again)))
+    return rounded(Interval(value, *np.quantile(found, [0.025, 0.975]).tolist()))
+
+
+def row(forecaster: str) -> dict[str, Any]:
+    """A forecaster's loss for the large run, in nats per character, and what that run is."""
+    data, size = runs(), parameters(LARGE["d_model"])
+    return {
+        "forecaster": forecaster,
+        "d_model": LARGE["d_model"],
+        "parameters": size,
+        "characters": LARGE["characters"],
+        "learning rate": rate(),
+        "compute, times the largest run's": round(size * LARGE["characters"] / (data[:, 0] * data[:, 1]).max(), 2),
+        "loss": interval(forecaster),
+    }
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    """The law and its rivals."""
+    for forecaster in FORECASTERS:
+        yield row(forecaster)

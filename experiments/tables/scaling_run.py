@@ -1,4 +1,4 @@
-"""The run that `scaling_forecast` speaks of, made after the forecast was committed, and a short one of the same size."""
+"""The run that `scaling_forecast` speaks of, made after the forecast was committed, and a short run of its size."""
 
 from collections.abc import Iterator
 from typing import Any
