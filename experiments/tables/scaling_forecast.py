@@ -5,16 +5,21 @@ losses with Huber's loss. Its interval covers what the fit gives on resampled ru
 carried on, and a straight line through the logarithms of compute and of the best loss up to it.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from course_lib import files
 from course_lib.metrics import Interval
+from experiments.scaling import parameters
+from experiments.shared import rounded
 
 __all__ = ["LARGE", "fit", "law", "row", "rows", "runs"]
 
-LARGE = {"d_model": 128, "characters": 2_800_000}
+LARGE = {"d_model": 128, "characters": 2_816_000}
 STEP = 1e-3  # where Huber's loss of a residual of the logarithm turns from a square into a line
 RESAMPLES = 200
 

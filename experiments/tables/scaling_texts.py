@@ -19,7 +19,7 @@ SEEDS = (0, 1, 2)
 TEXTS = ("reviews", "python")
 RUNS = [(16, 600_000), (32, 600_000), (48, 1_200_000)]  # of each text: width, characters
 CRAWL = {"d_model": 32, "characters": 400_000}
-AGAIN = {"d_model": 64, "characters": 600_000}
+AGAIN = {"d_model": 32, "characters": 600_000}
 PASSES = (4, 16, 64)
 
 
