@@ -24,7 +24,7 @@ __all__ = ["LARGE", "PUBLISHED", "backtest", "fit", "fit_with", "law", "row", "r
 LARGE = {"d_model": 128, "characters": 2_816_000}
 STEP = 1e-3  # where Huber's loss of a residual of the logarithm turns from a square into a line
 RESAMPLES = 200
-PUBLISHED, BETWEEN = (0.34, 0.28), (0.2, 0.5)  # exponents: Hoffmann et al. (2022), equation 10; what we take as possible
+PUBLISHED, BETWEEN = (0.34, 0.28), (0.2, 0.5)  # exponents: Hoffmann et al. (2022), equation 10; what may be
 
 Runs = np.ndarray  # a row per run: parameters, characters, loss
 
