@@ -29,6 +29,7 @@ SECOND_EDITION = {
     "bert",
     "fine_tuning",
     "retrieval",
+    "scaling_laws",
     "looking_inside",
     "faster_smaller",
     "evaluation",

@@ -42,7 +42,7 @@ class Experts(nn.Module):
         for number, expert in enumerate(self.experts):
             own = (chosen == number).nonzero()[:, 0]
             if len(own):
-                output = output.index_copy(0, own, expert(flat[own]) * best[own, None])
+                output = output.index_copy(0, own, expert(flat[own][None])[0] * best[own, None])
         self.shares = torch.bincount(chosen, minlength=len(self.experts)) / len(chosen)
         self.probabilities = probabilities.mean(dim=0)
         return output.view_as(x)
