@@ -20,7 +20,7 @@ from experiments.shared import one_core
 __all__ = ["Experts", "balance_loss", "mixture", "row", "rows"]
 
 EXPERTS, BALANCE = 4, 0.01  # the weight of the balancing loss, as in Fedus et al. (2022)
-D_MODEL, CHARACTERS, RATE = 32, 600_000, 0.01
+D_MODEL, CHARACTERS, RATE = 32, 400_000, 0.01
 SEEDS = (0, 1, 2)
 PARTS = ("row", "time_ratio")
 

@@ -17,10 +17,10 @@ __all__ = ["row", "rows"]
 
 SEEDS = (0, 1, 2)
 TEXTS = ("reviews", "python")
-RUNS = [(16, 600_000), (32, 600_000), (48, 1_200_000)]  # of each text: width, characters
-CRAWL = {"d_model": 32, "characters": 400_000}
+RUNS = [(16, 600_000), (32, 600_000), (32, 1_200_000)]  # of each text: width, characters
+CRAWL = {"d_model": 32, "characters": 300_000}
 AGAIN = {"d_model": 32, "characters": 600_000}
-PASSES = (4, 16, 64)
+PASSES = (4, 32)
 
 
 @cache
