@@ -119,7 +119,6 @@ def loss_after(
     learning_rate: float,
     seed: int,
     scored: Tensor,
-    loss: Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor] = next_token_loss,
 ) -> list[float]:
     """The held-out loss in nats per character after reading so many characters on one core.
 
@@ -128,7 +127,7 @@ def loss_after(
     steps = characters // (BATCH * CONTEXT)
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10, beta2=0.99, seed=seed)
     with one_core():
-        train_whole(model, loss, draw, config, make_optimiser=partial(adamw, fused=True))
+        train_whole(model, next_token_loss, draw, config, make_optimiser=partial(adamw, fused=True))
         nats = text_losses(model, scored).double().numpy()
     blocks = nats[: len(nats) // BLOCK * BLOCK].reshape(-1, BLOCK).mean(axis=1)
     return rounded(bootstrap_interval(lambda rows: rows.mean(axis=-1), blocks))

@@ -137,7 +137,6 @@ DRAWINGS = {
         [[1, 1, 1, 1, 0], [0, 1, 1, 1, 1]],
         [[31, 12, 88, 47, 60], [9, 55, 73, 20, 41], [64, 3, 17, 95, 28], [77, 59, 36, 42, 5]],
     ),
-    "experts": lambda: scaling_laws.experts([0.84, 0.15, 0.01, 0.0], 0, 0.63),
     "computation_graph": lambda: automatic_differentiation.computation_graph(GRAPH),
     "layer_backward": lambda: automatic_differentiation.layer_backward(X, W, DZ),
     "letter_gradient": lambda: automatic_differentiation.letter_gradient(

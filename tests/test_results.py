@@ -58,7 +58,6 @@ from experiments.tables import (
     recurrent_models,
     retrieval,
     same_context,
-    scaling_experts,
     scaling_forecast,
     scaling_laws,
     scaling_run,
@@ -247,11 +246,6 @@ CHEAP = {
         lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),
         ["system", "steps", "learning_rate", "seed"],
         ["validation", "carried"],
-    ),
-    "scaling_experts": (
-        lambda: scaling_experts.row("dense", 40_960, 0),
-        ["system", "characters", "seed"],
-        ["loss"],
     ),
     "scaling_forecast": (
         lambda: scaling_forecast.row("published exponents"),

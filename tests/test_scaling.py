@@ -1,4 +1,4 @@
-"""What the tables of scaling laws stand on: counts, windows, the crawl and its signatures, the mixture, the fits."""
+"""What the tables of scaling laws stand on: counts, windows, the crawl and its signatures, the fits."""
 
 import random
 import zlib
@@ -7,12 +7,12 @@ import datasketch
 import numpy as np
 import pytest
 import torch
-from torch import Generator, nn
+from torch import Generator
 
 from classroom.checks import scaling_laws as checks
 from course_lib.training import flops_per_token
 from experiments import crawl, scaling
-from experiments.tables import scaling_experts, scaling_forecast, scaling_sums
+from experiments.tables import scaling_forecast, scaling_sums
 
 TEXTS = ["the dog bit the man in the park on Sunday", "a dog bit the man in the park on Monday", "ash"]
 
@@ -56,18 +56,6 @@ def test_without_tags_gives_the_text_back():
 def test_sums_are_written_with_the_ones_first():
     [row] = scaling_sums.encode(torch.tensor([947]), torch.tensor([85])).tolist()
     assert row == [7, 4, 9, 5, 8, 0, 10, 2, 3, 0, 1]
-
-
-def test_a_mixture_computes_the_most_probable_expert_alone():
-    layer = scaling_experts.Experts(4, 8, 3)
-    nn.init.normal_(layer.router.weight)
-    x = torch.randn(2, 5, 4, generator=Generator().manual_seed(0))
-    probabilities = layer.router(x).softmax(-1)
-    for place in ((0, 0), (1, 3)):
-        best = int(probabilities[place].argmax())
-        expected = layer.experts[best](x[place][None, None])[0, 0] * probabilities[place][best]
-        assert torch.allclose(layer(x)[place], expected, atol=1e-6)
-    assert layer.shares.sum() == pytest.approx(1)
 
 
 def test_the_law_is_found_again_from_its_own_losses():

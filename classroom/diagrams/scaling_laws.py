@@ -1,4 +1,4 @@
-"""Drawings of scaling: three products per matrix, a MinHash signature, and a mixture of experts."""
+"""Drawings of scaling: three products per matrix, and a MinHash signature."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from classroom.diagrams.diagram import Diagram
 from classroom.diagrams.parts import grid, legend
 
-__all__ = ["experts", "min_hash", "three_products"]
+__all__ = ["min_hash", "three_products"]
 
 
 def three_products(positions: int, d_in: int, d_out: int) -> Diagram:
@@ -78,30 +78,3 @@ def min_hash(names: Sequence[str], shared: ArrayLike, numbers: ArrayLike) -> Dia
 
 def _listed(names: Sequence[str], own: np.ndarray) -> str:
     return ", ".join(name for name, there in zip(names, own, strict=True) if there)
-
-
-def experts(shares: Sequence[float], chosen: int, probability: float) -> Diagram:
-    """One position in a mixture: the router chooses an expert, whose output is scaled; shares are of all positions."""
-    count = len(shares)
-    listed = ", ".join(f"{share:.0%}" for share in shares)
-    alt = f"""A position's state goes to a router, which gives {count} probabilities. Only expert {chosen + 1}, the most
-        probable with {probability:.2f}, computes; its output, times that probability, is added to the stream. Of
-        all held-out positions the experts receive {listed}."""
-    d = Diagram(820, 110 + 58 * count, alt)
-    d.title("Of four experts one computes, and a router chooses it" if count == 4 else "One expert computes")
-    middle = 66 + 29 * count
-    state = d.box(84, middle, 110, 44, "state (C,)", "state")
-    router = d.box(250, middle, 120, 44, f"router\n(C, {count})", "weight", 13)
-    d.flow(state, router)
-    product = d.box(640, middle, 74, 40, f"× {probability:.2f}", "score", 13)
-    for number, share in enumerate(shares):
-        y = 95 + 58 * number
-        used = number == chosen
-        box = d.box(450, y, 150, 40, f"expert {number + 1}", "weight" if used else "plain", 13)
-        d.label(450, y + 29, f"{share:.0%} of the positions", 11, "faint")
-        d.arrow(router.right, box.left, dashed=not used)
-        if used:
-            d.arrow(box.right, product.left)
-    out = d.box(750, middle, 90, 44, "added to\nthe stream", "state", 12)
-    d.flow(product, out)
-    return d
