@@ -31,6 +31,7 @@ SECOND_EDITION = {
     "bert",
     "fine_tuning",
     "retrieval",
+    "scaling_laws",
     "looking_inside",
     "faster_smaller",
     "choosing_a_model",

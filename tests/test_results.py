@@ -64,6 +64,11 @@ from experiments.tables import (
     recurrent_models,
     retrieval,
     same_context,
+    scaling_forecast,
+    scaling_laws,
+    scaling_run,
+    scaling_sums,
+    scaling_texts,
     semantic_roles,
     serving_load,
     shown_digits,
@@ -278,6 +283,31 @@ CHEAP = {
         lambda: same_context.row(same_context.STEPS // same_context.SHORT, same_context.RATES[0], 0),
         ["system", "steps", "learning_rate", "seed"],
         ["validation", "carried"],
+    ),
+    "scaling_forecast": (
+        lambda: scaling_forecast.row("published exponents"),
+        ["forecaster", "parameters", "characters", "learning rate"],
+        ["loss"],
+    ),
+    "scaling_laws": (
+        lambda: scaling_laws.row(16, 150_000, 0.02, 0),
+        ["d_model", "parameters", "characters", "learning rate", "seed"],
+        ["loss"],
+    ),
+    "scaling_run": (
+        lambda: scaling_run.row(scaling_run.SHORT),
+        ["d_model", "parameters", "characters", "learning rate", "seed"],
+        ["loss"],
+    ),
+    "scaling_sums": (
+        lambda: scaling_sums.row(8, 60, 0),
+        ["d_model", "parameters", "steps", "seed"],
+        ["exact"],
+    ),
+    "scaling_texts": (
+        lambda: scaling_texts.row("text", "reviews", 16, 40_960, 0),
+        ["part", "setting", "d_model", "characters", "of", "seed"],
+        ["loss"],
     ),
     "semantic_roles": (
         lambda: semantic_roles.row("rules", 0),
