@@ -1,8 +1,8 @@
 """Do gates pay on text? A plain, a GRU and an LSTM network on characters, in equal steps and in equal time.
 
 All have about 75,000 weights and PyTorch's layers. "GRU, r = 1" is the control without a reset gate: that GRU with the
-gate held open, so that 20,608 of its weights do nothing. For each kind and length, the learning rate is doubled or halved,
-with seed 0, until the rates on both sides of the best one are worse; seeds 1 and 2 follow at the best rate.
+gate held open, so that 20,736 of its weights do nothing. For each kind and length, the learning rate is doubled or
+halved, with seed 0, until the rates on both sides of the best one are worse; seeds 1 and 2 follow at the best rate.
 """
 
 import time
