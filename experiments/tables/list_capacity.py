@@ -1,6 +1,6 @@
-"""How long a list can a state hold? GRUs of several widths read eight symbols and repeat them, for several lengths.
+"""How long a list can a state hold? GRUs of several widths read six symbols and repeat them, for several lengths.
 
-Each symbol is one of eight, so the list is 24 bits and chance is 1/8. The learning rate of each width is doubled or
+Each symbol is one of eight, so the list is 18 bits and chance is 1/8. The learning rate of each width is doubled or
 halved, with seed 0 and the middle number of steps, until the rates on both sides of the best one are worse.
 """
 
@@ -17,8 +17,8 @@ from course_lib.training import TrainingConfig
 from experiments.shared import rounded, seeded, train_whole
 from experiments.tables.gates_on_text import best_rate, searched
 
-WIDTHS, STEPS, SEEDS = (8, 16, 32, 64), (250, 1000, 3000), (0, 1, 2)
-SYMBOLS, LENGTH, BATCH_SIZE = 8, 8, 64
+WIDTHS, STEPS, SEEDS = (8, 16, 32), (200, 800, 2400), (0, 1, 2)
+SYMBOLS, LENGTH, BATCH_SIZE = 8, 6, 64
 
 
 class Repeater(nn.Module):
