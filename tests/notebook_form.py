@@ -19,6 +19,7 @@ SECOND_EDITION = {
     "ngrams",
     "automatic_differentiation",
     "neural_language_model",
+    "gru_lstm",
     "seq2seq_attention",
     "attention",
     "transformer",
