@@ -420,7 +420,7 @@ _RANGES = {"width": (16, 512), "batch_size": (1, 64), "window": (2, 200)}
     },
     wrong={
         "a smaller batch, a shorter window or a smaller state": lambda: dict(recurrent_budget.CHOICE),
-        "a longer window": lambda: BETTER | {"window": 4, "batch_size": 64},
+        "a longer window": lambda: BETTER | {"window": 3, "batch_size": 64},
         "a higher rate": lambda: BETTER | {"learning_rate": 0.0005},
         "a lower rate": lambda: BETTER | {"learning_rate": 0.5},
         "width is a whole number from 16 to 512, but yours is 8.": lambda: BETTER | {"width": 8},

@@ -175,7 +175,7 @@ def unit(z=(0.0, -16.0), n=(1.0, 0.0), bias=8.0, old=0.0, r=0.0):
 
 
 def choosing(**change):
-    choice = {"kind": "LSTM", "width": 64, "batch_size": 8, "window": 50, "learning_rate": 0.012}
+    choice = {"kind": "LSTM", "width": 64, "batch_size": 8, "window": 50, "learning_rate": 0.016}
     return lambda: choice | change
 
 
@@ -186,7 +186,7 @@ RIGHT = {
         unit(old=1.0, r=-12.0),
         lambda: (np.array([[0, 0], [0, -20], [1, 0]]), np.zeros((3, 1)), np.array([0, 10, 0])),
     ],
-    "within_budget": [choosing()],
+    "within_budget": [choosing(learning_rate=0.012)],
     "gru_step": [
         lambda *inputs: gru(*inputs).tolist(),
         by_pytorchs_cell(nn.GRUCell),
@@ -218,10 +218,10 @@ WRONG = {
         (unit(bias=math.inf), "the weights must be finite"),
     ],
     "within_budget": [
-        (choosing(kind="GRU", width=128, batch_size=16, window=100), "the budget then pays for more steps"),
-        (choosing(window=4, batch_size=64), "a longer window: the network"),
-        (choosing(learning_rate=0.0004), "a higher rate"),
-        (choosing(learning_rate=0.6), "a lower rate"),
+        (choosing(kind="GRU", width=128, batch_size=16, window=100, learning_rate=0.008), "the budget then pays for more steps"),
+        (choosing(window=3, batch_size=64), "a longer window: the network"),
+        (choosing(learning_rate=0.0005), "a higher rate"),
+        (choosing(learning_rate=0.5), "a lower rate"),
         (choosing(width=8), "width is a whole number from 16 to 512, but yours is 8."),
         (choosing(learning_rate=0), "learning_rate is a number above 0 and at most 1, but yours is 0."),
         (choosing(kind="rnn"), "kind is 'RNN', 'GRU' or 'LSTM', but yours is 'rnn'."),
