@@ -408,6 +408,7 @@ _RANGES = {"width": (16, 512), "batch_size": (1, 64), "window": (2, 200)}
 
 
 @experiment(
+    seconds=120,
     goal=2.75,
     unit="bits per character on 60,000 characters of the validation plays",
     stored=lambda: worst_by_change(files.load_results("recurrent_budget")["rows"], recurrent_budget.CHOICE, "bits"),
@@ -422,7 +423,7 @@ _RANGES = {"width": (16, 512), "batch_size": (1, 64), "window": (2, 200)}
         "a smaller batch, a shorter window or a smaller state": lambda: dict(recurrent_budget.CHOICE),
         "a longer window": lambda: BETTER | {"window": 3, "batch_size": 64},
         "a higher rate": lambda: BETTER | {"learning_rate": 0.0005},
-        "a lower rate": lambda: BETTER | {"learning_rate": 0.5},
+        "a lower rate": lambda: BETTER | {"learning_rate": 0.1},
         "width is a whole number from 16 to 512, but yours is 8.": lambda: BETTER | {"width": 8},
         "learning_rate is a number above 0 and at most 1, but yours is 0.": lambda: BETTER | {"learning_rate": 0},
         "kind is 'RNN', 'GRU' or 'LSTM', but yours is 'rnn'.": lambda: BETTER | {"kind": "rnn"},

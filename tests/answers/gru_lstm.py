@@ -221,7 +221,7 @@ WRONG = {
         (choosing(kind="GRU", width=128, batch_size=16, window=100, learning_rate=0.008), "the budget then pays for more steps"),
         (choosing(window=3, batch_size=64), "a longer window: the network"),
         (choosing(learning_rate=0.0005), "a higher rate"),
-        (choosing(learning_rate=0.5), "a lower rate"),
+        (choosing(learning_rate=0.1), "a lower rate"),
         (choosing(width=8), "width is a whole number from 16 to 512, but yours is 8."),
         (choosing(learning_rate=0), "learning_rate is a number above 0 and at most 1, but yours is 0."),
         (choosing(kind="rnn"), "kind is 'RNN', 'GRU' or 'LSTM', but yours is 'rnn'."),
