@@ -218,7 +218,10 @@ WRONG = {
         (unit(bias=math.inf), "the weights must be finite"),
     ],
     "within_budget": [
-        (choosing(kind="GRU", width=128, batch_size=16, window=100, learning_rate=0.008), "the budget then pays for more steps"),
+        (
+            choosing(kind="GRU", width=128, batch_size=16, window=100, learning_rate=0.008),
+            "the budget then pays for more steps",
+        ),
         (choosing(window=3, batch_size=64), "a longer window: the network"),
         (choosing(learning_rate=0.0005), "a higher rate"),
         (choosing(learning_rate=0.1), "a lower rate"),
