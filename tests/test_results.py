@@ -39,9 +39,11 @@ from experiments.tables import (
     evaluation,
     fine_tuning,
     first_steps,
+    forget_bias,
     gpt_shakespeare,
     gpu_run,
     leaked_questions,
+    list_capacity,
     looking_inside,
     masked_language_model,
     memorisation,
@@ -232,6 +234,16 @@ CHEAP = {
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),
         ["system", "steps", "seed"],
         ["validation"],
+    ),
+    "forget_bias": (
+        lambda: forget_bias.row(3.0, 0.064, 0),
+        ["bias", "learning_rate", "seed"],
+        ["accuracy"],
+    ),
+    "list_capacity": (
+        lambda: list_capacity.row(8, 200, 0.032, 1),
+        ["width", "steps", "learning_rate", "seed"],
+        ["error"],
     ),
     "recurrent_budget": (
         lambda: recurrent_budget.row(0, **recurrent_budget.CHOICE | {"kind": "LSTM"}),
