@@ -1,7 +1,7 @@
 """Does an LSTM remember longer if its forget gates begin open? The task of `memory` with gaps of up to 60.
 
 A number is added to the initial biases of the forget gate. For each, the learning rate is doubled or halved, with seed
-0, until the rates on both sides of the best one are worse; seeds 1 and 2 follow at the best rate.
+0, until neither rate beside the best one is better; seeds 1 and 2 follow at the best rate.
 """
 
 from collections.abc import Callable, Iterator
