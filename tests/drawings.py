@@ -14,6 +14,7 @@ from classroom.diagrams import (
     faster_smaller,
     fine_tuning,
     gpt,
+    gru_lstm,
     in_service,
     looking_inside,
     neural_language_model,
@@ -71,6 +72,11 @@ FILLED = "the king is a beggar , and no beggar is king".split()
 EDITS = [[0, 1, 2, 3], [1, 1, 1, 2], [2, 2, 2, 2]]
 
 DRAWINGS = {
+    "gru_cell": lambda: gru_lstm.gru_cell({"x": 1, "h": 0.5, "r": 0.5, "z": 0.731, "n": 0.978, "h'": 0.629}),
+    "lstm_cell": lambda: gru_lstm.lstm_cell(
+        {"c": 0.5, "f": 0.881, "i": 0.731, "g": 0.762, "o": 0.5, "c'": 0.997, "h'": 0.38}
+    ),
+    "character_model": lambda: gru_lstm.character_model("KING ", 32, 192, 80),
     "places": lambda: looking_inside.places(
         "blocks.23",
         {"blocks.23.input": 60, "blocks.23.attention": 31, "blocks.23.feed_forward": 44, "blocks.23": 1_071},

@@ -21,6 +21,7 @@ SECOND_EDITION = {
     "automatic_differentiation",
     "neural_language_model",
     "overfitting",
+    "gru_lstm",
     "seq2seq_attention",
     "attention",
     "transformer",

@@ -5,12 +5,17 @@ import math
 
 import numpy as np
 import torch
+from course_lib import files
+from course_lib.recurrent import gru_cell
+from experiments.shared import worst_by_change
+from experiments.tables import recurrent_budget
 from torch import Generator, Tensor
 
 from classroom import forms
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["flip_update_gate", "gru_step", "half_life", "leaky", "lstm_step", "nucleus"]
+__all__ = ["gru_step", "hold", "lstm_step", "nucleus", "within_budget"]
 
 
 def _same(value):
@@ -20,143 +25,6 @@ def _same(value):
 def _random(seed, *shapes):
     generator = Generator().manual_seed(seed)
     return tuple(torch.randn(shape, generator=generator) for shape in shapes)
-
-
-def _before(x):
-    return torch.cat([torch.zeros(1), x[:-1]])
-
-
-def _leak(h, x, z):
-    return z * h + (1 - z) * x
-
-
-@exercise(
-    praise="a pulse of 1 becomes 0.5, and half as much at each step.",
-    cases=lambda seed: [
-        (torch.tensor([1.0, 0.0, 0.0]), 0.5),
-        *((*_random(seed + n, (n,)), z) for n, z in ((7, 0.9), (5, 0.2), (11, 0.7))),
-        case(torch.tensor([2.0]), 0.75, edge="a single input"),
-    ],
-    wrong={
-        "z and 1 - z are swapped: z is the share of the *old* state.": {"step": lambda h, x, z: (1 - z) * h + z * x},
-        "the input counts in full: give it the share that the old state does not have.": {"step": lambda h, x, z: z * h + x},
-        "the old state must fade: multiply it by z, so that inputs count less the further back they are.": {"step": lambda h, x, z: h + (1 - z) * x},
-        "this is the sum of the inputs: both the old state and the input need a share.": {"step": lambda h, x, z: h + x},
-        "nothing is kept of the old state: each step must start from the state of the step before.": {"step": lambda h, x, z: (1 - z) * x},
-        "the input has the share z, like the old state: the two shares must add up to 1.": {"step": lambda h, x, z: z * h + z * x},
-        "the old state has the share 1 - z, like the input: the two shares must add up to 1.": {"step": lambda h, x, z: (1 - z) * (h + x)},
-        "the input is subtracted: its share is 1 - z, not z - 1.": {"step": lambda h, x, z: z * h + (z - 1) * x},
-        "brackets are missing: 1 - z as a whole is the factor of the input.": [
-            {"step": lambda h, x, z: z * h + 1 - z * x},
-            {"step": lambda h, x, z: (z * h + 1 - z) * x},
-        ],
-        "you add the step to the old state (`+=`): the new state replaces the old one.": {"step": lambda h, x, z: h + _leak(h, x, z)},
-        "the step takes the state before the last one: hand each new state on to the next step.": lambda x, z: torch.stack(
-            [(1 - z) * sum(z ** ((t - s) // 2) * x[s] for s in range(t % 2, t + 1, 2)) for t in range(len(x))]
-        ),
-        "the state begins at 0, not at the first input.": {"start": lambda x: x[0]},
-        "the state begins at 0, not at 1.": {"start": lambda x: torch.ones(())},
-        "this is the last state alone: return all of them, one for each input.": {"end": lambda states: states[-1]},
-        "the 0 at the start is not a result: return one state for each input.": {"end": torch.stack},
-        "append the new state, not the old one: yours are one step late.": {"end": lambda states: torch.stack(states)[:-1]},
-        "every state is the last one: the list holds one tensor that changes in place. Make a new one at each step.": {
-            "end": lambda states: states[-1].expand(len(states) - 1)
-        },
-        "the last input is left out: return one state for each input.": {"end": lambda states: torch.stack(states)[1:-1]},
-        "the first input is left out: begin with `x[0]`, from the state 0.": {"reads": lambda x: x[1:]},
-        "you read from the end: begin with `x[0]`.": {"reads": lambda x: x.flip(0)},
-        "the states are in reversed order: the state after the first step comes first.": {"end": lambda states: torch.stack(states)[1:].flip(0)},
-        "each step takes all inputs at once: give it `x[t]`, the one of its step.": {
-            "reads": lambda x: x.expand(len(x), len(x)),
-            "start": torch.zeros_like,
-        },
-        "mix with the last *state*, not with the last input.": lambda x, z: z * _before(x) + (1 - z) * x,
-    },
-)
-def leaky(
-    x,
-    z,
-    *,
-    step=_leak,
-    start=lambda x: torch.zeros(()),
-    reads=lambda x: x,
-    end=lambda states: torch.stack(states)[1:],
-):
-    """The states of h' = z h + (1 - z) x, from h = 0, one for each input."""
-    states = [start(x)]
-    for now in reads(x):
-        states.append(step(states[-1], now, z))
-    return end(states)
-
-
-def _halving(z):
-    return math.log(0.5) / math.log(z)
-
-
-def _unasked(steps):
-    """What the formula gives for z = 1 where that is not asked for; NumPy divides by 0."""
-    try:
-        return steps(1.0)
-    except ZeroDivisionError:
-        return -math.inf
-
-
-@exercise(
-    praise="0.9 keeps for 6.6 steps, 0.99 for 69, and 1 forever.",
-    cases=lambda seed: [
-        (0.5,),
-        (0.9,),
-        (0.99,),
-        *((z,) for z in (0.05 + 0.9 * torch.rand(3, generator=Generator().manual_seed(seed)).double()).tolist()),
-        case(1.0, edge="z = 1"),
-    ],
-    wrong={
-        "what never fades has the half-life `math.inf`: return that for z = 1.": [
-            {"at_one": _unasked},
-            *({"at_one": lambda steps, value=value: value} for value in (math.nan, 0.0, 1.0)),
-        ],
-        "the sign is wrong: both logarithms are negative, so their quotient is positive.": {"steps": lambda z: -_halving(z)},
-        "the quotient is upside down: ln z belongs in the denominator.": {"steps": lambda z: 1 / _halving(z)},
-        "this is the number of steps until 1/e = 0.37 is left: ask for a half instead.": {"steps": lambda z: -1 / math.log(z)},
-        "1 / (1 - z) is about the number of steps until 1/e is left: ask for which k z ** k is 0.5.": {"steps": lambda z: 1 / (1 - z)},
-        "what is left falls by a share at each step, not by an amount: it is z ** k, not 1 - k (1 - z).": {"steps": lambda z: 0.5 / (1 - z)},
-        "1 - z is only about -ln z: divide by the logarithm itself.": [
-            {"steps": lambda z: math.log(2) / (1 - z)},
-            {"steps": lambda z: math.log(0.5) / (1 - z)},
-        ],
-        "z ** k is not k times z: take logarithms of both sides of z ** k = 0.5.": [
-            {"steps": lambda z: 0.5 / z},
-            {"steps": lambda z: z / 0.5},
-        ],
-        "this is ln 0.5 alone: how often does ln z go into it?": {"steps": lambda z: math.log(0.5)},
-        "this is the logarithm of z alone: how often does it go into that of 0.5?": [
-            {"steps": math.log},
-            {"steps": math.log2},
-            {"steps": math.log10},
-        ],
-        "divide by ln z, not by z.": [{"steps": lambda z: math.log(0.5) / z}, {"steps": lambda z: math.log(2) / z}],
-        "this is the logarithm of a quotient: the quotient of the two logarithms is wanted.": {"steps": lambda z: math.log(0.5 / z)},
-        "you multiply the two logarithms: divide one by the other.": {"steps": lambda z: math.log(0.5) * math.log(z)},
-        "the two logarithms have different bases: take the same for both.": [
-            {"steps": lambda z: math.log(0.5) / math.log2(z)},
-            {"steps": lambda z: math.log(0.5) / math.log10(z)},
-            {"steps": lambda z: math.log10(0.5) / math.log(z)},
-        ],
-        "this is a power: which power of z is 0.5? Take logarithms to find the exponent.": [
-            {"steps": lambda z: z**0.5},
-            {"steps": lambda z: 0.5**z},
-            {"steps": lambda z: 0.5 ** (1 / z)},
-        ],
-        "z is the share that each step keeps, not the share that it loses.": {"steps": lambda z: math.log(0.5) / math.log(1 - z)},
-        "this is when a quarter is left: a half is wanted.": {"steps": lambda z: 2 * _halving(z)},
-        "do not round: a half-life need not be a whole number of steps.": [
-            {"end": end} for end in (round, math.ceil, math.floor, lambda k: math.floor(k) + 1, lambda k: round(k, 1))
-        ],
-    },
-)
-def half_life(z, *, steps=_halving, at_one=lambda steps: math.inf, end=float):
-    """After how many steps half is left; infinite for z = 1."""
-    return at_one(steps) if z == 1 else end(steps(z))
 
 
 def _layer(seed, gates, B, d_in, C, states=1):
@@ -265,78 +133,17 @@ def gru_step(
     return mix(candidate(inside(a_n, r, h, U, c)), h, z)
 
 
-@exercise(
-    praise="1 - sigmoid(a) = sigmoid(-a): the other convention is a change of sign.",
-    cases=lambda seed: [
-        (torch.tensor([[1.0], [2.0], [3.0]]),),
-        *((weight,) for weight in _random(seed, (12, 5), (9,), (21, 7), (6, 11))),
-    ],
-    wrong={
-        "1 - sigmoid(a) = sigmoid(-a): which change of the weights turns a into -a? No 1 is needed.": [
-            {"update": lambda z: 1 - z},
-            {"update": lambda z: z - 1},
-        ],
-        "the weights go *into* the sigmoid, so they need none themselves: 1 - sigmoid(a) = sigmoid(-a).": [
-            {"update": lambda z: 1 - z.sigmoid()},
-            {"update": torch.sigmoid},
-        ],
-        "1 - sigmoid(a) = sigmoid(-a): change the sign, do not divide.": {"update": lambda z: 1 / z},
-        "`flip` reverses the order of the rows: they keep their order, and each number changes its sign.": {"update": lambda z: z.flip(0)},
-        "these are absolute values: a negative weight becomes positive, and a positive one negative.": [
-            {"update": torch.abs},
-            {"update": lambda z: -z.abs()},
-        ],
-        "the update gate's rows are gone: change their sign instead of setting them to 0.": {"update": torch.zeros_like},
-        "nothing has changed: the update gate's rows, the middle third, must change their sign.": {"update": _same},
-        "the reset gate's rows changed, the first third: change the update gate's, which come next.": {
-            "reset": torch.neg,
-            "update": _same,
-        },
-        "the candidate's rows changed, the last third: change the update gate's, which come before.": {
-            "update": _same,
-            "candidate": torch.neg,
-        },
-        "the reset gate must stay as it is: only the middle third changes.": {"reset": torch.neg},
-        "the candidate must stay as it is: only the middle third changes.": {"candidate": torch.neg},
-        "every row changed: only the update gate's may, the middle third.": [torch.neg, lambda weight: 1 - weight],
-        "a gate's rows are missing: return all rows, those of r and n as they were.": [
-            {"order": (0, 1)},
-            {"order": (1, 2)},
-        ],
-        "the rows must keep their order: r, z, n.": [{"order": order} for order in ((1, 0, 2), (0, 2, 1), (2, 1, 0))],
-        "the rows of r and z are swapped: no rows move, the update gate's change their sign.": {
-            "order": (1, 0, 2),
-            "update": _same,
-        },
-        "these are the update gate's rows alone: return all rows, the others as they were.": [
-            {"order": (1,)},
-            {"order": (1,), "update": _same},
-        ],
-        "you cut along the last axis: the gates lie one after the other along the first, the rows.": {"axis": -1},
-        "these are three tensors: join them to one with all rows (`torch.cat`).": {"join": torch.stack},
-        "the three parts are joined side by side: join them along the rows, dim=0.": {"join": lambda parts: torch.cat(parts, dim=-1)},
-        "the C rows of a gate lie together: change the middle third, not every third row.": lambda weight: torch.stack(
-            [-row if number % 3 == 1 else row for number, row in enumerate(weight)]
-        ),
-        "a gate has a third of the rows: the number of columns can be another.": lambda weight: torch.cat(
-            [
-                weight[: weight.shape[1]],
-                -weight[weight.shape[1] : 2 * weight.shape[1]],
-                weight[2 * weight.shape[1] :],
-            ]
-        ),
-    },
-)
-def flip_update_gate(weight, *, reset=_same, update=torch.neg, candidate=_same, axis=0, order=(0, 1, 2), join=torch.cat):
-    """The same tensor with the update gate's rows for 1 - z instead of z."""
-    r, z, n = weight.chunk(3, dim=axis)
-    parts = [reset(r), update(z), candidate(n)]
-    joined = [parts[number] for number in order]
-    return join(joined) if axis == 0 else torch.cat(joined, dim=axis)
+def _found_lstm_step(x, h, c, W_x, W_h, b_x, b_h):
+    """The exercise as it is found: another library's order of blocks, and an output from the old cell state."""
+    i, f, o, g = (x @ W_x.T + b_x + h @ W_h.T + b_h).chunk(4, dim=1)
+    new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), new
 
 
 @exercise(
-    praise="three gates, one candidate, and a sum instead of a mean.",
+    kind="debug",
+    found=_found_lstm_step,
+    praise="the blocks are i, f, g and o, and h' is computed from the new cell state.",
     cases=lambda seed: [
         _by_hand([0.5, 3.0], [0.0, 1.0, 2.0, -1.0], [0.0, 0.0, 1.0, 0.0]),
         *(_layer(seed + B, 4, B, 3, 5, states=2) for B in (1, 7)),
@@ -525,3 +332,121 @@ def nucleus(p, mass, *, rank=_ranked, keep=_enough, put=_put_back, scale=lambda 
     places = rank(p)
     ranked = p[places]
     return scale(put(ranked.where(keep(ranked, mass), 0.0), places), mass)
+
+
+OTHERS = 0.8  # the numbers without a mark
+
+
+def _state_after(design):
+    """From a design of a GRU with one unit to a judgement of its last state, for numbers with marks at some steps."""
+
+    def judged(steps, marked):
+        try:
+            parts = [torch.as_tensor(part, dtype=torch.float32) for part in design()]
+            W_x, W_h, b = (part.reshape(shape) for part, shape in zip(parts, [(3, 2), (3, 1), (3,)], strict=True))
+        except (TypeError, ValueError, RuntimeError):
+            raise Mistake("three things are expected: W_x (3, 2), W_h (3, 1) and b (3).") from None
+        if not all(part.isfinite().all() for part in (W_x, W_h, b)):
+            raise Mistake("the weights must be finite: a gate of sigmoid(8) is open enough.")
+        h = torch.zeros(1, 1)
+        for step in range(steps):
+            x = torch.tensor([[marked.get(step, OTHERS), float(step in marked)]])
+            h = gru_cell(x @ W_x.T + b, h, W_h, torch.zeros(3))
+        return _place(h.item(), list(marked.values()), last=marked.get(steps - 1, OTHERS))
+
+    return judged
+
+
+def _place(state, marked, last):
+    """Where a state lies, in words."""
+    wanted = marked[-1]
+    near = {"held": wanted, "the last number": math.tanh(last), "both marked numbers": sum(marked), "near 0": 0.0}
+    for words, place in near.items():
+        if abs(state - place) <= 0.05:
+            return words
+    if state * wanted < 0:
+        return "the wrong sign"
+    return "too small" if abs(state) < abs(wanted) else "too large"
+
+
+@exercise(
+    kind="design",
+    through=_state_after,
+    praise="the unit takes a marked number, and keeps it for forty steps.",
+    cases=lambda seed: [
+        (40, {0: 0.3}),
+        (40, {0: -0.3}),
+        case(1, {0: 0.3}, edge="right after the mark"),
+        case(3, {0: 0.3}, edge="two steps after the mark"),
+        case(60, {0: -0.4, 20: 0.2}, edge="a second mark"),
+        case(60, {20: -0.3}, edge="numbers before the mark"),
+    ],
+    wrong={
+        "the state is another number at every step: without a mark, z must be near 1.": {"bias": -8.0, "mark": 0.0},
+        "z is turned round: it must be near 0 at the mark and near 1 elsewhere.": {"bias": -8.0, "mark": 16.0},
+        "nothing is ever taken in: at the mark, z must be near 0.": {"mark": 0.0},
+        "only a part of the marked number is taken in: at the mark, z must be nearer to 0.": [{"mark": mark} for mark in (-7.0, -8.0)],
+        "the state fades: after forty steps z to the power of 40 is left, so z must be nearer to 1 without a mark.": [
+            {"bias": bias, "mark": -16.0} for bias in (1.5, 2.5, 3.5, 4.5)
+        ],
+        "the candidate is too large: tanh(x) is near x only for small x, so the weight of the number must be 1.": {"number": 5.0},
+        "the candidate is too small: the weight of the number must be 1.": {"number": 0.5},
+        "the sign of the number is turned: its weight in the candidate must be 1.": {"number": -1.0},
+        "the candidate reads the mark: it must read the number, the first column.": {"number": 0.0, "read": 2.0},
+        "the old number is still in the new one: the candidate must not see the state, or r must be 0.": {"old": 1.0, "reset": 8.0},
+    },
+)
+def hold(*, bias=8.0, mark=-16.0, number=1.0, read=0.0, old=0.0, reset=0.0):
+    """W_x (3, 2), W_h (3, 1) and b (3) of a GRU with one unit that keeps the last marked number."""
+    W_x = torch.tensor([[0.0, 0.0], [0.0, mark], [number, read]])
+    W_h = torch.tensor([[0.0], [0.0], [old]])
+    return W_x, W_h, torch.tensor([reset, bias, 0.0])
+
+
+BETTER = {"kind": "LSTM", "width": 64, "batch_size": 8, "window": 50, "learning_rate": 0.016}
+_RANGES = {"width": (16, 512), "batch_size": (1, 64), "window": (2, 200)}
+
+
+@experiment(
+    seconds=120,
+    goal=2.75,
+    unit="bits per character on 60,000 characters of the validation plays",
+    stored=lambda: worst_by_change(files.load_results("recurrent_budget")["rows"], recurrent_budget.CHOICE, "bits"),
+    advice={
+        "a smaller batch, a shorter window or a smaller state: the budget then pays for more steps.": lambda choice: _affordable(choice) < 700,
+        "a longer window: the network cannot learn what lies further back.": lambda choice: choice["window"] < 15,
+        "a higher rate: there are too few steps to be careful.": lambda choice: choice["learning_rate"] < 0.004,
+        "a lower rate: the steps are too large.": lambda choice: choice["learning_rate"] > 0.05,
+        "another kind, or other sizes nearby.": lambda choice: True,
+    },
+    wrong={
+        "a smaller batch, a shorter window or a smaller state": lambda: dict(recurrent_budget.CHOICE),
+        "a longer window": lambda: BETTER | {"window": 3, "batch_size": 64},
+        "a higher rate": lambda: BETTER | {"learning_rate": 0.0005},
+        "a lower rate": lambda: BETTER | {"learning_rate": 0.1},
+        "width is a whole number from 16 to 512, but yours is 8.": lambda: BETTER | {"width": 8},
+        "learning_rate is a number above 0 and at most 1, but yours is 0.": lambda: BETTER | {"learning_rate": 0},
+        "kind is 'RNN', 'GRU' or 'LSTM', but yours is 'rnn'.": lambda: BETTER | {"kind": "rnn"},
+        "that would take 13,469 steps, and 4,000 is the most: a larger batch or a longer window.": lambda: BETTER | {"batch_size": 1},
+        "a dictionary with kind, width, batch_size, window, learning_rate": lambda: {"width": 64},
+    },
+)
+def within_budget(choice, seed):
+    """Bits per character of a network of this kind and size, trained for as long as the budget pays for."""
+    if not isinstance(choice, dict) or set(choice) != set(BETTER):
+        raise Mistake(f"a dictionary with {', '.join(BETTER)} is expected, and nothing else.")
+    if choice["kind"] not in recurrent_budget.GATES:
+        raise Mistake(f"kind is 'RNN', 'GRU' or 'LSTM', but yours is {choice['kind']!r}.")
+    for name, (low, high) in _RANGES.items():
+        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
+            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
+    rate = choice["learning_rate"]
+    if not isinstance(rate, int | float) or not 0 < rate <= 1:
+        raise Mistake(f"learning_rate is a number above 0 and at most 1, but yours is {rate}.")
+    if _affordable(choice) > 4_000:
+        raise Mistake(f"that would take {_affordable(choice):,} steps, and 4,000 is the most: a larger batch or a longer window.")
+    return recurrent_budget.score(0, **choice)[0]  # one seed, so that choices can be compared
+
+
+def _affordable(choice):
+    return recurrent_budget.steps(*(choice[name] for name in ("kind", "width", "batch_size", "window")))

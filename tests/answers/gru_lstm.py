@@ -10,64 +10,6 @@ from torch.nn import functional as F
 from course_lib import generation, recurrent
 
 
-def leak(x, z, old=lambda z: z, new=lambda z: 1 - z, start=0.0):
-    h, states = start, []
-    for one in x.tolist():
-        h = old(z) * h + new(z) * one
-        states.append(h)
-    return torch.tensor(states)
-
-
-def leak_two_back(x, z):
-    """The steps of even and of odd numbers do not meet."""
-    states = [0.0, 0.0]
-    for one in x.tolist():
-        states.append(z * states[-2] + (1 - z) * one)
-    return states[2:]
-
-
-def leak_in_place(x, z):
-    h, states = torch.zeros(()), []
-    for one in x:
-        h.mul_(z).add_((1 - z) * one)
-        states.append(h)
-    return torch.stack(states)
-
-
-def leak_without_brackets(x, z):
-    h, states = torch.zeros(()), []
-    for t in range(len(x)):
-        h = z * h + 1 - z * x[t]
-        states.append(h)
-    return torch.stack(states)
-
-
-def leak_of_all(x, z):
-    h, states = torch.zeros_like(x), []
-    for _ in x:
-        h = z * h + (1 - z) * x
-        states.append(h)
-    return torch.stack(states)
-
-
-def leak_by_powers(x, z):
-    """Every input's share in every state."""
-    distance = torch.arange(len(x))[:, None] - torch.arange(len(x))
-    return torch.where(distance >= 0, (1 - z) * torch.tensor(z) ** distance.clamp(min=0), torch.zeros(())) @ x
-
-
-def count_of_steps(z):
-    """Steps until no more than half is left."""
-    left, steps = 1.0, 0
-    while left > 0.5 and z < 1:
-        left, steps = left * z, steps + 1
-    return steps if z < 1 else math.inf
-
-
-def unless_one(steps):
-    return lambda z: math.inf if z == 1 else steps(z)
-
-
 def by_pytorchs_cell(kind):
     def step(x, *rest):
         *states, W_x, W_h, b_x, b_h = rest
@@ -135,56 +77,6 @@ def interleaved(step, gates):
 
 def unturned(x, h, W_x, W_h, b_x, b_h):
     return torch.sigmoid(x @ W_x + h @ W_h + b_x + b_h)
-
-
-def by_sign(weight):
-    C = len(weight) // 3
-    sign = torch.ones(3 * C)
-    sign[C : 2 * C] = -1
-    return torch.diag(sign) @ weight
-
-
-def by_copy(weight):
-    result = weight.clone()
-    result[len(weight) // 3 : -(len(weight) // 3)] *= -1
-    return result
-
-
-def every_third(weight):
-    result = weight.clone()
-    result[1::3] *= -1
-    return result
-
-
-def width_for_rows(weight):
-    C = weight.shape[1]
-    result = weight.clone()
-    result[C : 2 * C] = -weight[C : 2 * C]
-    return result
-
-
-def last_axis(weight):
-    r, z, n = weight.chunk(3, dim=-1)
-    return torch.cat([r, -z, n], dim=-1)
-
-
-def parts(join):
-    """Something else made of the three parts, with the sign right."""
-
-    def joined(weight):
-        r, z, n = weight.chunk(3)
-        return join(r, -z, n)
-
-    return joined
-
-
-def in_place(weight):
-    weight[len(weight) // 3 : -(len(weight) // 3)] *= -1
-    return weight
-
-
-def thirds(r, z, n):
-    return lambda weight: torch.cat([bend(part) for bend, part in zip((r, z, n), weight.chunk(3), strict=True)])
 
 
 def same(part):
@@ -277,25 +169,30 @@ def ranked(rule, largest=True):
     return cut
 
 
+def unit(z=(0.0, -16.0), n=(1.0, 0.0), bias=8.0, old=0.0, r=0.0):
+    """A GRU with one unit as lists of numbers."""
+    return lambda: ([[0.0, 0.0], list(z), list(n)], [0.0, 0.0, old], [r, bias, 0.0])
+
+
+def choosing(**change):
+    choice = {"kind": "LSTM", "width": 64, "batch_size": 8, "window": 50, "learning_rate": 0.016}
+    return lambda: choice | change
+
+
 RIGHT = {
-    "half_life": [
-        lambda z: math.inf if z == 1 else -1 / math.log2(z),
-        lambda z: -np.log(2) / np.log(z) if z < 1 else np.inf,
-        lambda z: torch.tensor(0.5).log() / torch.tensor(z).log() if z < 1 else torch.tensor(math.inf),
+    "hold": [
+        unit(),
+        unit(z=(0.0, -30.0), bias=12.0),
+        unit(old=1.0, r=-12.0),
+        lambda: (np.array([[0, 0], [0, -20], [1, 0]]), np.zeros((3, 1)), np.array([0, 10, 0])),
     ],
-    "leaky": [leak, leak_by_powers, lambda x, z: list(leak(x, z)), lambda x, z: leak(x, z).tolist()],
+    "within_budget": [choosing(learning_rate=0.012)],
     "gru_step": [
         lambda *inputs: gru(*inputs).tolist(),
         by_pytorchs_cell(nn.GRUCell),
         gru_by_chunks,
         gru,
         gru_row_by_row,
-    ],
-    "flip_update_gate": [
-        lambda weight: by_copy(weight).tolist(),
-        by_sign,
-        by_copy,
-        lambda weight: nn.Parameter(by_copy(weight)),
     ],
     "lstm_step": [by_pytorchs_cell(nn.LSTMCell), lstm_by_chunks, lstm],
     "nucleus": [
@@ -306,64 +203,33 @@ RIGHT = {
     ],
 }
 WRONG = {
-    "half_life": [
-        (unless_one(lambda z: math.log2(z) / -1), "upside down"),
-        (lambda z: math.log(z) / math.log(0.5), "The quotient is upside down"),
-        (lambda z: -math.log(0.5) / math.log(z), "the sign"),
-        (lambda z: 1 / (1 - z), "1 / (1 - z) is about"),
-        (unless_one(lambda z: -1 / math.log(z)), "1/e = 0.37"),
-        (unless_one(lambda z: 0.5 / z), "not k times z"),
-        (lambda z: 0.5 / z, "Z ** k is not k times z"),
-        (lambda z: 0.5 / (1 - z), "not by an amount"),
-        (unless_one(lambda z: math.log(2) / (1 - z)), "only about -ln z"),
-        (lambda z: math.log(0.5) / z, "Divide by ln z, not by z"),
-        (unless_one(lambda z: math.log(2) / z), "divide by ln z, not by z"),
-        (unless_one(lambda z: math.log(0.5)), "ln 0.5 alone"),
-        (unless_one(math.log), "the logarithm of z alone"),
-        (unless_one(lambda z: math.log(0.5 / z)), "this is the logarithm of a"),
-        (lambda z: math.log(0.5) - math.log(z), "This is the logarithm of a quotient"),
-        (unless_one(lambda z: math.log(z) * math.log(0.5)), "multiply the two logarithms"),
-        (unless_one(lambda z: math.log(0.5) / math.log10(z)), "different bases"),
-        (unless_one(lambda z: z**0.5), "this is a power"),
-        (lambda z: math.sqrt(z), "This is a power"),
-        (unless_one(lambda z: math.log(0.5, 1 - z)), "not the share that it loses"),
-        (unless_one(lambda z: math.log(0.25, z)), "a quarter is left"),
-        (lambda z: math.ceil(math.log(0.5) / math.log(z)), "do not round"),
-        (lambda z: float(math.floor(math.log(0.5) / math.log(z))), "do not round"),
-        (count_of_steps, "do not round"),
-        (unless_one(lambda z: math.floor(math.log(2) / math.log(z))), "two things. The sign is wrong"),
-        (lambda z: math.log(0.5) / math.log(z), "(the case: z = 1)"),
-        (lambda z: math.log(0.5) / math.log(z) if z < 1 else 0.0, "return that for z = 1"),
-        (lambda z: np.log(0.5) / np.log(z), "return that for z = 1"),
-        (lambda z: z, "expected"),
+    "hold": [
+        (unit(z=(0.0, 0.0), bias=-9.0), "without a mark, z must be near 1"),
+        (unit(z=(0.0, 20.0), bias=-10.0), "z is turned round"),
+        (unit(z=(0.0, 0.0)), "nothing is ever taken in"),
+        (unit(z=(0.0, -8.0)), "only a part of the marked number"),
+        (unit(z=(0.0, -9.0), bias=3.0), "the state fades"),
+        (unit(n=(6.0, 0.0)), "the candidate is too large"),
+        (unit(n=(0.4, 0.0)), "the candidate is too small"),
+        (unit(n=(-1.0, 0.0)), "the sign of the number is turned"),
+        (unit(n=(0.0, 1.0)), "the candidate reads the mark"),
+        (unit(old=1.0, r=10.0), "the old number is still in the new one"),
+        (lambda: torch.zeros(3), "three things are expected"),
+        (unit(bias=math.inf), "the weights must be finite"),
     ],
-    "leaky": [
-        (lambda x, z: leak(x, 1 - z), "swapped"),
-        (lambda x, z: leak(x, z, new=lambda z: 1), "counts in full"),
-        (lambda x, z: leak(x, z, old=lambda z: 1), "the old state must fade"),
-        (lambda x, z: (1 - z) * x.cumsum(0), "the old state must fade"),
-        (lambda x, z: x.cumsum(0), "this is the sum of the inputs"),
-        (lambda x, z: (1 - z) * x, "nothing is kept"),
-        (lambda x, z: leak(x, z, new=lambda z: z), "the input has the share z"),
-        (lambda x, z: leak(x, z, old=lambda z: 1 - z), "the old state has the share 1 - z"),
-        (lambda x, z: leak(-x, z), "the input is subtracted"),
-        (leak_without_brackets, "brackets are missing"),
-        (lambda x, z: leak(x, z, old=lambda z: 1 + z), "add the step to the old state"),
-        (leak_two_back, "the state before the last one"),
-        (lambda x, z: leak(x, z, start=x[0].item()), "not at the first input"),
-        (lambda x, z: leak(x, z, start=1.0), "not at 1"),
-        (lambda x, z: leak(x, z)[-1], "this is the last state"),
-        (lambda x, z: [0.0, *leak(x, z)], "the 0 at the start"),
-        (lambda x, z: F.pad(leak(x, z), (1, 0))[:-1], "one step late"),
-        (leak_in_place, "changes in place"),
-        (lambda x, z: leak(x, z)[:-1], "the last input is left out"),
-        (lambda x, z: leak(x[1:], z), "the first input is left out"),
-        (lambda x, z: leak(x.flip(0), z), "from the end"),
-        (lambda x, z: leak(x, z).tolist()[::-1], "reversed order"),
-        (leak_of_all, "takes all inputs at once"),
-        (lambda x, z: z * F.pad(x, (1, 0))[:-1] + (1 - z) * x, "not with the last input"),
-        (lambda x, z: [0.0, *leak(x, 1 - z)], "two things. Z and 1 - z are swapped"),
-        (lambda x, z: x * z, "expected"),
+    "within_budget": [
+        (
+            choosing(kind="GRU", width=128, batch_size=16, window=100, learning_rate=0.008),
+            "the budget then pays for more steps",
+        ),
+        (choosing(window=3, batch_size=64), "a longer window: the network"),
+        (choosing(learning_rate=0.0005), "a higher rate"),
+        (choosing(learning_rate=0.1), "a lower rate"),
+        (choosing(width=8), "width is a whole number from 16 to 512, but yours is 8."),
+        (choosing(learning_rate=0), "learning_rate is a number above 0 and at most 1, but yours is 0."),
+        (choosing(kind="rnn"), "kind is 'RNN', 'GRU' or 'LSTM', but yours is 'rnn'."),
+        (choosing(batch_size=1), "would take 13,469 steps, and 4,000 is the most"),
+        (lambda: {"width": 64}, "a dictionary with kind, width, batch_size, window, learning_rate"),
     ],
     "gru_step": [
         (other_gru(mix=lambda n, h, z: z * n + (1 - z) * h), "share of the *old* state"),
@@ -413,32 +279,6 @@ WRONG = {
             "two things. Z is the share of the *old* state here",
         ),
         (unturned, "your code raised RuntimeError"),
-    ],
-    "flip_update_gate": [
-        (thirds(same, lambda part: 1 - part, same), "No 1 is needed"),
-        (thirds(same, lambda part: 1 - torch.sigmoid(part), same), "*into* the sigmoid"),
-        (thirds(same, torch.reciprocal, same), "do not divide"),
-        (thirds(same, lambda part: torch.flip(part, [0]), same), "reverses the order of the rows"),
-        (thirds(same, lambda part: part.abs().neg(), same), "absolute values"),
-        (thirds(same, lambda part: 0 * part, same), "the update gate's rows are gone"),
-        (lambda weight: weight.clone(), "nothing has changed"),
-        (thirds(torch.neg, same, same), "the reset gate's rows changed"),
-        (thirds(same, same, torch.neg), "the candidate's rows changed"),
-        (thirds(torch.neg, torch.neg, same), "the reset gate must stay"),
-        (thirds(same, torch.neg, torch.neg), "the candidate must stay"),
-        (torch.neg, "every row changed"),
-        (lambda weight: 1 - weight, "every row changed"),
-        (parts(lambda r, z, n: torch.cat([r, z])), "a gate's rows are missing"),
-        (parts(lambda r, z, n: torch.cat([z, r, n])), "keep their order"),
-        (parts(lambda r, z, n: torch.cat([n, z, r])), "keep their order"),
-        (parts(lambda r, z, n: torch.cat([-z, r, n])), "no rows move"),
-        (lambda weight: -weight.chunk(3)[1], "rows alone"),
-        (last_axis, "along the last axis"),
-        (parts(lambda r, z, n: (r, z, n)), "these are three tensors"),
-        (parts(lambda r, z, n: torch.cat([r, z, n], dim=-1)), "side by side"),
-        (every_third, "not every third row"),
-        (width_for_rows, "a third of the rows"),
-        (in_place, "in place"),
     ],
     "lstm_step": [
         (other_lstm(rows=(1, 0, 2, 3)), "input and forget gate are swapped"),
