@@ -60,6 +60,7 @@ from experiments.tables import (
     same_context,
     semantic_roles,
     shown_digits,
+    skipgram_settings,
     sorting_rewards,
     speed_run,
     spoken_digits,
@@ -67,6 +68,7 @@ from experiments.tables import (
     token_prices,
     transformer_ablations,
     translation,
+    unseen_words,
     watermark_settings,
     word2vec,
     word_alignment,
@@ -262,6 +264,11 @@ CHEAP = {
         ["change", "before", "budget", "split"],
         ["loss"],
     ),
+    "skipgram_settings": (
+        lambda: skipgram_settings.row(1, **skipgram_settings.CHOICE),
+        [*skipgram_settings.CHOICE, "seed"],
+        ["score"],
+    ),
     "spoken_digits": (
         lambda: spoken_digits.row("mean picture", 8, "all", "true", 0),
         ["system", "voices", "pitch", "labels", "seed"],
@@ -282,15 +289,20 @@ CHEAP = {
         ["system"],
         ["BLEU", "chrF", "exact match"],
     ),
+    "unseen_words": (
+        lambda: unseen_words.row("spelled alike", 1),
+        ["way", "seed"],
+        ["agreement", "gain"],
+    ),
     "watermark_settings": (
         lambda: watermark_settings.row(**watermark_settings.CHOICE),
         ["share", "strength"],
         ["found", "bits"],
     ),
     "word2vec": (
-        lambda: word2vec.row("PPMI + SVD", 1),
-        ["system", "seed"],
-        ["wordsim353", "simlex999", "analogies"],
+        lambda: word2vec.row(word2vec.PLAIN, (1.0, 1.0, 0.0), 1, "test"),
+        ["system", "setting", "seed", "part"],
+        ["wordsim353", "simlex999"],
     ),
     "word_alignment": (
         lambda: word_alignment.row("diagonal prior"),
@@ -619,7 +631,7 @@ def test_what_ends_itself_at_the_stop_button_is_no_result(monkeypatch):
     keep = skipgram._with_negatives
     monkeypatch.setattr(skipgram, "_with_negatives", press)
     with pytest.raises(KeyboardInterrupt):
-        word2vec._vectors.__wrapped__("skip-gram", 1)
+        word2vec.vectors_of.__wrapped__("skip-gram", (0.05, 3), 1)
     assert len(seen) == 1
 
 

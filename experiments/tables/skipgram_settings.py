@@ -10,7 +10,8 @@ from torch import Tensor
 
 from course_lib import data
 from course_lib.embeddings import SkipGramConfig, normalise, train_skipgram
-from experiments.shared import raising_at_the_stop
+from course_lib.metrics import bootstrap_interval
+from experiments.shared import raising_at_the_stop, rounded
 from experiments.tables.word2vec import corpus
 
 EVERY = 3  # of the reviews that word2vec.corpus() holds
@@ -43,18 +44,19 @@ def _nearest(vectors: Tensor) -> Tensor:
     return torch.zeros_like(cosines).scatter_(1, cosines.topk(NEAREST).indices, 1.0)
 
 
-def score(choice: dict[str, Any], seed: int) -> float:
-    """The share of a word's ten nearest words that are among its ten nearest by GloVe, mean of 1,000 words."""
+def shares(choice: dict[str, Any], seed: int) -> np.ndarray:
+    """For 1,000 words, the share of the ten nearest words that are among the ten nearest by GloVe."""
     config = SkipGramConfig(d_embed=50, epochs=2, seed=seed, **choice)
     with raising_at_the_stop():
         vectors = train_skipgram(documents(), len(corpus()[0]), config)[0]
     frequent, by_glove = _by_glove()
-    return float((_nearest(vectors[frequent]) * by_glove).sum(1).mean() / NEAREST)
+    return (_nearest(vectors[frequent]) * by_glove).sum(1).double().numpy() / NEAREST
 
 
 def row(seed: int, **choice: float | int) -> dict[str, Any]:
-    """The score of a choice with a seed."""
-    return choice | {"seed": seed, "score": round(score(choice, seed), 4)}
+    """The mean share of a choice with a seed, and its 95% interval over the words."""
+    score = rounded(bootstrap_interval(lambda values: values.mean(-1), shares(choice, seed)))
+    return choice | {"seed": seed, "score": score}
 
 
 def rows() -> Iterator[dict[str, Any]]:

@@ -1,16 +1,14 @@
-"""Skip-gram on a third of the movie reviews beside counting with the same window; and words never seen, by subwords."""
+"""Skip-gram on a third of the movie reviews beside counting with the same window, each tuned."""
 
 import itertools
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import gensim
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from course_lib import data
@@ -19,7 +17,6 @@ from course_lib.embeddings import (
     cooccurrence,
     cosine_similarity,
     keep_probability,
-    normalise,
     ppmi,
     svd_vectors,
     train_skipgram,
@@ -39,10 +36,7 @@ SETTINGS: dict[str, tuple[tuple[float, ...], ...]] = {
     "counting": tuple(itertools.product((1.0, 0.75), (1.0, 5.0), (-0.25, 0.0, 0.25, 0.5))),
 }
 PLAIN = "counting, plain window"  # all distances alike, no subsampling
-SUBWORDS = {"alpha": 0.05, "epochs": 2}
-PARTS = ("row", "difference", "unseen_words", "neighbours")
-SHOWN = ("unfunny", "unwatchable", "filmmaking", "spielberg", "overacting", "believably")  # hidden, and looked at
-HIDDEN, VISIBLE = 300, 2000
+PARTS = ("row", "difference")
 
 
 @cache
@@ -88,7 +82,7 @@ def _directions(seed: int | None, smoothing: float, k: float) -> Tensor:
 
 
 @cache
-def _vectors(system: str, setting: tuple[float, ...], seed: int) -> Tensor:
+def vectors_of(system: str, setting: tuple[float, ...], seed: int) -> Tensor:
     words, documents = corpus()
     if system in ("counting", PLAIN):
         smoothing, k, power = setting
@@ -100,40 +94,18 @@ def _vectors(system: str, setting: tuple[float, ...], seed: int) -> Tensor:
         return train_skipgram(documents, len(words), config)[0]
 
 
-@cache
-def _subwords(seed: int) -> Any:
-    """FastText's vectors, trained without the hidden words."""
-    words, documents = corpus()
-    unseen = set(hidden())
-    texts = [[words[id] for id in document if words[id] not in unseen] for document in documents]
-    sizes = {"vector_size": WIDTH, "window": WINDOW, "negative": 5, "sample": 1e-3, "sg": 1, "min_count": 1}
-    return gensim.models.FastText(texts, min_n=3, max_n=6, bucket=100_000, workers=1, seed=seed, **sizes, **SUBWORDS).wv
-
-
-@cache
-def hidden() -> list[str]:
-    """Words of middling frequency that no judgement is about: fastText never sees them whole."""
-    words, documents = corpus()
-    counts = Counter(id for document in documents for id in document)
-    judged = {word.lower() for name in SETS for a, b, _ in data.word_similarity(name) for word in (a, b)}
-    fit = [
-        word
-        for id, word in enumerate(words)
-        if 20 <= counts[id] <= 200 and len(word) >= 5 and word not in judged and word not in SHOWN
-    ]
-    return [*(word for word in SHOWN if word in words), *fit[:: len(fit) // HIDDEN][: HIDDEN - len(SHOWN)]]
-
-
 def row(system: str, setting: tuple[float, ...], seed: int, part: str) -> dict[str, Any]:
     """One system's rank correlations with people's judgements."""
-    vectors = _vectors(system, tuple(setting), seed)
+    vectors = vectors_of(system, tuple(setting), seed)
     scores = {name: rounded(bootstrap_interval(spearman, *similarities(vectors, name, part))) for name in SETS}
     return {"system": system, "setting": list(setting), "seed": seed, "part": part, **scores}
 
 
 def difference(first: str, second: str, settings: list[Any], seed: int) -> dict[str, Any]:
     """By how much the first system's scores are higher than the second's, on the same pairs."""
-    one, other = (_vectors(name, tuple(setting), seed) for name, setting in zip((first, second), settings, strict=True))
+    one, other = (
+        vectors_of(name, tuple(setting), seed) for name, setting in zip((first, second), settings, strict=True)
+    )
     result: dict[str, Any] = {"system": f"{first} - {second}", "setting": settings, "seed": seed, "part": "test"}
     for name in SETS:
         people, ours = similarities(one, name, "test")
@@ -143,67 +115,8 @@ def difference(first: str, second: str, settings: list[Any], seed: int) -> dict[
     return result
 
 
-def grams(word: str) -> set[str]:
-    """The pieces of 3 to 6 letters of a word, its ends marked."""
-    marked = f"<{word}>"
-    return {marked[start : start + n] for n in range(3, 7) for start in range(len(marked) - n + 1)}
-
-
-@cache
-def _spelled_alike() -> list[int]:
-    """For each hidden word, the visible one that shares most of its pieces with it."""
-    unseen, sizes, holders = set(hidden()), {}, defaultdict(list)
-    for id, word in enumerate(corpus()[0]):
-        if word not in unseen:
-            sizes[id] = len(grams(word))
-            for piece in grams(word):
-                holders[piece].append(id)
-    found = []
-    for word in hidden():
-        own = grams(word)
-        shared = Counter(id for piece in own for id in holders[piece])
-        found.append(max(shared, key=lambda id: shared[id] / (len(own) + sizes[id] - shared[id])))
-    return found
-
-
-def unseen_words(way: str, setting: list[Any], seed: int) -> dict[str, Any]:
-    """How well a way to place the hidden words agrees with skip-gram, which saw them.
-
-    For each, the rank correlation of its similarities to the most frequent words with those of skip-gram's vector.
-    """
-    words = corpus()[0]
-    rows = torch.tensor([words.index(word) for word in hidden()])
-    seen, again = (normalise(_vectors("skip-gram", tuple(setting), s)) for s in (seed, seed % len(SEEDS) + 1))
-    if way in ("fastText", "another word"):
-        wv = _subwords(seed)
-        made = normalise(torch.from_numpy(np.stack([wv[word] for word in hidden()])))
-        made = made.roll(1, 0) if way == "another word" else made
-        profiles = made @ normalise(torch.from_numpy(wv[words[:VISIBLE]])).T
-    else:
-        copied = rows if way == "skip-gram, another seed" else torch.tensor(_spelled_alike())
-        profiles = again[copied] @ again[:VISIBLE].T
-    wanted = seen[rows] @ seen[:VISIBLE].T
-    agreement = _row_correlations(profiles.numpy(), wanted.numpy())
-    score = rounded(bootstrap_interval(lambda values: values.mean(-1), agreement))
-    return {"way": way, "seed": seed, "words": len(rows), "agreement": score}
-
-
-def _row_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    one, other = (rankdata(values, axis=1) for values in (first, second))
-    one, other = (ranks - ranks.mean(1, keepdims=True) for ranks in (one, other))
-    return (one * other).sum(1) / np.sqrt((one**2).sum(1) * (other**2).sum(1))
-
-
-def neighbours(word: str) -> dict[str, Any]:
-    """The nearest words of a hidden word by fastText, and the visible word that is spelled most like it."""
-    words = corpus()[0]
-    found = _subwords(1).most_similar(word, topn=5)
-    alike = words[_spelled_alike()[hidden().index(word)]]
-    return {"word": word, "neighbours": [name for name, _ in found], "spelled alike": alike}
-
-
 def rows() -> Iterator[dict[str, Any]]:
-    """Each system tuned on the pairs for choosing; then three seeds on the others; then words that were hidden."""
+    """Each system tuned on the pairs for choosing, then scored on the others; counting with a plain window, too."""
     best: dict[str, Any] = {}
     for system, settings in SETTINGS.items():
         tried = [row(system, setting, 1, "development") for setting in settings]
@@ -215,8 +128,3 @@ def rows() -> Iterator[dict[str, Any]]:
         yield difference("skip-gram", "counting", list(best.values()), seed)
     yield row(PLAIN, best["counting"], 1, "test")
     yield difference("counting", PLAIN, [best["counting"]] * 2, 1)
-    for seed in SEEDS:
-        for way in ("fastText", "spelled alike", "another word", "skip-gram, another seed"):
-            yield unseen_words(way, best["skip-gram"], seed)
-    for word in hidden()[: len(SHOWN)]:
-        yield neighbours(word)
