@@ -31,9 +31,9 @@ SETS = ("wordsim353", "simlex999")
 SEEDS = (1, 2, 3)
 SETTINGS: dict[str, tuple[tuple[float, ...], ...]] = {
     # learning rate, passes over the text
-    "skip-gram": ((0.2, 2), (0.4, 2), (0.8, 2), (0.1, 5), (0.2, 5), (0.4, 5), (0.2, 10)),
+    "skip-gram": ((0.2, 2), (0.4, 2), (0.8, 2), (0.2, 5), (0.4, 5)),
     # smoothing of the contexts, k of the shift ln k, power of the singular values
-    "counting": tuple(itertools.product((1.0, 0.75), (1.0, 5.0), (-0.25, 0.0, 0.25, 0.5))),
+    "counting": tuple(itertools.product((1.0, 0.75), (1.0, 5.0), (-0.5, -0.25, 0.0, 0.25, 0.5))),
 }
 PLAIN = "counting, plain window"  # all distances alike, no subsampling
 PARTS = ("row", "difference")
