@@ -20,7 +20,7 @@ from classroom.notebooks import find, read
 from course_lib import PROJECT, files
 from course_lib.training import History
 from experiments import __main__ as command
-from experiments import partial, shared, tables
+from experiments import partial, shared, skipgram, tables
 from experiments.shared import judgements
 from experiments.tables import (
     abilities,
@@ -60,7 +60,6 @@ from experiments.tables import (
     same_context,
     semantic_roles,
     shown_digits,
-    skipgram_settings,
     sorting_rewards,
     speed_run,
     spoken_digits,
@@ -68,9 +67,7 @@ from experiments.tables import (
     token_prices,
     transformer_ablations,
     translation,
-    unseen_words,
     watermark_settings,
-    word2vec,
     word_alignment,
     word_rules,
 )
@@ -264,11 +261,6 @@ CHEAP = {
         ["change", "before", "budget", "split"],
         ["loss"],
     ),
-    "skipgram_settings": (
-        lambda: skipgram_settings.row(1, **skipgram_settings.CHOICE),
-        [*skipgram_settings.CHOICE, "seed"],
-        ["score"],
-    ),
     "spoken_digits": (
         lambda: spoken_digits.row("mean picture", 8, "all", "true", 0),
         ["system", "voices", "pitch", "labels", "seed"],
@@ -289,20 +281,10 @@ CHEAP = {
         ["system"],
         ["BLEU", "chrF", "exact match"],
     ),
-    "unseen_words": (
-        lambda: unseen_words.row("spelled alike", 1),
-        ["way", "seed"],
-        ["agreement", "gain"],
-    ),
     "watermark_settings": (
         lambda: watermark_settings.row(**watermark_settings.CHOICE),
         ["share", "strength"],
         ["found", "bits"],
-    ),
-    "word2vec": (
-        lambda: word2vec.row(word2vec.PLAIN, (1.0, 1.0, 0.0), 1, "test"),
-        ["system", "setting", "seed", "part"],
-        ["wordsim353", "simlex999"],
     ),
     "word_alignment": (
         lambda: word_alignment.row("diagonal prior"),
@@ -620,18 +602,18 @@ def test_what_ends_itself_at_the_stop_button_is_no_result(monkeypatch):
         pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     documents, seen = [[0, 1, 2] * 40] * 20, []
-    monkeypatch.setattr(word2vec, "corpus", lambda: (["a", "b", "c"], documents))
+    monkeypatch.setattr(skipgram, "corpus", lambda: (["a", "b", "c"], documents))
 
     def press(rows, *arguments):
         seen.append(rows)
         signal.raise_signal(signal.SIGINT)
         return keep(rows, *arguments)
 
-    skipgram = importlib.import_module("course_lib.embeddings.skipgram")
-    keep = skipgram._with_negatives
-    monkeypatch.setattr(skipgram, "_with_negatives", press)
+    training = importlib.import_module("course_lib.embeddings.skipgram")
+    keep = training._with_negatives
+    monkeypatch.setattr(training, "_with_negatives", press)
     with pytest.raises(KeyboardInterrupt):
-        word2vec.vectors_of.__wrapped__("skip-gram", (0.05, 3), 1)
+        skipgram.share(skipgram.CHOICE)
     assert len(seen) == 1
 
 
