@@ -54,7 +54,7 @@ FREQUENT, ASKED, NEAREST = 2000, 1000, 10
 
 @cache
 def corpus() -> tuple[list[str], list[list[int]]]:
-    """The words that a quarter of the reviews holds MIN_COUNT times or more, most frequent first; each review as ids."""
+    """The words that a quarter of the reviews holds MIN_COUNT times or more, frequent ones first; reviews as ids."""
     splits = (split for source in ("imdb", "rotten_tomatoes") for split in data.movie_reviews(source).values())
     reviews = [text for split in splits for text, _ in split]
     texts = [words_of(text) for text in reviews[::EVERY]]

@@ -329,6 +329,12 @@ def test_a_cheap_row_made_again_lies_in_its_interval(name):
         assert again[score][0] == pytest.approx(value, abs=2 if score in PERCENT else 0.02)
 
 
+@pytest.mark.slow
+def test_the_field_of_skipgram_is_what_its_usual_choice_reaches():
+    assert skipgram.share(skipgram.CHOICE) == pytest.approx(skipgram.FIELD["the usual choice"], abs=0.01)
+    assert len(skipgram.FIELD) == len(skipgram.CHANGES)
+
+
 TINY_GPU_RUN = {"context_length": 16, "d_model": 24, "n_layers": 2, "n_heads": 3, "batch_size": 5}
 
 
