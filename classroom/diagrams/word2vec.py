@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from classroom.diagrams.diagram import Diagram
-from classroom.diagrams.geometry import spread
+from classroom.diagrams.geometry import Box, spread
 from classroom.diagrams.parts import grid, legend
 
 __all__ = ["pair_gradients", "pair_with_negatives", "word_from_pieces"]
@@ -41,21 +41,23 @@ def pair_with_negatives(centre: str, contexts: Sequence[str], u: ArrayLike, rows
     dot = d.op(430, y + 40, "·")
     d.flow(more, dot)
     d.arrow(one.right, dot.top, bend="-|")
-    values = {"score": (scores, "vector"), "probability": (probabilities, "vector")}
-    values |= {"label": (labels, "token"), "error": (probabilities - labels, "loss")}
-    at = {"score": 510, "probability": 640, "label": 765, "error": 880}
-    boxes = {
-        name: grid(d, at[name], y + 40, column[:, None], role, cell=(58, 30)) for name, (column, role) in values.items()
-    }
-    for name, box in boxes.items():
-        d.label(box.x, box.top[1] - 16, name, 13, values[name][1], bold=True)
-    d.flow(dot, boxes["score"])
-    d.flow(boxes["score"], boxes["probability"])
-    d.label(576, y + 20, "σ", 15)
-    d.label((at["probability"] + at["label"]) / 2, y + 40, "−", 18)
-    d.label((at["label"] + at["error"]) / 2, y + 40, "=", 18)
+    _columns(d, dot, scores, probabilities, labels)
     legend(d, 40, 298, weight="learned", vector="computed", token="given", loss="what the gradient is made of")
     return d
+
+
+def _columns(d: Diagram, dot: Box, scores: np.ndarray, probabilities: np.ndarray, labels: np.ndarray) -> None:
+    """To the right of the product: a row for each question, from its score to its error."""
+    values = {"score": (scores, "vector", 510), "probability": (probabilities, "vector", 640)}
+    values |= {"label": (labels, "token", 765), "error": (probabilities - labels, "loss", 880)}
+    boxes = []
+    for name, (column, role, x) in values.items():
+        boxes.append(grid(d, x, dot.y, column[:, None], role, cell=(58, 30)))
+        d.label(x, boxes[-1].top[1] - 16, name, 13, role, bold=True)
+    d.flow(dot, *boxes[:2])
+    d.label(576, dot.y - 20, "σ", 15)
+    d.label(702.5, dot.y, "−", 18)
+    d.label(822.5, dot.y, "=", 18)
 
 
 def pair_gradients(contexts: Sequence[str], u: ArrayLike, rows: ArrayLike, errors: ArrayLike) -> Diagram:
