@@ -29,6 +29,7 @@ from classroom.diagrams import (
     text_to_tokens,
     transformer,
     what_models_keep,
+    word2vec,
     word_alignment,
     word_vectors,
 )
@@ -155,6 +156,15 @@ DRAWINGS = {
         ["a b c", "b c d", "c d e", "d e f", "x b c"],
         [[1, 1, 1, 1, 0], [0, 1, 1, 1, 1]],
         [[31, 12, 88, 47, 60], [9, 55, 73, 20, 41], [64, 3, 17, 95, 28], [77, 59, 36, 42, 5]],
+    ),
+    "pair_with_negatives": lambda: word2vec.pair_with_negatives(
+        "terrible", ["film", "of", "awful"], [0, 1], [[0, 2], [1, 0], [0, 1]], 30_125
+    ),
+    "pair_gradients": lambda: word2vec.pair_gradients(
+        ["film", "of", "awful"], [0, 1], [[0, 2], [1, 0], [0, 1]], [-0.12, 0.5, 0.73]
+    ),
+    "word_from_pieces": lambda: word2vec.word_from_pieces(
+        "unfunny", ["<un", "unf", "nfu", "fun", "unn", "nny", "ny>"], "funny", ["fun", "unn", "nny", "ny>"]
     ),
     "computation_graph": lambda: automatic_differentiation.computation_graph(GRAPH),
     "layer_backward": lambda: automatic_differentiation.layer_backward(X, W, DZ),

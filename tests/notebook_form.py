@@ -17,6 +17,7 @@ LONGEST_CELL = 30  # lines; one whole class may take 60
 SECOND_EDITION = {
     "text_to_tokens",
     "word_vectors",
+    "word2vec",
     "ngrams",
     "automatic_differentiation",
     "neural_language_model",

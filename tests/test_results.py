@@ -20,7 +20,7 @@ from classroom.notebooks import find, read
 from course_lib import PROJECT, files
 from course_lib.training import History
 from experiments import __main__ as command
-from experiments import partial, shared, tables
+from experiments import partial, shared, skipgram, tables
 from experiments.shared import judgements
 from experiments.tables import (
     abilities,
@@ -83,7 +83,6 @@ from experiments.tables import (
     transformer_ablations,
     translation,
     watermark_settings,
-    word2vec,
     word_alignment,
     word_rules,
 )
@@ -377,11 +376,6 @@ CHEAP = {
         ["share", "strength"],
         ["found", "bits"],
     ),
-    "word2vec": (
-        lambda: word2vec.row("PPMI + SVD", 1),
-        ["system", "seed"],
-        ["wordsim353", "simlex999", "analogies"],
-    ),
     "word_alignment": (
         lambda: word_alignment.row("diagonal prior"),
         ["system", "seed"],
@@ -423,6 +417,12 @@ def test_a_cheap_row_made_again_lies_in_its_interval(name):
         value, low, high = stored[score]
         assert low <= again[score][0] <= high
         assert again[score][0] == pytest.approx(value, abs=2 if score in PERCENT else 0.02)
+
+
+@pytest.mark.slow
+def test_the_field_of_skipgram_is_what_its_usual_choice_reaches():
+    assert skipgram.share(skipgram.CHOICE) == pytest.approx(skipgram.FIELD["the usual choice"], abs=0.01)
+    assert len(skipgram.FIELD) == len(skipgram.CHANGES)
 
 
 TINY_GPU_RUN = {"context_length": 16, "d_model": 24, "n_layers": 2, "n_heads": 3, "batch_size": 5}
@@ -698,18 +698,18 @@ def test_what_ends_itself_at_the_stop_button_is_no_result(monkeypatch):
         pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     documents, seen = [[0, 1, 2] * 40] * 20, []
-    monkeypatch.setattr(word2vec, "corpus", lambda: (["a", "b", "c"], documents))
+    monkeypatch.setattr(skipgram, "corpus", lambda: (["a", "b", "c"], documents))
 
     def press(rows, *arguments):
         seen.append(rows)
         signal.raise_signal(signal.SIGINT)
         return keep(rows, *arguments)
 
-    skipgram = importlib.import_module("course_lib.embeddings.skipgram")
-    keep = skipgram._with_negatives
-    monkeypatch.setattr(skipgram, "_with_negatives", press)
+    training = importlib.import_module("course_lib.embeddings.skipgram")
+    keep = training._with_negatives
+    monkeypatch.setattr(training, "_with_negatives", press)
     with pytest.raises(KeyboardInterrupt):
-        word2vec._vectors.__wrapped__("skip-gram", 1)
+        skipgram.share(skipgram.CHOICE)
     assert len(seen) == 1
 
 

@@ -6,12 +6,14 @@ import random
 
 import numpy as np
 import torch
+from experiments import skipgram
 from torch import Generator
 from torch.nn import functional as F
 
-from classroom.exercise import case, exercise
+from classroom.answers import Mistake
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["cbow_loss", "gradients", "keep_probability", "loss", "noise", "pairs"]
+__all__ = ["best_score", "better_skipgram", "gradients", "move_negatives", "negatives_by_hand", "pairs"]
 
 
 def _random(seed, *shape):
@@ -193,114 +195,11 @@ def pairs(
     return end(found)
 
 
-def _true_score(u, c):
-    return u @ c
-
-
-def _drawn_scores(u, c, negatives):
-    return -(negatives @ u)
-
-
-def _minus_both(true, drawn, k):
-    return -true - drawn
-
-
-def _unsafe(x):
-    return x.sigmoid().log()
-
-
-def _with_epsilon(epsilon):
-    return lambda x: (x.sigmoid() + epsilon).log()
-
-
 def _vectors(seed, k, width):
     return _random(seed, width), _random(seed + 100, width), _random(seed + 200, k, width)
 
 
 TERRIBLE = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-EXTREME = torch.tensor([9.0, 9.0, 0.0]), torch.tensor([-9.0, -9.0, 0.0]), torch.tensor([[9.0, 9.0, 0.0]])
-
-LOSS_MISTAKES = {
-    "right for small scores, but infinite where σ(x) rounds to 0: use `F.logsigmoid`, which is safe there.": {"ln": _unsafe},
-    "a small number inside the logarithm makes the loss too small where σ(x) is nearly 0: use `F.logsigmoid`.": [
-        *({"ln": _with_epsilon(10.0**-digits)} for digits in range(5, 13)),
-        *({"ln": lambda x, least=10.0**-digits: x.sigmoid().clamp(min=least).log()} for digits in range(5, 13)),
-    ],
-    "the scores are clipped, so very wrong ones cost too little: `F.logsigmoid` needs no clipping.": [
-        {"ln": lambda x, most=most: F.logsigmoid(x.clamp(-most, most))} for most in (5, 6, 10, 15, 20, 30, 50, 100)
-    ],
-    "the negatives are rewarded for high scores: inside the sigmoid their scores get a minus.": {"drawn": lambda u, c, negatives: negatives @ u},
-    "the true pair and the negatives are swapped: the minus inside σ belongs to the negatives.": {
-        "true": lambda u, c: -(u @ c),
-        "drawn": lambda u, c, negatives: negatives @ u,
-    },
-    "the true pair is punished for a high score: no minus inside its σ.": {"true": lambda u, c: -(u @ c)},
-    "this is the loss with the sign reversed: logarithms of probabilities are negative, hence the minus.": {"end": lambda true, drawn, k: true + drawn},
-    "the negatives' terms have the wrong sign: there is a minus in front of their sum as well.": {"end": lambda true, drawn, k: drawn - true},
-    "the true pair's term has the wrong sign: it, too, gets a minus in front.": {"end": lambda true, drawn, k: true - drawn},
-    "you average over the negatives: the loss adds up their terms.": {"add": torch.mean},
-    "you average over all pairs, the true one and the negatives: the loss adds up their terms.": {"end": lambda true, drawn, k: -(true + drawn) / (1 + k)},
-    "you divide the whole loss by the number of negatives: it is a plain sum.": {"end": lambda true, drawn, k: -(true + drawn) / k},
-    "the negatives are scored against c: score them against u.": {"drawn": lambda u, c, negatives: -(negatives @ c)},
-    "you add up the negatives' scores before the logarithm: each has a term of its own.": {"drawn": lambda u, c, negatives: -(negatives @ u).sum()},
-    "you average the negatives or their scores before the logarithm: each has a term of its own.": {"drawn": lambda u, c, negatives: -(negatives @ u).mean()},
-    "you add up the negatives' probabilities before the logarithm: add up ln σ of each.": {
-        "ln": torch.sigmoid,
-        "end": lambda true, drawn, k: -true.log() - drawn.log(),
-    },
-    "only one of the negatives counts: add up the terms of all.": [
-        {"drawn": lambda u, c, negatives: -(negatives[0] @ u)},
-        {"drawn": lambda u, c, negatives: -(negatives[-1] @ u)},
-        {"add": torch.max},
-        {"add": torch.min},
-    ],
-    "the negatives are missing.": {"end": lambda true, drawn, k: -true},
-    "the true pair is missing.": {"end": lambda true, drawn, k: -drawn},
-    "one number is expected: add up the negatives' terms.": {"add": lambda terms: terms},
-    "a score is a dot product, `u @ c`, not the elementwise product `u * c`.": [
-        {"true": lambda u, c: u * c, "drawn": lambda u, c, negatives: -(negatives * u)},
-        {
-            "true": lambda u, c: u * c,
-            "drawn": lambda u, c, negatives: -(negatives * u),
-            "end": lambda true, drawn, k: -true.sum() - drawn,
-        },
-    ],
-    "a score is the dot product itself, not the cosine: leave the vectors' norms in it.": {
-        "true": lambda u, c: F.cosine_similarity(u, c, dim=0),
-        "drawn": lambda u, c, negatives: -F.cosine_similarity(negatives, u[None]),
-    },
-    "the logarithms are missing: each term is -ln σ(x).": [
-        {"ln": torch.sigmoid},
-        {"ln": lambda x: x.sigmoid() - 1},
-    ],
-    "this is a squared error: each term is -ln σ(x).": {"ln": lambda x: -((1 - x.sigmoid()) ** 2)},
-    "the logistic function is missing: each term is -ln σ(score).": {"ln": lambda x: x},
-    "this is the probability of all pairs together: take minus its logarithm.": {"end": lambda true, drawn, k: (true + drawn).exp()},
-    "the terms are multiplied: add them up, as they are logarithms.": {"end": lambda true, drawn, k: true * drawn},
-    "this is a softmax over the true word and the negatives: here every pair is a question of its own, with σ.": {
-        "drawn": lambda u, c, negatives: negatives @ u,
-        "ln": lambda x: x,
-        "add": lambda scores: scores.logsumexp(0),
-        "end": lambda true, drawn, k: torch.logaddexp(true, drawn) - true,
-    },
-    "this is in bits (log base 2): nats use the natural logarithm.": {"end": lambda true, drawn, k: -(true + drawn) / math.log(2)},
-    "this is with the logarithm to base 10: nats use the natural one.": {"end": lambda true, drawn, k: -(true + drawn) / math.log(10)},
-}
-
-
-@exercise(
-    praise="2.133 nats for the pair above, and 324 where the scores are as wrong as -162 and 162.",
-    cases=lambda seed: [
-        TERRIBLE,
-        *(_vectors(seed + n, k, width) for n, (k, width) in enumerate([(5, 7), (3, 2), (4, 4)])),
-        case(*_vectors(seed + 3, 1, 5), edge="a single negative"),
-        case(*EXTREME, edge="scores of -162 and 162, where σ(x) rounds to 0"),
-    ],
-    wrong=LOSS_MISTAKES,
-)
-def loss(u, c, negatives, *, true=_true_score, drawn=_drawn_scores, ln=F.logsigmoid, add=torch.sum, end=_minus_both):
-    """The loss of one pair with its negatives, in nats: -ln σ(u · c) - Σ ln σ(-n · u)."""
-    return end(ln(true(u, c)), add(ln(drawn(u, c, negatives))), len(negatives))
 
 
 def _softmax_gradients(u, c, negatives):
@@ -426,242 +325,175 @@ def gradients(
     return end((u, c, negatives), found)
 
 
-def _word_counts(seed):
-    draw = Generator().manual_seed(seed)
-    return [
-        (torch.tensor([4.0, 1.0]), 0.2),
-        (torch.tensor([990.0, 10.0]), 0.01),
-        *((torch.randint(1, 1000, (n,), generator=draw).float(), s) for n, s in ((7, 0.02), (11, 0.05), (5, 0.003))),
-        case(torch.tensor([30.0, 50.0, 20.0]), 0.03, edge="frequent words only, where nothing is above 1"),
-        case(torch.tensor([3.0, 2.0, 5.0]), 0.5, edge="rare words only, which are all kept"),
-    ]
+def _tables(seed, V, D, drawn):
+    return _random(seed, V, D), torch.tensor(drawn), _random(seed + 100, D), 0.5
+
+
+def _once_each(contexts, drawn, u, rate):
+    errors = (contexts[drawn] @ u).sigmoid()
+    moved = contexts.clone()
+    moved[drawn] -= rate * errors[:, None] * u
+    return moved
+
+
+def _one_after_another(contexts, drawn, u, rate):
+    moved = contexts.clone()
+    for word in drawn:
+        moved[word] = moved[word] - rate * (moved[word] @ u).sigmoid() * u
+    return moved
+
+
+def _moved(contexts, drawn, u, rate, errors=lambda scores: scores.sigmoid(), direction=lambda u, rows: u):
+    rows = contexts[drawn]
+    step = errors(rows @ u)[:, None] * direction(u, rows)
+    return contexts.index_add(0, drawn, -rate * step)
 
 
 @exercise(
-    praise="a word that makes up 99% of a text is kept one time in nine at s = 0.01, and a rare one always.",
-    cases=_word_counts,
-    wrong={
-        "this is the probability of dropping a word: that of keeping it is wanted.": {"end": lambda keep: 1 - keep},
-        "probabilities above 1 are left: the formula begins with min(1, ...).": {"cut": lambda keep: keep},
-        "probabilities above 1 are left: cut off the sum, not the root alone.": {
-            "formula": lambda ratio: ratio.sqrt().clamp(max=1) + ratio,
-            "cut": lambda keep: keep,
-        },
-        "probabilities above 1 are left: cut off the sum, not the two parts of it.": {
-            "formula": lambda ratio: ratio.sqrt().clamp(max=1) + ratio.clamp(max=1),
-            "cut": lambda keep: keep,
-        },
-        "min(1, x) is `clamp(max=1)`, not `clamp(min=1)`.": {"cut": lambda keep: keep.clamp(min=1)},
-        "what is above 1 has become 0: it must become 1, since rare words are always kept.": {"cut": lambda keep: keep.where(keep <= 1, 0.0)},
-        "these are True and False, or 0 and 1: the probability itself is wanted.": [
-            {"cut": lambda keep: keep >= 1},
-            {"cut": lambda keep: (keep >= 1).float()},
-        ],
-        "this is the formula of the paper, √(s / f): the one above has + s / f as well.": {"formula": lambda ratio: ratio.sqrt()},
-        "the root is missing: √(s / f) + s / f.": [
-            {"formula": lambda ratio: ratio},
-            {"formula": lambda ratio: ratio + ratio},
-        ],
-        "this has the square, not the root: √(s / f) + s / f.": {"formula": lambda ratio: ratio**2 + ratio},
-        "the two parts are multiplied: √(s / f) plus s / f.": {"formula": lambda ratio: ratio.sqrt() * ratio},
-        "the two parts are subtracted: √(s / f) plus s / f.": [
-            {"formula": lambda ratio: ratio.sqrt() - ratio},
-            {"formula": lambda ratio: (ratio.sqrt() - ratio).clamp(min=0)},
-        ],
-        "the root is taken of the sum: take √(s / f) first, then add s / f.": {"formula": lambda ratio: (ratio + ratio).sqrt()},
-        "this is the paper's probability of dropping a word: the formula above gives that of keeping it.": {
-            "formula": lambda ratio: 1 - ratio.sqrt(),
-            "cut": lambda keep: keep,
-        },
-        "the paper's probability of dropping a word, cut off at 0: the formula above gives that of keeping it.": {
-            "formula": lambda ratio: (1 - ratio.sqrt()).clamp(min=0)
-        },
-        "you use the counts themselves: f is the word's share of the text, its count over the sum of the counts.": {"share": lambda counts: counts},
-        "the share of a word is its count over the sum of all counts, not over the number of words.": {"share": lambda counts: counts / len(counts)},
-        "the share of a word is its count over the sum of all counts, not over the largest.": {"share": lambda counts: counts / counts.max()},
-        "the share is a softmax of the counts: divide each count by the sum of all counts.": {"share": lambda counts: counts.softmax(0)},
-        "the fraction is upside down: s / f keeps rare words, f / s would keep frequent ones.": [
-            {"ratio": lambda share, s: share / s},
-            {"ratio": lambda share, s: share / s, "formula": lambda ratio: (ratio.sqrt() + 1) * ratio},
-        ],
-        "s is multiplied by f: divide s by f, so that rare words are kept.": {"ratio": lambda share, s: s * share},
-        "s is a fixed number: use the argument `s`.": [
-            {"ratio": lambda share, s: 0.001 / share},
-            {"ratio": lambda share, s: 0.0001 / share},
-            {"ratio": lambda share, s: 0.00001 / share},
-        ],
-        "every probability comes out as 1: compare your ratios with s / f. Is `s` there, and the right way up?": {"ratio": lambda share, s: 1 / share},
-        "the root covers the whole fraction, and both parts have it: √(s / f) + s / f.": [
-            lambda counts, s: ((s**0.5 + s) * counts.sum() / counts).clamp(max=1),
-            lambda counts, s: ((s * counts.sum() / counts).sqrt() + s).clamp(max=1),
-            lambda counts, s: (s**0.5 + s * counts.sum() / counts).clamp(max=1),
-        ],
-        "these are the shares or counts that are left: the probability alone is wanted.": [
-            lambda counts, s: keep_probability.right(counts, s) * counts,
-            lambda counts, s: keep_probability.right(counts, s) * counts / counts.sum(),
-        ],
-        "these sum to 1, but each word is kept or dropped on its own: do not divide by the sum.": [
-            {"end": lambda keep: keep / keep.sum()},
-            {"cut": lambda keep: keep / keep.sum()},
-        ],
-        "you divide by the largest value: cut off what is above 1 instead.": {"cut": lambda keep: keep / keep.max()},
-    },
-)
-def keep_probability(
-    counts,
-    s,
-    *,
-    share=lambda counts: counts / counts.sum(),
-    ratio=lambda share, s: s / share,
-    formula=lambda ratio: ratio.sqrt() + ratio,
-    cut=lambda keep: keep.clamp(max=1),
-    end=lambda keep: keep,
-):
-    """min(1, √(s / f) + s / f), where f is the word's share of the text."""
-    return end(cut(formula(ratio(share(counts), s))))
-
-
-def _noise_counts(seed):
-    draw = Generator().manual_seed(seed)
-    return [
-        (torch.tensor([16.0, 1.0]), 0.75),
-        (torch.randint(1, 100, (7,), generator=draw).float(), 0.75),
-        (torch.randint(1, 100, (5,), generator=draw).float(), 0.4),
-        (torch.randint(1, 20, (11,), generator=draw).float(), 1.5),
-        case(torch.tensor([5.0, 2.0, 3.0]), 1.0, edge="the power 1"),
-        case(torch.tensor([5.0, 2.0, 3.0]), 0.0, edge="the power 0, where all words are equally likely"),
-    ]
-
-
-@exercise(
-    praise="counts of 16 and 1 become 8/9 and 1/9 at the power 3/4.",
-    cases=_noise_counts,
-    wrong={
-        "these do not sum to 1: divide by the sum of the powers.": {"total": lambda weights, counts: 1},
-        "these do not sum to 1: take the powers first, then divide by the sum of these powers.": {
-            "weights": lambda counts, power: (counts / counts.sum()) ** power,
-            "total": lambda weights, counts: 1,
-        },
-        "these do not sum to 1: divide by the sum of the powers, not of the counts.": {"total": lambda weights, counts: counts.sum()},
-        "divide by the sum of the powers, not by the largest.": {"total": lambda weights, counts: weights.max()},
-        "divide by the sum of the powers, not by their norm.": {"total": lambda weights, counts: weights.norm()},
-        "divide by the sum of the powers, not by the number of words: the mean does not make probabilities.": [
-            {"total": lambda weights, counts: len(counts)},
-            {"total": lambda weights, counts: weights.mean()},
-        ],
-        "the power is missing: raise each count to `power`.": {"weights": lambda counts, power: counts},
-        "the power is always 0.75 or 0.5: use the argument `power`.": [
-            {"weights": lambda counts, power: counts**0.75},
-            {"weights": lambda counts, power: counts.sqrt()},
-        ],
-        "you add 1 to the counts: take them as they are.": {"weights": lambda counts, power: (counts + 1) ** power},
-        "this is the softmax of the counts: powers of the counts are wanted.": {"weights": lambda counts, power: (counts - counts.max()).exp()},
-        "this is a softmax of the counts times the power: raise the counts to the power, then divide by the sum.": {
-            "weights": lambda counts, power: (power * (counts - counts.max())).exp()
-        },
-        "no softmax on top: divide the powers by their sum.": {"weights": lambda counts, power: (counts**power - (counts**power).max()).exp()},
-        "no softmax on top: the powers of the shares need only be divided by their sum.": {
-            "weights": lambda counts, power: ((counts / counts.sum()) ** power).exp()
-        },
-        "`*` only multiplies: the power is `**`.": {
-            "weights": lambda counts, power: counts * power,
-        },
-        "base and exponent are swapped: `counts ** power`.": {"weights": lambda counts, power: torch.tensor(power) ** counts},
-        "the exponent is `power`, not 1 / `power`.": {"weights": lambda counts, power: counts ** (1 / power)},
-        "the exponent is `power`, not 1 - `power`.": {"weights": lambda counts, power: counts ** (1 - power)},
-        "upside down: rare words come most often. The exponent has no minus.": {"weights": lambda counts, power: counts**-power},
-        "1 minus the probability favours rare words: leave the 1 - away.": {"end": lambda p: 1 - p},
-        "these are logarithms: leave them away.": [
-            {"weights": lambda counts, power: power * counts.log()},
-            {"weights": lambda counts, power: (counts**power).log()},
-            {"end": torch.log},
-        ],
-        "the power is taken twice, before and after the division: once is enough.": [
-            {"weights": lambda counts, power: counts ** (2 * power)},
-            {"end": lambda p: p**2},
-            lambda counts, power: noise.right(counts, power) ** power,
-        ],
-        "all words are equally likely here: use their counts.": {"weights": lambda counts, power: torch.ones_like(counts)},
-        "this is the cumulative distribution: the probability of each word is wanted.": {"end": lambda p: p.cumsum(0)},
-    },
-)
-def noise(
-    counts,
-    power,
-    *,
-    weights=lambda counts, power: counts**power,
-    total=lambda weights, counts: weights.sum(),
-    end=lambda p: p,
-):
-    """The counts to a power, divided by the sum of these."""
-    raised = weights(counts, power)
-    return end(raised / total(raised, counts))
-
-
-def _around(seed, m, k, width):
-    return _random(seed + m, m, width), _random(seed + 9, width), _random(seed + 19, k, width)
-
-
-@exercise(
-    praise="one loss for the whole window, where skip-gram has one for each of its words.",
+    kind="debug",
+    found=_once_each,
+    praise="a word that is drawn twice has two terms in the loss, so it moves twice as far.",
     cases=lambda seed: [
-        (torch.tensor([[0.0, 2.0], [0.0, 1.0], [0.0, 0.0]]), *TERRIBLE[1:]),
-        # as many words as axes, so that a mean over the wrong axis gives a number
-        *(_around(seed, *sizes) for sizes in ((4, 3, 4), (5, 2, 5), (3, 5, 3), (2, 3, 2), (4, 5, 7), (2, 3, 5))),
-        case(*_around(seed, 1, 2, 3), edge="a single word around"),
-        case(EXTREME[0].expand(3, 3).clone(), *EXTREME[1:], edge="scores of -162 and 162, where σ(x) rounds to 0"),
+        (torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), torch.tensor([2, 0, 2]), torch.tensor([0.0, 1.0]), 1.0),
+        _tables(seed, 6, 3, [1, 4, 4, 4, 0]),
+        _tables(seed + 1, 9, 5, [8, 8]),
+        case(*_tables(seed + 2, 5, 4, [3, 0, 2]), edge="words that are all different"),
+        case(*_tables(seed + 3, 4, 2, [1]), edge="a single negative"),
     ],
     wrong={
-        "you add up the vectors around: CBOW takes their mean.": {"centre": lambda around: around.sum(0)},
-        "this is skip-gram, a loss for each word around: CBOW takes the mean of the vectors first.": (
-            lambda around, c, negatives: sum(loss.right(u, c, negatives) for u in around)
+        "they move towards u: a step subtracts the gradient.": {"sign": -1},
+        "the label of a negative is 0: its error is σ(score), not σ(score) - 1.": {"label": 1},
+        "each repeat sees a vector that has moved already: compute all errors at the old vectors.": _one_after_another,
+        "the gradient of a negative is its error times u, not times the negative itself.": {"direction": lambda u, rows: rows},
+        "words that were not drawn have moved, too: only the drawn ones have a term in the loss.": (
+            lambda contexts, drawn, u, rate: contexts - rate * (contexts @ u).sigmoid()[:, None] * u
         ),
-        "this is the mean of the losses: take the mean of the vectors first, then one loss.": (
-            lambda around, c, negatives: sum(loss.right(u, c, negatives) for u in around) / len(around)
-        ),
-        "`mean()` averages all numbers into one: average over the words, `mean(dim=0)`.": {"centre": lambda around: around.mean().expand(around.shape[1])},
-        "this averages over the components of each vector: average over the words, `mean(dim=0)`.": {"centre": lambda around: around.mean(1)},
-        "you add up the components of each vector: average over the words, `mean(dim=0)`.": {"centre": lambda around: around.sum(1)},
-        "only one word around counts: take the mean of all.": [
-            {"centre": lambda around: around[0]},
-            {"centre": lambda around: around[-1]},
-            {"centre": lambda around: around[len(around) // 2]},
-        ],
-        "the sum of the vectors is divided by the wrong number: divide by the number of words around.": [
-            {"centre": lambda around: around.sum(0) / (len(around) + 1)},
-            {"centre": lambda around: around.sum(0) / (len(around) - 1)},
-            {"centre": lambda around: around.sum(0) / around.shape[1]},
-            lambda around, c, negatives: loss.right(around.sum(0) / len(negatives), c, negatives),
-        ],
-        "every word around is scored on its own: score their mean against c and the negatives.": [
-            lambda around, c, negatives: -F.logsigmoid((around @ c).mean()) - F.logsigmoid(-around @ negatives.mT).sum(),
-            lambda around, c, negatives: -F.logsigmoid(around @ c).sum() - F.logsigmoid(-around.mean(0) @ negatives.mT).sum(),
-            lambda around, c, negatives: -F.logsigmoid(around @ c).mean() - F.logsigmoid(-around @ negatives.mT).mean(),
-        ],
-        "this is the largest of each component: take the mean of the vectors.": {"centre": lambda around: around.amax(0)},
-        "this is the median of each component: take the mean of the vectors.": {"centre": lambda around: around.median(0).values},
-        "the mean vector is divided by its norm: take the mean as it is.": {"centre": lambda around: F.normalize(around.mean(0), dim=0)},
-        "the vectors are divided by their norms: take the mean of the vectors as they are.": [
-            {"centre": lambda around: F.normalize(around).mean(0)},
-            {"centre": lambda around: (around / around.norm(dim=1, keepdim=True)).mean(0)},
-        ],
-        "the true centre is averaged in: `u` is the mean of the words around it alone.": (
-            lambda around, c, negatives: loss.right(torch.cat([around, c[None]]).mean(0), c, negatives)
-        ),
-        **LOSS_MISTAKES,
+        "the learning rate is missing.": {"step": lambda rate: 1.0},
+        "you average over the negatives: the loss adds up their terms.": {"share": len},
+        "this is the change alone: return the moved vectors.": lambda contexts, drawn, u, rate: _moved(contexts, drawn, u, rate) - contexts,
     },
 )
-def cbow_loss(
-    around,
-    c,
-    negatives,
-    *,
-    centre=lambda around: around.mean(0),
-    true=_true_score,
-    drawn=_drawn_scores,
-    ln=F.logsigmoid,
-    add=torch.sum,
-    end=_minus_both,
-):
-    """The loss of a word given the mean of the words around it."""
-    return loss.right(centre(around), c, negatives, true=true, drawn=drawn, ln=ln, add=add, end=end)
+def move_negatives(contexts, drawn, u, rate, *, sign=1, label=0, direction=lambda u, rows: u, step=lambda rate: rate, share=lambda drawn: 1):
+    """The contexts (V, D) after one step that moves the drawn words (k,) away from u (D,)."""
+    return _moved(contexts, drawn, u, sign * step(rate) / share(drawn), lambda scores: scores.sigmoid() - label, direction)
+
+
+@exercise(
+    praise="at the best score, σ(score) is the share of true pairs: 8 of 8 + 10 in the example, and ln (8 / 10) = -0.223.",
+    cases=lambda seed: [
+        (8, 40, 50, 1000, 5),
+        (20, 40, 50, 1000, 2),
+        tuple(random.Random(seed).randint(*ends) for ends in ((3, 30), (40, 90), (100, 300), (5000, 9000), (2, 20))),
+        case(3, 30, 40, 900, 1, edge="a single negative"),
+    ],
+    wrong={
+        "this is the PMI: k sampled pairs stand against each true one, so the score is lower.": {"shift": lambda pmi, k: pmi},
+        "the negatives make the score lower: subtract ln k.": {"shift": lambda pmi, k: pmi + math.log(k)},
+        "k is inside the logarithm: subtract ln k, not k.": {"shift": lambda pmi, k: pmi - k},
+        "the PMI is divided by k: k is inside the logarithm.": {"shift": lambda pmi, k: pmi / k},
+        "a best score may be negative: cut nothing off at 0.": {"end": lambda score: max(score, 0.0)},
+        "this is the probability of a true pair, σ(score): which score has it?": {"end": lambda score: 1 / (1 + math.exp(-score))},
+        "this is the ratio of true to sampled pairs: σ(x) = a / (a + b) where x is the logarithm of a / b.": {"end": math.exp},
+        "the sign is reversed: more true pairs, higher score.": {"end": lambda score: -score},
+        "this is in bits: use the natural logarithm.": {"end": lambda score: score / math.log(2)},
+        "the total is missing: a sampled pair has the context with probability context / total.": {"all": lambda total: 1},
+        "the context's count is missing: frequent words are sampled more often.": lambda together, centre, context, total, k: math.log(together / (centre * k)),
+        "the centre's count is missing: each of its pairs brings k sampled words.": lambda together, centre, context, total, k: math.log(
+            together * total / (context * k)
+        ),
+    },
+)
+def best_score(together, centre, context, total, k, *, shift=lambda pmi, k: pmi - math.log(k), end=lambda score: score, all=lambda total: total):
+    """The score at which the pair's gradient is zero: ln of the true pairs over the sampled ones."""
+    return end(shift(math.log(together * all(total) / (centre * context)), k))
+
+
+WITH_FILM = {"the": 300, "of": 90, "terrible": 24, "florid": 2}
+
+
+def _preferred(design):
+    """From the probabilities of the four words to which of two has the higher best score with *film*."""
+
+    def asked(question):
+        try:
+            q = [float(value) for value in design()]
+        except (TypeError, ValueError):
+            raise Mistake("a list of four numbers is expected: the, of, terrible, florid.") from None
+        if len(q) != len(WITH_FILM):
+            raise Mistake(f"four probabilities are expected, but there are {len(q)}.")
+        if min(q) <= 0 or not math.isclose(sum(q), 1, abs_tol=1e-6):
+            raise Mistake(f"probabilities are above 0 and sum to 1, but the smallest is {min(q):.3g} and the sum {sum(q):.3f}.")
+        ratios = dict(zip(WITH_FILM, (count / p for count, p in zip(WITH_FILM.values(), q, strict=True)), strict=True))
+        first, second = question.split(" above ")
+        return ratios[first] > ratios[second]
+
+    return asked
+
+
+def _powers(power):
+    weights = [count**power for count in (6000, 3000, 100, 5)]
+    return [weight / sum(weights) for weight in weights]
+
+
+@exercise(
+    kind="design",
+    through=_preferred,
+    praise="drawn more often, a word gets lower scores: too rare draws favour *the*, too frequent ones favour *florid*.",
+    cases=lambda seed: [("terrible above florid",), ("florid above the",), ("the above of",)],
+    wrong={
+        "*the* is still above *florid*: a word that is drawn seldom keeps its high scores. Draw *the* more often.": {"q": _powers(0)},
+        "*florid* is above *terrible*, on two pairs only: it is drawn too seldom.": {"q": _powers(1)},
+        "*of* is above *the*: of these two, *the* is drawn too often.": {"q": [0.80, 0.15, 0.045, 0.005]},
+    },
+)
+def negatives_by_hand(*, q=(0.61, 0.35, 0.0365, 0.0035)):
+    """The probabilities of drawing the, of, terrible and florid."""
+    return list(q)
+
+
+SETTINGS = {"window": (1, 15), "learning_rate": (0.001, 2), "negatives": (1, 30), "noise_power": (0, 2), "subsample": (0, 1)}
+WHOLE = ("window", "negatives")
+
+
+def _choice(**changes):
+    return {"window": 2, "learning_rate": 0.4, "negatives": 5, "noise_power": 0.75, "subsample": 0} | changes
+
+
+@experiment(
+    goal=0.09,
+    unit="of the ten nearest words shared with GloVe",
+    lower_is_better=False,
+    stored=lambda: list(skipgram.FIELD.items()),
+    advice={
+        "another power: with uniform negatives, frequent words are hardly pushed away.": lambda choice: choice["noise_power"] < 0.5,
+        "a larger learning rate: two passes over a little text are few steps.": lambda choice: choice["learning_rate"] < 0.2,
+        "a smaller learning rate: the vectors overshoot.": lambda choice: choice["learning_rate"] > 1,
+        "to keep more of the text: it is short as it is.": lambda choice: 0 < choice["subsample"] < 0.01,
+        "a narrower window: GloVe's nearest words can mostly replace each other.": lambda choice: choice["window"] > 3,
+        "other values nearby.": lambda choice: True,
+    },
+    wrong={
+        "another power": lambda: _choice(noise_power=0),
+        "a larger learning rate": lambda: _choice(learning_rate=0.02),
+        "a smaller learning rate": lambda: _choice(learning_rate=2),
+        "to keep more of the text": lambda: _choice(subsample=1e-4),
+        "a narrower window": lambda: _choice(window=15),
+        "other values nearby": lambda: _choice(negatives=30),
+        "a dictionary with window, learning_rate, negatives, noise_power, subsample is expected": lambda: {"window": 5},
+        "window is a whole number from 1 to 15, but yours is 2.5.": lambda: _choice(window=2.5),
+        "learning_rate is a number from 0.001 to 2, but yours is 0.": lambda: _choice(learning_rate=0),
+        "negatives is a whole number from 1 to 30, but yours is 0.": lambda: _choice(negatives=0),
+        "noise_power is a number from 0 to 2, but yours is -1.": lambda: _choice(noise_power=-1),
+        "subsample is a number from 0 to 1, but yours is 50.": lambda: _choice(subsample=50),
+    },
+)
+def better_skipgram(choice, seed):
+    """The share of neighbours that agree with GloVe's, for a choice of settings."""
+    if not isinstance(choice, dict) or set(choice) != set(SETTINGS):
+        raise Mistake(f"a dictionary with {', '.join(SETTINGS)} is expected, and nothing else.")
+    for name, (least, most) in SETTINGS.items():
+        value, kind = choice[name], "whole number" if name in WHOLE else "number"
+        right = int if name in WHOLE else int | float
+        if isinstance(value, bool) or not isinstance(value, right) or not least <= value <= most:
+            raise Mistake(f"{name} is a {kind} from {least} to {most}, but yours is {value}.")
+    return skipgram.share(choice)

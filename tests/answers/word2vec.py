@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from course_lib import embeddings
-
 
 def pairs_by_slices(tokens, window):
     found = []
@@ -153,45 +151,6 @@ def without_the_first(tokens, window):
     return found
 
 
-def loss_by_loop(u, c, negatives):
-    total = math.log(1 + math.exp(-float(u @ c)))
-    for n in negatives:
-        total += float(F.softplus(u @ n))
-    return total
-
-
-def unsafe_loss(u, c, negatives):
-    return -torch.log(torch.sigmoid(u @ c)) - torch.log(torch.sigmoid(-negatives @ u)).sum()
-
-
-def loss_with_epsilon(u, c, negatives):
-    return -torch.log(torch.sigmoid(u @ c) + 1e-8) - torch.log(torch.sigmoid(-negatives @ u) + 1e-8).sum()
-
-
-def loss_terms(u, c, negatives):
-    """The logarithms of the true pair and of each negative."""
-    return F.logsigmoid(u @ c), F.logsigmoid(-(negatives @ u))
-
-
-def loss_by_softmax(u, c, negatives):
-    scores = torch.cat([c[None], negatives]) @ u
-    return F.cross_entropy(scores[None], torch.tensor([0]))
-
-
-def loss_of_summed_probabilities(u, c, negatives):
-    return -torch.log(torch.sigmoid(u @ c)) - torch.log(torch.sigmoid(-negatives @ u).sum())
-
-
-def loss_by_bce(u, c, negatives):
-    scores = torch.cat([c[None], negatives]) @ u
-    return F.binary_cross_entropy_with_logits(scores, torch.eye(len(scores))[0])
-
-
-def each_word_alone(around, c, negatives):
-    true = torch.stack([u @ c for u in around]).mean()
-    return F.softplus(-true) + F.softplus(torch.einsum("md,kd->mk", around, negatives)).sum()
-
-
 def gradients_by_loop(u, c, negatives):
     error = 1 / (1 + torch.exp(-(u @ c))) - 1
     of_u, of_negatives = error * c, []
@@ -252,26 +211,60 @@ def with_negatives(change):
     return gradients
 
 
-def keep_of(counts, s, share=lambda counts: counts / counts.sum(), ratio=lambda s, f: s / f):
-    """The right formula, of another share or another ratio."""
-    x = ratio(s, share(counts))
-    return torch.minimum(x**0.5 + x, torch.tensor(1.0))
-
-
-def ratios(counts, s):
-    return s * counts.sum() / counts
-
-
-def keep_by_loop(counts, s):
-    total = sum(counts.tolist())
-    shares = [count / total for count in counts.tolist()]
-    return torch.tensor([min(1.0, math.sqrt(s / f) + s / f) for f in shares])
-
-
 def stepped(u, c, negatives):
     """The vectors after a step instead of the gradients."""
     error, errors = (u @ c).sigmoid() - 1, (negatives @ u).sigmoid()
     return u - error * c - errors @ negatives, c - error * u, negatives - errors[:, None] * u
+
+
+def move_by_loop(contexts, drawn, u, rate, label=0, along="u"):
+    moved = contexts.clone()
+    for word in drawn:
+        error = (contexts[word] @ u).sigmoid() - label
+        moved[word] = moved[word] - rate * error * (u if along == "u" else contexts[word])
+    return moved
+
+
+def move_by_put(contexts, drawn, u, rate):
+    errors = (contexts[drawn] @ u).sigmoid()
+    return contexts.index_put((drawn,), -rate * torch.outer(errors, u), accumulate=True)
+
+
+def move_by_matrix(contexts, drawn, u, rate):
+    times = drawn.bincount(minlength=len(contexts))
+    return contexts - rate * (times * (contexts @ u).sigmoid())[:, None] * u
+
+
+def one_after_another(contexts, drawn, u, rate):
+    for word in drawn.tolist():
+        contexts = move_by_loop(contexts, [word], u, rate)
+    return contexts
+
+
+def all_words(contexts, drawn, u, rate):
+    return contexts - rate * torch.outer((contexts @ u).sigmoid(), u)
+
+
+def best(together, centre, context, total, k):
+    return math.log(together * total / (k * centre * context))
+
+
+def score_by_descent(together, centre, context, total, k):
+    sampled, score = k * centre * context / total, 0.0
+    for _ in range(3000):
+        probability = 1 / (1 + math.exp(-score))
+        score -= (together * (probability - 1) + sampled * probability) / (together + sampled)
+    return score
+
+
+def power_of_counts(power):
+    weights = [count**power for count in (6000, 3000, 100, 5)]
+    return [weight / sum(weights) for weight in weights]
+
+
+def choice(**changes):
+    chosen = {"window": 2, "learning_rate": 0.4, "negatives": 5, "noise_power": 0.75, "subsample": 0}
+    return lambda: chosen | changes
 
 
 RIGHT = {
@@ -280,72 +273,24 @@ RIGHT = {
         lambda tokens, window: np.array(pairs_by_slices(tokens, window)),
         lambda tokens, window: list(pairs_by_distance(tokens, window)),
     ],
-    "loss": [
-        loss_by_loop,
-        lambda u, c, negatives: np.float32(loss_by_loop(u, c, negatives)),
-        lambda u, c, negatives: F.softplus(-(u * c).sum()) + F.softplus(torch.mv(negatives, u)).sum(),
-        lambda u, c, negatives: F.binary_cross_entropy_with_logits(
-            torch.cat([c[None], negatives]) @ u, torch.tensor([1.0] + [0.0] * len(negatives)), reduction="sum"
-        ),
-    ],
     "gradients": [
         gradients_by_loop,
         gradients_by_autograd,
         lambda u, c, negatives: tuple(part.numpy() for part in gradients_by_loop(u, c, negatives)),
     ],
-    "keep_probability": [
-        keep_by_loop,
-        lambda counts, s: keep_by_loop(counts, s).numpy(),
-        lambda counts, s: keep_by_loop(counts, s).tolist(),
-        lambda counts, s: embeddings.keep_probability(counts.long(), s),
+    "move_negatives": [move_by_loop, move_by_put, move_by_matrix],
+    "best_score": [
+        lambda together, centre, context, total, k: math.log(together) - math.log(k * centre * context / total),
+        lambda together, centre, context, total, k: np.log(together * total / centre / context / k),
+        score_by_descent,
     ],
-    "noise": [
-        lambda counts, power: F.normalize(counts**power, p=1, dim=0),
-        lambda counts, power: (power * counts.log()).softmax(0),
-        lambda counts, power: np.asarray(counts**power / (counts**power).sum()),
+    "negatives_by_hand": [
+        lambda: [0.6, 0.36, 0.0365, 0.0035],
+        lambda: power_of_counts(0.75),
+        lambda: np.array(power_of_counts(0.8)),
     ],
-    "cbow_loss": [lambda around, c, negatives: loss_by_loop(sum(around) / len(around), c, negatives)],
+    "better_skipgram": [choice()],
 }
-
-LOSS = [
-    (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(n @ u).sum(), "rewarded for high scores"),
-    (lambda u, c, n: F.softplus(-(u @ c).clamp(-6, 6)) + F.softplus((n @ u).clamp(-6, 6)).sum(), "are clipped"),
-    (lambda u, c, n: loss_by_loop(u / u.norm(), c / c.norm(), F.normalize(n)), "not the cosine"),
-    (lambda u, c, n: torch.sigmoid(-u @ c) ** 2 + (torch.sigmoid(n @ u) ** 2).sum(), "a squared error"),
-    (lambda u, c, n: 1 - torch.sigmoid(u @ c) + torch.sigmoid(n @ u).sum(), "the logarithms are missing"),
-    (loss_with_epsilon, "a small number inside the logarithm"),
-    (loss_by_bce, "average over all pairs"),
-    (loss_by_softmax, "this is a softmax"),
-    (loss_of_summed_probabilities, "probabilities before the logarithm"),
-    (lambda u, c, n: loss_by_loop(u, c, n) / len(n), "divide the whole loss by the number of negatives"),
-    (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-n.mean(0) @ u), "average the negatives or their scores"),
-    (lambda u, c, n: -F.logsigmoid(-n @ u).sum(), "the true pair is missing"),
-    (lambda u, c, n: F.logsigmoid(u @ c) - F.logsigmoid(-n @ u).sum(), "true pair's term has the wrong sign"),
-    (lambda u, c, n: (u @ c).sigmoid() * (-n @ u).sigmoid().prod(), "this is the probability"),
-    (lambda u, c, n: -torch.log10((u @ c).sigmoid()) - torch.log10((-n @ u).sigmoid()).sum(), "two things"),
-    (lambda u, c, n: loss_by_loop(u, c, n) / math.log(10), "to base 10"),
-    (lambda u, c, n: loss_terms(u, c, n)[0] * loss_terms(u, c, n)[1].sum(), "the terms are multiplied"),
-    (lambda u, c, n: F.logsigmoid(u @ c) + F.logsigmoid(-n @ u).sum(), "the sign reversed"),
-    (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-(n @ u).sum()), "a term of its own"),
-    (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-n @ u), "one number is expected"),
-    (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-n @ u).mean(), "average over the negatives"),
-    (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(-n @ c).sum(), "score them against u"),
-    (lambda u, c, n: -torch.sigmoid(u @ c) - torch.sigmoid(-n @ u).sum(), "the logarithms are missing"),
-    (lambda u, c, n: -F.logsigmoid(u @ c), "the negatives are missing"),
-    (unsafe_loss, "where σ(x) rounds to 0"),
-    (lambda u, c, n: loss_by_loop(u, c, n) / math.log(2), "in bits"),
-    (lambda u, c, n: -(torch.log2((u @ c).sigmoid()) + torch.log2((-n @ u).sigmoid()).sum()), "in bits"),
-    (lambda u, c, n: -(u @ c) + (n @ u).sum(), "the logistic function is missing"),
-    (lambda u, c, n: -F.logsigmoid(-(u @ c)) - F.logsigmoid(n @ u).sum(), "are swapped"),
-    (lambda u, c, n: -F.logsigmoid(-(u @ c)) - F.logsigmoid(-n @ u).sum(), "punished for a high score"),
-    (lambda u, c, n: -F.logsigmoid(u @ c) + F.logsigmoid(-n @ u).sum(), "negatives' terms have the wrong sign"),
-    (lambda u, c, n: -F.logsigmoid(u * c) - F.logsigmoid(-n * u).sum(), "is a dot product"),
-    (lambda u, c, n: (-F.logsigmoid(u * c)).sum() - F.logsigmoid(-n * u).sum(), "is a dot product"),
-    (lambda u, c, n: loss_by_loop(u, c, n) / (1 + len(n)), "average over all pairs"),
-    (lambda u, c, n: -(torch.cat([c[None], n]) @ u).log_softmax(0)[0], "this is a softmax"),
-    (lambda u, c, n: -F.logsigmoid(u @ c) - F.logsigmoid(n.neg_() @ u).sum(), "changes its input"),
-    (lambda u, c, n: loss_by_loop(u, c, n[:1]), "only one of the negatives"),
-]
 
 WRONG = {
     "pairs": [
@@ -409,7 +354,6 @@ WRONG = {
         (lambda tokens, window: list({tuple(pair) for pair in pairs_by_slices(tokens, window)}), "use no set"),
         (lambda tokens, window: len(pairs_by_slices(tokens, window)), "returns a whole number"),
     ],
-    "loss": LOSS,
     "gradients": [
         (lambda u, c, n: tuple(-g for g in gradients_by_loop(u, c, n)), "the signs are reversed"),
         (gradients_with_errors(lambda u, c, n: ((u @ c).sigmoid(), (n @ u).sigmoid())), "the label of the true pair"),
@@ -488,91 +432,54 @@ WRONG = {
         ),
         (lambda u, c, n: gradients_by_loop(u, c, n)[0], "3 results are expected"),
     ],
-    "keep_probability": [
-        (lambda counts, s: 1 - keep_by_loop(counts, s), "the probability of dropping"),
-        (lambda counts, s: ratios(counts, s).sqrt().clamp(max=1) + ratios(counts, s), "not the root alone"),
-        (lambda counts, s: ratios(counts, s).sqrt().clamp(0, 1) + ratios(counts, s).clamp(0, 1), "not the two parts"),
-        (lambda counts, s: keep_by_loop(counts, s) * (keep_by_loop(counts, s) < 1), "has become 0"),
-        (lambda counts, s: ratios(counts, s).sqrt() + ratios(counts, s) >= 1, "True and False"),
-        (lambda counts, s: ratios(counts, s).clamp(max=1), "the root is missing"),
-        (lambda counts, s: (ratios(counts, s) ** 2 + ratios(counts, s)).clamp(max=1), "the square, not the root"),
-        (lambda counts, s: (ratios(counts, s) ** 1.5).clamp(max=1), "the two parts are multiplied"),
-        (lambda counts, s: (ratios(counts, s) ** 0.5 - ratios(counts, s)).clamp(max=1), "the two parts are subtracted"),
-        (lambda counts, s: (1 - ratios(counts, s).sqrt()).relu(), "cut off at 0"),
-        (lambda counts, s: keep_of(counts, s, share=lambda x: x / x.numel()), "not over the number of words"),
-        (lambda counts, s: keep_of(counts, s, share=lambda x: x / max(x)), "not over the largest"),
-        (lambda counts, s: keep_of(counts, s, share=lambda x: F.softmax(x, 0)), "the share is a softmax"),
-        (lambda counts, s: keep_of(counts, s, ratio=lambda s, f: f / s), "upside down"),
-        (lambda counts, s: keep_of(counts, s, ratio=lambda s, f: f * s), "s is multiplied by f"),
-        (lambda counts, s: keep_of(counts, s, ratio=lambda s, f: f**-1), "every probability comes out as 1"),
-        (lambda counts, s: (ratios(counts, s) ** 0.5 + s).clamp(max=1), "the root covers the whole fraction"),
-        (lambda counts, s: keep_by_loop(counts, s) * counts / sum(counts), "that are left"),
-        (
-            lambda counts, s: (
-                (ratios(counts, s).sqrt() + ratios(counts, s)) / max(ratios(counts, s).sqrt() + ratios(counts, s))
-            ),
-            "the largest value",
-        ),
-        (lambda counts, s: (s / (counts / counts.sum())).sqrt().clamp(max=1), "the formula of the paper"),
-        (lambda counts, s: ((s / counts) ** 0.5 + s / counts).clamp(max=1), "you use the counts themselves"),
-        (
-            lambda counts, s: (s * counts.sum() / counts) ** 0.5 + s * counts.sum() / counts,
-            "probabilities above 1 are left",
-        ),
-        (lambda counts, s: keep_by_loop(counts, 0.001), "use the argument `s`"),
-        (lambda counts, s: 1 - (s * counts.sum() / counts).sqrt(), "the paper's probability of dropping"),
-        (lambda counts, s: (2 * s * counts.sum() / counts).sqrt().clamp(max=1), "the root is taken of the sum"),
-        (lambda counts, s: keep_by_loop(counts, s) / keep_by_loop(counts, s).sum(), "do not divide by the sum"),
-        (
-            lambda counts, s: ((s * counts.sum() / counts) ** 0.5 + s * counts.sum() / counts).clamp(min=1),
-            "not `clamp(min=1)`",
-        ),
+    "move_negatives": [
+        (lambda contexts, *rest: 2 * contexts - move_by_loop(contexts, *rest), "they move towards u"),
+        (lambda *inputs: move_by_loop(*inputs, label=1), "the label of a negative is 0"),
+        (one_after_another, "each repeat sees a vector that has moved already"),
+        (lambda *inputs: move_by_loop(*inputs, along="row"), "not times the negative itself"),
+        (all_words, "words that were not drawn have moved"),
+        (lambda contexts, drawn, u, rate: move_by_loop(contexts, drawn, u, 1.0), "the learning rate is missing"),
+        (lambda contexts, drawn, u, rate: move_by_loop(contexts, drawn, u, rate / len(drawn)), "you average"),
+        (lambda contexts, *rest: move_by_loop(contexts, *rest) - contexts, "this is the change alone"),
     ],
-    "noise": [
-        (lambda counts, power: counts**power, "divide by the sum of the powers"),
-        (lambda counts, power: counts**power / sum(counts), "not of the counts"),
-        (lambda counts, power: counts**power / sum(counts) ** power, "take the powers first"),
-        (lambda counts, power: (counts + 1) ** power / ((counts + 1) ** power).sum(), "you add 1 to the counts"),
-        (lambda counts, power: F.normalize(counts**power, dim=0), "not by their norm"),
-        (lambda counts, power: counts**power / len(counts), "not by the number of words"),
-        (lambda counts, power: F.softmax(power * counts, dim=0), "softmax of the counts times the power"),
-        (lambda counts, power: F.softmax((counts / counts.sum()) ** power, dim=0), "the powers of the shares"),
-        (lambda counts, power: power**counts / (power**counts).sum(), "base and exponent are swapped"),
-        (lambda counts, power: F.normalize(counts ** (1 / power), p=1, dim=0), "not 1 / `power`"),
-        (lambda counts, power: F.normalize(counts ** (1 - power), p=1, dim=0), "not 1 - `power`"),
-        (lambda counts, power: 1 - F.normalize(counts**power, p=1, dim=0), "favours rare words"),
-        (lambda counts, power: power * counts.log() - torch.log((counts**power).sum()), "these are logarithms"),
-        (lambda counts, power: counts ** (2 * power) / (counts ** (2 * power)).sum(), "the power is taken twice"),
-        (lambda counts, power: torch.full(counts.shape, 1 / len(counts)), "all words are equally likely"),
-        (lambda counts, power: torch.cumsum(F.normalize(counts**power, p=1, dim=0), 0), "the cumulative distribution"),
-        (lambda counts, power: (counts / counts.sum()) ** power, "take the powers first"),
-        (lambda counts, power: counts / counts.sum(), "the power is missing"),
-        (lambda counts, power: counts * power / (counts * power).sum(), "the power is `**`"),
-        (lambda counts, power: counts.softmax(0), "this is the softmax of the counts"),
-        (lambda counts, power: (counts**power).softmax(0), "no softmax on top"),
-        (lambda counts, power: counts**-power / (counts**-power).sum(), "upside down"),
-        (lambda counts, power: counts**power / (counts**power).max(), "not by the largest"),
-        (lambda counts, power: counts**0.75 / (counts**0.75).sum(), "use the argument `power`"),
+    "best_score": [
+        (lambda t, centre, context, total, k: math.log(t * total / centre / context), "this is the PMI"),
+        (lambda t, centre, context, total, k: math.log(k * t * total / centre / context), "subtract ln k."),
+        (lambda t, centre, context, total, k: math.log(t * total / centre / context) - k, "not k"),
+        (lambda t, centre, context, total, k: math.log(t * total / centre / context) / k, "the PMI is divided by k"),
+        (lambda *counts: max(0, best(*counts)), "cut nothing off at 0"),
+        (lambda t, centre, context, total, k: t / (t + k * centre * context / total), "the probability of a true pair"),
+        (lambda t, centre, context, total, k: t / (k * centre * context / total), "the ratio of true to sampled pairs"),
+        (lambda *counts: -best(*counts), "the sign is reversed"),
+        (lambda *counts: best(*counts) / math.log(2), "this is in bits"),
+        (lambda t, centre, context, total, k: math.log(t / (k * centre * context)), "the total is missing"),
+        (lambda t, centre, context, total, k: math.log(t / (k * centre)), "the context's count is missing"),
+        (lambda t, centre, context, total, k: math.log(t * total / (k * context)), "the centre's count is missing"),
     ],
-    "cbow_loss": [
-        (lambda around, c, n: loss_by_loop(sum(around), c, n), "CBOW takes their mean"),
-        (lambda around, c, n: loss_by_loop(sum(around) / (1 + len(around)), c, n), "divided by the wrong number"),
-        (each_word_alone, "every word around is scored on its own"),
-        (lambda around, c, n: loss_by_loop(around.sum(1), c, n), "add up the components of each vector"),
-        (lambda around, c, n: loss_by_loop(around.max(0).values, c, n), "the largest of each component"),
-        (lambda around, c, n: loss_by_loop(around.quantile(0.5, dim=0, interpolation="lower"), c, n), "the median"),
-        (lambda around, c, n: loss_by_loop(sum(around) / sum(around).norm(), c, n), "is divided by its norm"),
-        (lambda around, c, n: loss_by_loop((around / around.norm(dim=1)[:, None]).mean(0), c, n), "by their norms"),
+    "negatives_by_hand": [
+        (lambda: [0.25] * 4, "*the* is still above *florid*"),
+        (lambda: power_of_counts(1), "on two pairs only"),
+        (lambda: [0.80, 0.15, 0.045, 0.005], "*of* is above *the*"),
+        (lambda: 0.25, "a list of four numbers is expected"),
+        (lambda: [0.5, 0.5], "four probabilities are expected"),
+        (lambda: [0.5, 0.4, 0.2, 0.1], "sum to 1"),
+    ],
+    "better_skipgram": [
+        (choice(noise_power=0), "another power"),
+        (choice(learning_rate=0.02), "a larger learning rate"),
+        (choice(learning_rate=2), "a smaller learning rate"),
+        (choice(subsample=1e-4), "to keep more of the text"),
+        (choice(window=15), "a narrower window"),
+        (choice(negatives=30), "other values nearby"),
         (
-            lambda around, c, n: loss_by_loop((sum(around) + c) / (len(around) + 1), c, n),
-            "the true centre is averaged in",
+            lambda: {"window": 5},
+            "a dictionary with window, learning_rate, negatives, noise_power, subsample is expected",
         ),
-        *((lambda around, c, n, wrong=wrong: wrong(around.mean(0), c, n), words) for wrong, words in LOSS),
-        (lambda around, c, n: sum(loss_by_loop(u, c, n) for u in around), "this is skip-gram"),
-        (lambda around, c, n: loss_by_loop(around.mean(1), c, n), "over the components of each vector"),
-        (lambda around, c, n: loss_by_loop(around.mean().expand(len(c)), c, n), "`mean(dim=0)`"),
-        (lambda around, c, n: loss_by_loop(around[0], c, n), "only one word around"),
-        (lambda around, c, n: sum(loss_by_loop(u, c, n) for u in around) / len(around), "the mean of the losses"),
+        (choice(window=2.5), "window is a whole number from 1 to 15, but yours is 2.5."),
+        (choice(learning_rate=0), "learning_rate is a number from 0.001 to 2, but yours is 0."),
+        (choice(negatives=0), "negatives is a whole number from 1 to 30, but yours is 0."),
+        (choice(noise_power=-1), "noise_power is a number from 0 to 2, but yours is -1."),
+        (choice(subsample=50), "subsample is a number from 0 to 1, but yours is 50."),
     ],
 }
 
