@@ -178,7 +178,7 @@ CHEAP = {
         ["exposure", "extracted"],
     ),
     "memory": (
-        lambda: memory.row("RNN", 5, 0.001, 0),
+        lambda: memory.row("GRU", 10, 0.01, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
         ["accuracy"],
     ),
