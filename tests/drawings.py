@@ -18,6 +18,7 @@ from classroom.diagrams import (
     ngrams,
     pictures,
     preferences,
+    recurrent_networks,
     retrieval,
     speech,
     speed_run,
@@ -64,6 +65,10 @@ FILLED = "the king is a beggar , and no beggar is king".split()
 EDITS = [[0, 1, 2, 3], [1, 1, 1, 2], [2, 2, 2, 2]]
 
 DRAWINGS = {
+    "cell": lambda: recurrent_networks.cell([0], [0.7616, 0], [[1], [0]], [[0, 0], [1, 0]], [0, 0]),
+    "unrolled": lambda: recurrent_networks.unrolled(list("[Ente"), B=32, C=256, V=80),
+    "several_layers": lambda: recurrent_networks.several_layers("the fat cat sat".split(), C=64),
+    "windows": lambda: recurrent_networks.windows(12, 4),
     "places": lambda: looking_inside.places(
         "blocks.23",
         {"blocks.23.input": 60, "blocks.23.attention": 31, "blocks.23.feed_forward": 44, "blocks.23": 1_071},

@@ -46,6 +46,7 @@ from experiments.tables import (
     masked_language_model,
     memorisation,
     memory,
+    memory_budget,
     moved_digits,
     network_budget,
     neural_language_model,
@@ -180,6 +181,11 @@ CHEAP = {
     "memory": (
         lambda: memory.row("GRU", 10, 0.01, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
+        ["accuracy"],
+    ),
+    "memory_budget": (
+        lambda: memory_budget.row(0, **memory_budget.CHOICE | {"longest_gap": 10, "learning_rate": 0.01}),
+        [*memory_budget.CHOICE, "seed"],
         ["accuracy"],
     ),
     "network_budget": (
