@@ -98,11 +98,12 @@ def row(system: str, longest_gap: int, learning_rate: float, seed: int) -> dict[
     }
 
 
-@torch.no_grad()
 def validation(system: str, longest_gap: int, learning_rate: float) -> tuple[float, float]:
     """The share of right answers to sequences for validation, and their loss in nats, as means over the seeds."""
     x, first = sequences(longest_gap, 1000, Generator().manual_seed(1_000_000))
-    logits = [trained(system, longest_gap, learning_rate, seed)(x) for seed in SEEDS]
+    models = [trained(system, longest_gap, learning_rate, seed) for seed in SEEDS]
+    with torch.no_grad():
+        logits = [model(x) for model in models]
     right = np.mean([(answer.argmax(dim=1) == first).double().mean().item() for answer in logits])
     nats = np.mean([F.cross_entropy(answer, first).item() for answer in logits])
     return round(float(right), 4), round(float(nats), 5)
