@@ -19,6 +19,7 @@ SECOND_EDITION = {
     "ngrams",
     "automatic_differentiation",
     "neural_language_model",
+    "recurrent_networks",
     "seq2seq_attention",
     "attention",
     "transformer",
