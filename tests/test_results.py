@@ -179,7 +179,7 @@ CHEAP = {
         ["exposure", "extracted"],
     ),
     "memory": (
-        lambda: memory.row("GRU", 10, 0.01, 0),
+        lambda: memory.row("RNN", 10, 0.03, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
         ["accuracy"],
     ),
