@@ -375,11 +375,12 @@ _RANGES = {"longest_gap": (1, 80), "batch_size": (4, 256)}
 
 
 def _means():
-    """Each stored choice by its change, with its mean over the seeds."""
+    """Each stored choice that changes one thing, with its mean over the seeds: two changes would tell the answer."""
     scores = {}
     for row in files.load_results("memory_budget")["rows"]:
         changes = [f"{name} {row[name]}" for name, value in memory_budget.CHOICE.items() if row[name] != value]
-        scores.setdefault(", ".join(changes) or "the usual choice", []).append(row["accuracy"][0])
+        if len(changes) <= 1:
+            scores.setdefault(*changes or ["the usual choice"], []).append(row["accuracy"][0])
     return [(name, float(np.mean(values))) for name, values in scores.items()]
 
 
