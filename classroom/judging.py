@@ -156,7 +156,7 @@ def _is_as_found(exercise: Exercise, results: Sequence[_Result]) -> bool:
     """Whether the answer does in every case what the function does that the reader was to mend."""
     found = [_run(exercise, exercise.found, result.inputs, answers.trusted) for result in results]
     return all(
-        result.is_value(outcome) or (result.got.error and result.got.raised == outcome.raised)
+        result.is_value(outcome) or (result.got.error and outcome.error and result.got.raised == outcome.raised)
         for result, outcome in zip(results, found, strict=True)
     )
 

@@ -22,6 +22,7 @@ from classroom.diagrams import (
     overfitting,
     pictures,
     preferences,
+    recurrent_networks,
     retrieval,
     scaling_laws,
     speech,
@@ -78,6 +79,10 @@ DRAWINGS = {
         {"c": 0.5, "f": 0.881, "i": 0.731, "g": 0.762, "o": 0.5, "c'": 0.997, "h'": 0.38}
     ),
     "character_model": lambda: gru_lstm.character_model("KING ", 32, 192, 80),
+    "cell": lambda: recurrent_networks.cell([0], [0.7616, 0], [[1], [0]], [[0, 0], [1, 0]], [0, 0]),
+    "unrolled": lambda: recurrent_networks.unrolled(list("[Ente"), B=32, C=256, V=80),
+    "several_layers": lambda: recurrent_networks.several_layers("the fat cat sat".split(), C=64),
+    "windows": lambda: recurrent_networks.windows(12, 4),
     "places": lambda: looking_inside.places(
         "blocks.23",
         {"blocks.23.input": 60, "blocks.23.attention": 31, "blocks.23.feed_forward": 44, "blocks.23": 1_071},

@@ -23,6 +23,7 @@ SECOND_EDITION = {
     "neural_language_model",
     "overfitting",
     "gru_lstm",
+    "recurrent_networks",
     "seq2seq_attention",
     "attention",
     "transformer",

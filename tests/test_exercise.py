@@ -277,6 +277,34 @@ def test_a_debug_exercise_left_as_it_was_found_is_not_attempted():
     assert mean(lambda x: sum(x) / len(x), record=False).passed
 
 
+def _as_one_number(function):
+    def probed(x):
+        result = function(x)
+        if isinstance(result, list):
+            raise Mistake("one number is expected, not a list.")
+        return result
+
+    return probed
+
+
+@exercise(
+    kind="debug",
+    praise="it is doubled.",
+    cases=lambda seed: [(1.0,), (3.0,)],
+    through=_as_one_number,
+    found=lambda x: x,
+    wrong={"it is tripled.": lambda x: 3 * x},
+)
+def to_be_doubled(x):
+    """Twice the number."""
+    return 2 * x
+
+
+def test_an_answer_that_is_not_allowed_is_not_the_one_that_was_found():
+    assert "as you found it" in to_be_doubled(lambda x: x).message
+    assert "one number is expected, not a list." in to_be_doubled(lambda x: [x]).message
+
+
 @exercise(
     kind="design",
     praise="any line through both points.",

@@ -52,6 +52,7 @@ from experiments.tables import (
     masked_language_model,
     memorisation,
     memory,
+    memory_budget,
     model_field,
     moved_digits,
     network_budget,
@@ -212,13 +213,17 @@ CHEAP = {
         ["exposure", "extracted"],
     ),
     "memory": (
-        lambda: memory.row("RNN", 5, 0.001, 0),
+        lambda: memory.row("RNN", 10, 0.03, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
         ["accuracy"],
     ),
     "model_field": (
         lambda: model_field.row("two bigram models", 1),
         ["system", "seed"],
+    ),
+    "memory_budget": (
+        lambda: memory_budget.row(0, **memory_budget.CHOICE | {"longest_gap": 10, "learning_rate": 0.01}),
+        [*memory_budget.CHOICE, "seed"],
         ["accuracy"],
     ),
     "network_budget": (

@@ -2,13 +2,16 @@
 
 import functools
 
+import numpy as np
 import torch
+from course_lib import files
+from experiments.tables import memory_budget
 from torch import Generator, Tensor
 
 from classroom.answers import Mistake
-from classroom.exercise import case, exercise
+from classroom.exercise import case, exercise, experiment
 
-__all__ = ["bptt", "clip_by_norm", "rnn_step", "truncated", "unroll", "with_radius"]
+__all__ = ["bptt", "one_mark", "recalls", "truncated", "unroll"]
 
 
 def _random(seed, *shapes):
@@ -26,82 +29,6 @@ def _step(x, h, W_x, W_h, b):
 
 
 EXAMPLE = [torch.tensor(table) for table in ([[1.0]], [[0.5, -0.5]], [[1.0], [0.0]], [[0.0, 0.0], [1.0, 0.0]])]
-
-
-@exercise(
-    praise="the second unit of the example holds what the first one held a step ago.",
-    cases=lambda seed: [
-        (*EXAMPLE, torch.zeros(2)),
-        _layer(seed, 7, 3, 5),
-        _layer(seed + 1, 4, 7, 2),
-        case(*_layer(seed + 2, 1, 3, 5), edge="a batch of one"),
-    ],
-    wrong={
-        "the sum is right, and tanh of it is still missing.": {"bend": lambda total: total},
-        "this is the sigmoid of the sum: tanh is wanted.": {"bend": torch.sigmoid},
-        "this is the ReLU of the sum: tanh is wanted.": {"bend": torch.relu},
-        "this is the softmax of the sum: tanh is wanted, for each unit on its own.": {"bend": lambda total: total.softmax(-1)},
-        "the sum is cut off at -1 and 1: tanh is wanted.": {"bend": lambda total: total.clamp(-1, 1)},
-        "this is tan or sinh: the hyperbolic tangent, torch.tanh, is wanted.": [
-            {"bend": torch.tan},
-            {"bend": torch.sinh},
-        ],
-        "tanh is taken twice.": {"bend": lambda total: total.tanh().tanh()},
-        "tanh belongs around the sum, not around x and h before the matrices.": [
-            {
-                "from_x": lambda x, W_x: x.tanh() @ W_x.T,
-                "from_h": lambda h, W_h: h.tanh() @ W_h.T,
-                "bend": lambda total: total,
-            },
-            {"from_h": lambda h, W_h: h.tanh() @ W_h.T, "bend": lambda total: total},
-            {"from_h": lambda h, W_h: h.tanh() @ W_h.T},
-        ],
-        "W_h must be transposed, as W_x is: h @ W_h.T.": {"from_h": lambda h, W_h: h @ W_h},
-        "the bias b is missing.": {"bias": lambda b: 0},
-        "the bias b is added twice.": {"bias": lambda b: 2 * b},
-        "the bias b is subtracted: add it.": {"bias": lambda b: -b},
-        "the old state h is missing: nothing is remembered.": {"from_h": lambda h, W_h: 0},
-        "the input x is missing.": {"from_x": lambda x, W_x: 0},
-        "the product with W_h is missing: each unit must see all units of the old state.": {"from_h": lambda h, W_h: h},
-        "every unit sees all units of h: a matrix product, h @ W_h.T, not an elementwise one.": [
-            {"from_h": lambda h, W_h: h * W_h.diagonal()},
-            {"from_h": lambda h, W_h: h * W_h.sum(1)},
-        ],
-        "every row has a state of its own: you use the first row's for all.": {"from_h": lambda h, W_h: h[:1] @ W_h.T},
-        "the two products are subtracted: add them.": {"from_h": lambda h, W_h: -h @ W_h.T},
-        "the two products are multiplied: add them.": lambda x, h, W_x, W_h, b: torch.tanh((x @ W_x.T) * (h @ W_h.T) + b),
-        "the old state is added once more outside tanh.": {"end": lambda new, h: new + h},
-        "the new state is mixed with the old one: the new one alone is wanted.": {"end": lambda new, h: (new + h) / 2},
-        "the result is transposed: one row for each example, (B, C).": {"end": lambda new, h: new.T},
-        "add first, then one tanh of the whole sum.": [
-            lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T) + torch.tanh(h @ W_h.T + b),
-            lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T + b) + torch.tanh(h @ W_h.T),
-            lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T) + torch.tanh(h @ W_h.T) + b,
-        ],
-        "tanh covers only a part: take it of the whole sum.": [
-            lambda x, h, W_x, W_h, b: x @ W_x.T + torch.tanh(h @ W_h.T + b),
-            lambda x, h, W_x, W_h, b: x @ W_x.T + torch.tanh(h @ W_h.T) + b,
-            lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T) + h @ W_h.T + b,
-            lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T + b) + h @ W_h.T,
-        ],
-        "the bias b belongs inside tanh.": lambda x, h, W_x, W_h, b: _step(x, h, W_x, W_h, 0) + b,
-    },
-)
-def rnn_step(
-    x,
-    h,
-    W_x,
-    W_h,
-    b,
-    *,
-    from_x=lambda x, W_x: x @ W_x.T,
-    from_h=lambda h, W_h: h @ W_h.T,
-    bias=lambda b: b,
-    bend=torch.tanh,
-    end=lambda new, h: new,
-):
-    """The new states (B, C) of a batch: tanh(W_x x + W_h h + b) for every row."""
-    return end(bend(from_x(x, W_x) + from_h(h, W_h) + bias(b)), h)
 
 
 def _stacked(states, first):
@@ -184,6 +111,83 @@ def unroll(
     return end(stacked, last(states, h, stacked))
 
 
+SCENES = {  # where the marks are, and after how many characters we look
+    "before any mark": ((), 20),
+    "at the first mark": ((3,), 4),
+    "1 character after the first mark": ((3,), 5),
+    "100 characters after the first mark": ((3,), 104),
+    "at the second mark": ((3, 13), 14),
+    "1 character after the second mark": ((3, 13), 15),
+    "100 characters after the second mark": ((3, 13), 114),
+    "after three marks": ((3, 13, 23), 40),
+    "after two marks in a row": ((3, 4), 20),
+    "after 25 marks": (tuple(range(5, 255, 10)), 280),
+}
+
+
+def _read_marks(answer):
+    """What is compared of a network that reads marks: in each scene, whether it says that the text is inside."""
+
+    def said():
+        weights = answer()
+        if not isinstance(weights, tuple | list) or len(weights) != 5:
+            raise Mistake("five things are expected: W_x, W_h, b, w, c.")
+        W_x, W_h, b, w, c = (torch.as_tensor(part, dtype=torch.float64) for part in weights)
+        units = len(b) if b.ndim == 1 else 0
+        if not 1 <= units <= 4:
+            raise Mistake(f"b holds a number for each unit, two of them (four at most), but yours has shape {tuple(b.shape)}.")
+        for name, part, shape in (("W_x", W_x, (units, 1)), ("W_h", W_h, (units, units)), ("w", w, (units,))):
+            if part.shape != shape:
+                raise Mistake(f"with {units} units, {name} has shape {shape}, but yours has {tuple(part.shape)}.")
+        return [f"{name}: {_side(marks, steps, (W_x, W_h, b, w, c))}" for name, (marks, steps) in SCENES.items()]
+
+    return said
+
+
+def _side(marks, steps, weights):
+    """Inside or outside, where the network has read so many characters with marks at these places."""
+    W_x, W_h, b, w, c = weights
+    h = torch.zeros_like(b)
+    for place in range(steps):
+        h = torch.tanh(W_x[:, 0] * (place in marks) + W_h @ h + b)
+    return "inside" if (w @ h + c).item() > 0 else "outside"
+
+
+def _two_thresholds(size=5.0, coding=0.5, lows=(-0.5, -1.5), w=(1.0, -1.0), c=-1.0):
+    row = [size * coding, -size * coding]
+    return [[size], [size]], [row, row], [size * low for low in lows], list(w), c
+
+
+@exercise(
+    kind="design",
+    through=_read_marks,
+    praise="two units count the marks modulo 2, however long the text is.",
+    cases=lambda seed: [()],
+    wrong={
+        "this is a switch that only turns on: what a mark does must depend on the state.": {
+            "weights": ([[4.0], [4.0]], [[2.0, 0.0], [0.0, 2.0]], [0.0, 0.0], [1.0, 1.0], -0.5)
+        },
+        "the network says `outside` from beginning to end: a mark must change one unit and not the other, and the readout must see it.": [
+            {"weights": ([[0.0], [0.0]], [[0.0, 0.0], [0.0, 0.0]], [0.0, 0.0], [1.0, -1.0], -1.0)},
+            {"weights": _two_thresholds(c=-3.0)},
+            {"weights": _two_thresholds(lows=(-0.5, -0.5))},
+        ],
+        "the network says `inside` from beginning to end: look at the sign of c, and at the state before any mark.": {"weights": _two_thresholds(c=3.0)},
+        "right at a mark, and forgotten one step later: W_h must hold the state. (Two tanh units differ by 0 or 2, not by 0 or 1.)": [
+            {"weights": ([[5.0], [5.0]], [[0.0, 0.0], [0.0, 0.0]], [-2.5, -7.5], [1.0, -1.0], -1.0)},
+            {"weights": _two_thresholds(coding=1.0)},
+        ],
+        "the state fades: only with large enough weights is it held at a fixed point.": [
+            {"weights": _two_thresholds(size=size, c=c)} for size, c in ((1.25, -0.8), (2.0, -1.2), (2.25, -1.0))
+        ],
+        "inside and outside are exchanged: turn the signs of w and c.": {"weights": _two_thresholds(w=(-1.0, 1.0), c=1.0)},
+    },
+)
+def one_mark(*, weights=None):
+    """W_x, W_h and b of tanh units that read marks, and w and c of the readout."""
+    return weights or _two_thresholds()
+
+
 def _sequence(seed, T, C):
     states, W_h, last = _random(seed + T, (T + 1, C), (C, C), (C,))
     return states.tanh(), W_h, last
@@ -254,198 +258,6 @@ def bptt(
     return end(result, g, T)
 
 
-_values = torch.linalg.eigvals
-
-
-def _largest_value(W):
-    return max(_values(W), key=abs)
-
-
-def _radius(W):
-    return _values(W).abs().max()
-
-
-TURN = torch.tensor([[1.2, 0.0, 0.0], [0.0, 0.0, -2.0], [0.0, 2.0, 0.5]])
-
-
-def _mixed(seed):
-    mix = _random(seed, (3, 3))[0].triu(1) + torch.eye(3)
-    return mix @ TURN @ torch.linalg.inv(mix)
-
-
-@exercise(
-    praise="the largest absolute eigenvalue is the number asked for.",
-    cases=lambda seed: [
-        (torch.tensor([[2.0, 3.0], [0.0, 1.0]]), 0.5),
-        *((matrix, radius) for matrix, radius in zip(_random(seed, (7, 7), (5, 5)), (1.1, 0.7), strict=True)),
-        case(torch.tensor([[-1.0, 1.0, 0.0], [0.0, 0.5, 4.0], [0.0, 0.0, -3.0]]), 1.5, edge="negative eigenvalues"),
-        case(torch.tensor([[0.5, -2.0], [2.0, 0.5]]), 0.9, edge="complex eigenvalues"),
-        case(torch.tensor([[0.4, 0.1], [0.3, -0.2]]), 1.2, edge="a matrix whose radius must grow"),
-        case(_mixed(seed), 0.9, edge="complex eigenvalues"),
-    ],
-    wrong={
-        "this sets the largest singular value: take the eigenvalues.": [
-            {"size": lambda W: torch.linalg.matrix_norm(W, 2)},
-            {"size": lambda W: torch.linalg.matrix_norm(W, 2) ** 2},
-        ],
-        "this sets the Frobenius norm: take the largest absolute eigenvalue.": {"size": torch.linalg.norm},
-        "this sets the largest sum of a row or column: take the largest absolute eigenvalue.": [
-            {"size": lambda W: torch.linalg.matrix_norm(W, torch.inf)},
-            {"size": lambda W: torch.linalg.matrix_norm(W, 1)},
-        ],
-        "this is the largest real part: take absolute values first.": {"size": lambda W: _values(W).real.max()},
-        "this looks at real parts only: .abs() of the complex eigenvalue.": {"size": lambda W: _values(W).real.abs().max()},
-        "this is the largest eigenvalue with its sign, or a complex number: its absolute value is wanted.": [
-            {"size": lambda W: _largest_value(W)},
-            {"size": lambda W: _largest_value(W).real},
-            {"size": lambda W: 1 / (1 / _largest_value(W)).real},
-        ],
-        "this is the first eigenvalue, not the largest: they are not sorted.": {"size": lambda W: _values(W)[0].abs()},
-        "this is the last eigenvalue, not the largest: they are not sorted.": {"size": lambda W: _values(W)[-1].abs()},
-        "this is the smallest absolute eigenvalue: the largest is wanted.": {"size": lambda W: _values(W).abs().min()},
-        "you take all eigenvalues together: the largest alone is wanted.": [
-            {"size": lambda W: _values(W).abs().sum()},
-            {"size": lambda W: _values(W).abs().mean()},
-            {"size": lambda W: _values(W).abs().norm()},
-        ],
-        "this is the determinant or the trace: take the largest absolute eigenvalue.": [
-            {"size": lambda W: torch.linalg.det(W).abs()},
-            {"size": torch.linalg.det},
-            {"size": torch.trace},
-            {"size": lambda W: torch.trace(W).abs()},
-        ],
-        "eigvalsh is for symmetric matrices: take eigvals.": {"size": lambda W: torch.linalg.eigvalsh(W).abs().max()},
-        "this sets the largest entry: take the largest absolute eigenvalue.": [
-            {"size": lambda W: W.abs().max()},
-            {"size": lambda W: W.max()},
-            {"size": lambda W: W.diagonal().abs().max()},
-        ],
-        "divide by the radius that W has now: it is not 1.": {"factor": lambda radius, now: radius},
-        "this has radius 1: multiply by the radius that is wanted.": {"factor": lambda radius, now: 1 / now},
-        "the factor is upside down: radius / (the radius of W now).": {"factor": lambda radius, now: now / radius},
-        "you multiply by the radius of W now: divide by it.": {"factor": lambda radius, now: radius * now},
-        "the factor needs no root and no square: if W is doubled, so are its eigenvalues.": [
-            {"factor": lambda radius, now: (radius / now) ** 0.5},
-            {"factor": lambda radius, now: (radius / now) ** 2},
-        ],
-        "multiply W by a number: adding one moves the eigenvalues in another way.": [
-            {"end": lambda W, factor: W + factor},
-            {"end": lambda W, factor: W + factor * torch.eye(len(W))},
-        ],
-        "this is the factor: multiply W by it.": {"end": lambda W, factor: factor},
-        "scale W in both cases, where its radius is too large and where it is too small.": [
-            {"factor": lambda radius, now: (radius / now).clamp(max=1)},
-            {"factor": lambda radius, now: (radius / now).clamp(min=1)},
-        ],
-    },
-)
-def with_radius(W, radius, *, size=_radius, factor=lambda radius, now: radius / now, end=lambda W, factor: W * factor):
-    """W times a number, so that its largest absolute eigenvalue is the radius."""
-    return end(W, factor(radius, size(W)))
-
-
-def _all(gradients):
-    return torch.cat([g.flatten() for g in gradients])
-
-
-def _common(gradients):
-    return _all(gradients).norm()
-
-
-def _limited(largest, norm):
-    return largest / norm if norm > largest else 1.0
-
-
-def _on_its_own(gradients, largest):
-    return [g * _limited(largest, g.norm()) for g in gradients]
-
-
-def _only_long_ones(gradients, largest):
-    return [g * _limited(largest, _common(gradients)) if g.norm() > largest else g for g in gradients]
-
-
-@exercise(
-    praise="3 and 4 have the norm 5 together, and become 0.6 and 0.8.",
-    cases=lambda seed: [
-        ([torch.tensor([3.0, 0.0]), torch.tensor([[4.0]])], 1.0),
-        ([2 * part for part in _random(seed, (3, 5), (5,), (2, 2, 2))], 2.0),
-        ([2 * part for part in _random(seed + 1, (7, 3), (2,))], 3.0),
-        ([torch.tensor([1.5]), torch.tensor([[-2.0]])], 2.0),
-        case([torch.tensor([1.2]), torch.tensor([1.6])], 3.0, edge="a norm below `largest`"),
-        case([torch.tensor([0.9, -0.9]), torch.tensor([0.8])], 1.0, edge="numbers that are all below `largest`"),
-        case([torch.tensor([0.3, -0.2]), torch.tensor([[0.1]])], 2.0, edge="a norm below `largest`"),
-        case(_random(seed, (3, 5), (5,), (2, 2, 2)), 100.0, edge="a norm below `largest`"),
-        case([torch.tensor([[6.0, -8.0]])], 2.0, edge="a single tensor"),
-        case([torch.zeros(3), torch.zeros(2)], 1.0, edge="gradients that are all 0"),
-    ],
-    wrong={
-        "each tensor is clipped alone, which turns the direction: one norm for all together.": _on_its_own,
-        "only the tensors that are long themselves are scaled: one factor for all of them.": _only_long_ones,
-        "each number is cut off on its own: scale all of them by one factor.": [
-            lambda gradients, largest: [g.clamp(-largest, largest) for g in gradients],
-            lambda gradients, largest: [g.clamp(max=largest) for g in gradients],
-        ],
-        "a gradient that is short enough must stay as it is: scale only where the norm exceeds `largest`.": [
-            {"factor": lambda largest, norm: largest / norm},
-            {"factor": lambda largest, norm: largest / (norm + 1e-6)},
-            {"factor": lambda largest, norm: largest / norm if norm else 1.0},
-        ],
-        "the comparison points the wrong way: scale where the norm exceeds `largest`.": {
-            "factor": lambda largest, norm: largest / norm if norm < largest else 1.0
-        },
-        "right, except where all gradients are 0: ask first whether the norm exceeds the limit, then divide.": {
-            "factor": lambda largest, norm: (largest / norm if norm > largest else 1.0) if norm else torch.nan
-        },
-        "the root is missing: the norm is the root of the sum of all squares.": {"norm": lambda gradients: _all(gradients).square().sum()},
-        "this is the sum of absolute values: take the root of the sum of squares.": {"norm": lambda gradients: _all(gradients).abs().sum()},
-        "this is the sum of all numbers: take the root of the sum of squares.": [
-            {"norm": lambda gradients: _all(gradients).sum()},
-            {"norm": lambda gradients: _all(gradients).sum().abs()},
-        ],
-        "this is the largest number: take the root of the sum of squares.": [
-            {"norm": lambda gradients: _all(gradients).abs().max()},
-            {"norm": lambda gradients: _all(gradients).max()},
-        ],
-        "you take the mean of the squares: a norm is the root of their sum.": {"norm": lambda gradients: _all(gradients).square().mean().sqrt()},
-        "norms do not add up, squares do: the root of the sum of all squares.": {"norm": lambda gradients: sum(g.norm() for g in gradients)},
-        "this is the mean of the norms: squares add up, so take the root of the sum of all squares.": {
-            "norm": lambda gradients: sum(g.norm() for g in gradients) / len(gradients)
-        },
-        "this is the largest of the norms: take the root of the sum of all squares.": {"norm": lambda gradients: max(g.norm() for g in gradients)},
-        "this is the norm of one tensor alone: all numbers of all tensors count.": [
-            {"norm": lambda gradients: gradients[0].norm()},
-            {"norm": lambda gradients: gradients[-1].norm()},
-        ],
-        "nothing is clipped: where the norm exceeds `largest`, scale all down.": {"factor": lambda largest, norm: 1.0},
-        "a long gradient becomes 0: scale it to the limit.": {"factor": lambda largest, norm: float(norm <= largest)},
-        "the factor is upside down: largest / norm.": {"factor": lambda largest, norm: norm / largest if norm > largest else 1.0},
-        "the norm becomes 1: it should become `largest`, so the factor is largest / norm.": {
-            "factor": lambda largest, norm: 1 / norm if norm > largest else 1.0
-        },
-        "you multiply by `largest` without dividing by the norm: the factor is largest / norm.": {
-            "factor": lambda largest, norm: largest if norm > largest else 1.0
-        },
-        "the factor is largest / norm, without a root or a square.": [
-            {"factor": lambda largest, norm: (largest / norm) ** 0.5 if norm > largest else 1.0},
-            {"factor": lambda largest, norm: (largest / norm) ** 2 if norm > largest else 1.0},
-        ],
-        "compare the norm with `largest`, not the squared norm, or the norm with its square.": [
-            {"factor": lambda largest, norm: largest / norm if norm > largest**2 else 1.0},
-            {"factor": lambda largest, norm: largest / norm if norm**2 > largest else 1.0},
-        ],
-        "subtracting the excess changes the direction: multiply all by one factor.": lambda gradients, largest: [
-            g - (_common(gradients) - largest).clamp(min=0) for g in gradients
-        ],
-        "return a list with a tensor for each given one, not one long tensor.": {"end": lambda clipped: _all(clipped)},
-        "return the list of tensors, not their norm.": {"end": _common},
-    },
-)
-def clip_by_norm(gradients, largest, *, norm=_common, factor=_limited, end=lambda clipped: clipped):
-    """All tensors times one number, so that their common norm is at most `largest`."""
-    scale = factor(largest, norm(gradients))
-    return end([g * scale for g in gradients])
-
-
 def _with_reach(function):
     """What a function returns, and how much each of its states depends on the input of each step, by autograd."""
 
@@ -470,7 +282,21 @@ def _with_reach(function):
     return probed
 
 
+def _restarted(x, h, W_x, W_h, b, k):
+    start, states = h, []
+    for t in range(x.shape[1]):
+        if t % k == 0:
+            h = start
+        h = _step(x[:, t], h, W_x, W_h, b)
+        if (t + 1) % k == 0:
+            h = h.detach()
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
 @exercise(
+    kind="debug",
+    found=_restarted,
     praise="the values of the whole sequence, the gradients of each window.",
     cases=lambda seed: [
         (*_layer(seed + 1, 1, 1, 1, 4), 2),
@@ -542,3 +368,62 @@ def truncated(
         state = step(x[:, t], state, W_x, W_h, b)
         states.append(keep(state, t, k))
     return end(states, k)
+
+
+SHORTER = {"longest_gap": 10, "batch_size": 32, "learning_rate": 0.01, "start": "random"}
+_RANGES = {"longest_gap": (1, 80), "batch_size": (4, 256)}
+
+
+def _means():
+    """Each stored choice that changes one thing, with its mean over the seeds: two changes would tell the answer."""
+    scores = {}
+    for row in files.load_results("memory_budget")["rows"]:
+        changes = [f"{name} {row[name]}" for name, value in memory_budget.CHOICE.items() if row[name] != value]
+        if len(changes) <= 1:
+            scores.setdefault(*changes or ["the usual choice"], []).append(row["accuracy"][0])
+    return [(name, float(np.mean(values))) for name, values in scores.items()]
+
+
+@experiment(
+    goal=0.95,
+    unit="of the answers after 80 symbols are right, mean of three seeds",
+    stored=_means,
+    advice={
+        "longer gaps in training: what lasts three steps need not last 80.": lambda choice: choice["longest_gap"] < 4,
+        "shorter gaps in training: the budget pays for more batches, and the gradient has a shorter way.": lambda choice: choice["longest_gap"] > 25,
+        "a smaller batch: the budget pays for more steps.": lambda choice: choice["batch_size"] > 64,
+        "a lower rate: the network unlearns between one batch and the next.": lambda choice: choice["learning_rate"] > 0.05,
+        "a higher rate: there are too few steps to be careful.": lambda choice: choice["learning_rate"] < 0.003,
+        "gaps between 5 and 15, a rate near 0.01, or another start.": lambda choice: True,
+    },
+    wrong={
+        "shorter gaps in training": lambda: dict(memory_budget.CHOICE),
+        "longer gaps in training": lambda: SHORTER | {"longest_gap": 2},
+        "a smaller batch": lambda: SHORTER | {"batch_size": 256},
+        "a lower rate": lambda: SHORTER | {"learning_rate": 0.5},
+        "a higher rate": lambda: SHORTER | {"learning_rate": 0.0005},
+        "gaps between 5 and 15": lambda: SHORTER | {"longest_gap": 20},
+        "longest_gap is a whole number from 1 to 80, but yours is 100.": lambda: SHORTER | {"longest_gap": 100},
+        "learning_rate is a number above 0 and at most 1, but yours is 2.": lambda: SHORTER | {"learning_rate": 2},
+        "start is one of random, orthogonal, identity, but yours is 'zeros'.": lambda: SHORTER | {"start": "zeros"},
+        "that would take 8,000 steps, and 2,000 is the most: a larger batch, or longer gaps.": lambda: SHORTER | {"longest_gap": 1, "batch_size": 4},
+        "a dictionary with longest_gap, batch_size, learning_rate, start": lambda: {"longest_gap": 10},
+    },
+    lower_is_better=False,
+)
+def recalls(choice, seed):
+    """The share of right answers after 80 symbols of RNNs that were trained so, mean of three fixed seeds."""
+    if not isinstance(choice, dict) or set(choice) != set(SHORTER):
+        raise Mistake(f"a dictionary with {', '.join(SHORTER)} is expected, and nothing else.")
+    for name, (low, high) in _RANGES.items():
+        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
+            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
+    rate = choice["learning_rate"]
+    if not isinstance(rate, int | float) or not 0 < rate <= 1:
+        raise Mistake(f"learning_rate is a number above 0 and at most 1, but yours is {rate}.")
+    if choice["start"] not in memory_budget.STARTS:
+        raise Mistake(f"start is one of {', '.join(memory_budget.STARTS)}, but yours is {choice['start']!r}.")
+    count = memory_budget.steps(choice["longest_gap"], choice["batch_size"])
+    if count > 2_000:
+        raise Mistake(f"that would take {count:,} steps, and 2,000 is the most: a larger batch, or longer gaps.")
+    return float(np.mean([memory_budget.score(number, **choice)[0] for number in memory_budget.SEEDS]))

@@ -26,11 +26,12 @@ LAYERS: dict[str, tuple[Callable[..., nn.Module], int]] = {
     "GRU": (nn.GRU, 35),
     "LSTM": (nn.LSTM, 30),
 }
-LONGEST_GAPS = (5, 10, 20, 40, 80)
-LEARNING_RATES = (0.001, 0.003, 0.01)  # of which each network gets its best, on sequences for validation
+LONGEST_GAPS = (10, 20, 40, 80)
+LEARNING_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+FIRST_TRIED = (0.001, 0.003, 0.01, 0.03, 0.1)  # the others only where the best is at an end of those tried
 PARTS = ("row", "validation")
 SEEDS = (0, 1, 2)
-STEPS, BATCH_SIZE = 800, 64
+STEPS, BATCH_SIZE = 1500, 32
 
 
 class Recaller(nn.Module):
@@ -77,7 +78,7 @@ def trained(system: str, longest_gap: int, learning_rate: float, seed: int) -> R
 
 @torch.no_grad()
 def recalled(model: Recaller, gap: int, kind: int, number: int) -> np.ndarray:
-    """Which of some sequences are answered rightly; kind 0 is for validation, 1 for the test."""
+    """Which of some sequences are answered correctly; kind 0 is for validation, 1 for the test."""
     x, first = sequences(gap, number, Generator().manual_seed(1_000_000 + kind))
     return (model(x).argmax(dim=1) == first).double().numpy()
 
@@ -97,17 +98,42 @@ def row(system: str, longest_gap: int, learning_rate: float, seed: int) -> dict[
     }
 
 
-def validation(system: str, longest_gap: int, learning_rate: float) -> float:
-    """The share of right answers that decides about a learning rate, over the seeds."""
+def validation(system: str, longest_gap: int, learning_rate: float) -> tuple[float, float]:
+    """The share of right answers to sequences for validation, and their loss in nats, as means over the seeds."""
+    x, first = sequences(longest_gap, 1000, Generator().manual_seed(1_000_000))
     models = [trained(system, longest_gap, learning_rate, seed) for seed in SEEDS]
-    return float(np.mean([recalled(model, longest_gap, 0, 1000).mean() for model in models]))
+    with torch.no_grad():
+        logits = [model(x) for model in models]
+    right = np.mean([(answer.argmax(dim=1) == first).double().mean().item() for answer in logits])
+    nats = np.mean([F.cross_entropy(answer, first).item() for answer in logits])
+    return round(float(right), 4), round(float(nats), 5)
+
+
+def tried(system: str, longest_gap: int) -> dict[float, tuple[float, float]]:
+    """`validation` at each learning rate, until the one with the lowest loss lies between two others."""
+    scores = {rate: validation(system, longest_gap, rate) for rate in FIRST_TRIED}
+    while True:
+        best = LEARNING_RATES.index(lowest_loss(scores))
+        beside = [rate for rate in LEARNING_RATES[max(best - 1, 0) : best + 2] if rate not in scores]
+        if not beside:
+            return {rate: scores[rate] for rate in LEARNING_RATES if rate in scores}
+        scores |= {rate: validation(system, longest_gap, rate) for rate in beside}
+
+
+def lowest_loss(scores: dict[float, tuple[float, float]]) -> float:
+    """The learning rate whose networks have the lowest mean loss."""
+    return min(scores, key=lambda rate: scores[rate][1])
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Every network at every longest gap, three seeds each, at the learning rate that is best on validation."""
+    """Every network at every longest gap, three seeds each, at the learning rate that is best on validation.
+
+    `rates`, `validation` and `nats` are the rates tried, and their mean share of right answers and loss.
+    """
     for system in LAYERS:
         for gap in LONGEST_GAPS:
-            scores = {rate: validation(system, gap, rate) for rate in LEARNING_RATES}
-            best = max(LEARNING_RATES, key=scores.__getitem__)
+            scores = tried(system, gap)
+            right, nats = (list(column) for column in zip(*scores.values(), strict=True))
             for seed in SEEDS:
-                yield row(system, gap, best, seed)
+                made = row(system, gap, lowest_loss(scores), seed)
+                yield made | {"rates": list(scores), "validation": right, "nats": nats}

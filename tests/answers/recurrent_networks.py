@@ -1,5 +1,6 @@
 """Answers to the exercises of recurrent_networks: other right ones, and wrong ones with words of their message."""
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -7,24 +8,6 @@ from torch.nn import functional as F
 
 def step(x, h, W_x, W_h, b):
     return torch.tanh(F.linear(x, W_x, b) + F.linear(h, W_h))
-
-
-def by_pytorchs_cell(x, h, W_x, W_h, b):
-    cell = nn.RNNCell(x.shape[1], h.shape[1])
-    cell.load_state_dict({"weight_ih": W_x, "weight_hh": W_h, "bias_ih": b, "bias_hh": 0 * b})
-    return cell(x, h)
-
-
-def row_by_row(x, h, W_x, W_h, b):
-    return torch.stack([torch.tanh(W_x @ one + W_h @ old + b) for one, old in zip(x, h, strict=True)])
-
-
-def bent(bend):
-    return lambda x, h, W_x, W_h, b: bend(F.linear(x, W_x, b) + F.linear(h, W_h))
-
-
-def not_turned(x, h, W_x, W_h, b):
-    return torch.tanh(x @ W_x + h @ W_h + b)
 
 
 def by_pytorchs_layer(x, h, W_x, W_h, b):
@@ -138,70 +121,6 @@ def to_the_start(states, W_h, last):
     return g
 
 
-def of_largest(W):
-    values = torch.linalg.eigvals(W)
-    return values[values.abs().argmax()]
-
-
-def by_power(W, radius):
-    """The radius by Gelfand's formula: the limit of |W^n|^(1/n)."""
-    power, logarithm = W.double(), 0.0
-    for _ in range(24):
-        norm = power.norm()
-        power, logarithm = power / norm, logarithm + norm.log()
-        power, logarithm = power @ power, 2 * logarithm
-    return (W * (radius / torch.exp((logarithm + power.norm().log()) / 2**24))).float()
-
-
-def by_numpy(W, radius):
-    import numpy as np
-
-    return W / float(np.abs(np.linalg.eigvals(W.numpy())).max()) * radius
-
-
-def divided_by(size):
-    return lambda W, radius: W / size(W) * radius
-
-
-def norm_of(gradients):
-    return sum((g**2).sum() for g in gradients) ** 0.5
-
-
-def long_ones(gradients, largest):
-    factor = largest / norm_of(gradients)
-    return [g * factor if g.norm() > largest else g for g in gradients]
-
-
-def scaled_up(gradients, largest):
-    return [g * largest / max(norm_of(gradients), 1e-12) for g in gradients]
-
-
-def by_if(gradients, largest):
-    norm = norm_of(gradients)
-    if norm <= largest:
-        return gradients
-    return [g * largest / norm for g in gradients]
-
-
-def by_torch(gradients, largest):
-    parameters = [nn.Parameter(torch.zeros_like(g)) for g in gradients]
-    for parameter, g in zip(parameters, gradients, strict=True):
-        parameter.grad = g.clone()
-    nn.utils.clip_grad_norm_(parameters, largest)
-    return tuple(parameter.grad for parameter in parameters)
-
-
-def in_place(gradients, largest):
-    nn_norm = norm_of(gradients)
-    for g in gradients:
-        g.mul_(min(1.0, largest / max(float(nn_norm), 1e-12)))
-    return gradients
-
-
-def factor(of):
-    return lambda gradients, largest: [g * min(1.0, largest / (float(of(gradients)) + 1e-9)) for g in gradients]
-
-
 def cut(x, h, W_x, W_h, b, k, when=lambda t, k: t % k == 0, by=torch.Tensor.detach):
     states = []
     for t, one in enumerate(x.unbind(dim=1)):
@@ -262,44 +181,74 @@ def other(when, by=torch.Tensor.detach):
     return lambda *inputs: cut(*inputs, when=when, by=by)
 
 
+def marks(size=5.0, hold=0.5, first=-0.5, second=-1.5, w=(1.0, -1.0), c=-1.0):
+    """Weights of two units, one that asks for at least one mark, and one that asks for two."""
+    held = size * torch.tensor([[hold, -hold]]).repeat(2, 1)
+    weights = torch.full((2, 1), size), held, size * torch.tensor([first, second]), torch.tensor(w), c
+    return lambda: weights
+
+
+def with_a_spare_unit():
+    W_h = np.zeros((3, 3))
+    W_h[:2, 1:] = 4.0, -4.0
+    return np.array([[0.0], [8.0], [8.0]]), W_h[[2, 0, 1]], np.array([0, -4.0, -12.0]), [0, 1, -1], -1
+
+
+def switch():
+    return torch.tensor([[4.0], [4.0]]), 2 * torch.eye(2), torch.zeros(2), torch.ones(2), -0.5
+
+
+def training(**changes):
+    return lambda: {"longest_gap": 10, "batch_size": 32, "learning_rate": 0.01, "start": "random"} | changes
+
+
+def not_detached_at_the_end(x, h, W_x, W_h, b, k):
+    """The second fault of the function that was found, without the first."""
+    states = []
+    for t in range(x.shape[1]):
+        h = step(x[:, t], h, W_x, W_h, b)
+        h = h.detach() if (t + 1) % k == 0 else h
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
+def from_the_start_again(x, h, W_x, W_h, b, k):
+    """The first fault alone."""
+    return torch.cat([by_list(window, h, W_x, W_h, b)[0] for window in x.split(k, dim=1)], dim=1)
+
+
 RIGHT = {
-    "rnn_step": [step, by_pytorchs_cell, row_by_row, lambda *inputs: step(*inputs).tolist()],
+    "one_mark": [marks(), marks(8.0), marks(w=(2.0, -2.0), c=-1.5), with_a_spare_unit],
+    "recalls": [training(), training(start="identity", longest_gap=20)],
     "unroll": [by_pytorchs_layer, by_list],
     "bptt": [by_matrices, by_autograd, back, lambda *inputs: back(*inputs).tolist()],
-    "with_radius": [by_power, by_numpy],
-    "clip_by_norm": [by_if, by_torch, lambda gs, largest: (g for g in by_if(gs, largest))],
     "truncated": [by_windows, cut, other(lambda t, k: t and t % k == 0)],
 }
 WRONG = {
-    "rnn_step": [
-        (lambda x, h, W_x, W_h, b: x @ W_x.T + h @ W_h.T + b, "tanh of it is still missing"),
-        (lambda x, h, W_x, W_h, b: torch.sigmoid(x @ W_x.T + h @ W_h.T + b), "this is the sigmoid"),
-        (lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T + h @ W_h + b), "W_h must be transposed"),
-        (lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T + h @ W_h.T), "the bias b is missing"),
-        (lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x.T + b), "the old state h is missing"),
-        (lambda x, h, W_x, W_h, b: torch.tanh(h @ W_h.T + b), "the input x is missing"),
-        (lambda x, h, W_x, W_h, b: F.linear(x, W_x).tanh() + F.linear(h, W_h, b).tanh(), "one tanh of the whole sum"),
-        (lambda x, h, W_x, W_h, b: F.linear(x, W_x, b) + F.linear(h, W_h).tanh() - b + b, "tanh covers only a part"),
-        (lambda x, h, W_x, W_h, b: F.linear(x, W_x) + F.linear(h, W_h, b).tanh(), "tanh covers only a part"),
-        (lambda x, h, W_x, W_h, b: torch.tanh(F.linear(x, W_x, b) + F.linear(h, W_h, b)), "added twice"),
-        (lambda x, h, W_x, W_h, b: torch.tanh(F.linear(x, W_x) + F.linear(h, W_h)) + b, "b belongs inside"),
-        (lambda x, h, W_x, W_h, b: h + step(x, h, W_x, W_h, b), "once more outside tanh"),
-        (bent(F.relu), "this is the ReLU"),
-        (bent(lambda total: F.softmax(total, dim=1)), "this is the softmax"),
-        (bent(F.hardtanh), "cut off at -1 and 1"),
-        (bent(lambda total: total.sin() / total.cos()), "this is tan or sinh"),
-        (bent(lambda total: total.tanh().tanh()), "tanh is taken twice"),
-        (lambda x, h, W_x, W_h, b: F.linear(x.tanh(), W_x) + F.linear(h.tanh(), W_h, b), "not around x and h"),
-        (lambda x, h, W_x, W_h, b: step(x, h, W_x, W_h, -b), "the bias b is subtracted"),
-        (lambda x, h, W_x, W_h, b: (F.linear(x, W_x, b) + h).tanh(), "the product with W_h is missing"),
-        (lambda x, h, W_x, W_h, b: (F.linear(x, W_x, b) + h * W_h.diag()).tanh(), "not an elementwise one"),
-        (lambda x, h, W_x, W_h, b: (F.linear(x, W_x, b) + W_h @ h[0]).tanh(), "the first row's for all"),
-        (lambda x, h, W_x, W_h, b: (F.linear(x, W_x, b) - F.linear(h, W_h)).tanh(), "subtracted: add them"),
-        (lambda x, h, W_x, W_h, b: (F.linear(x, W_x) * F.linear(h, W_h) + b).tanh(), "multiplied: add them"),
-        (lambda x, h, W_x, W_h, b: 0.5 * h + 0.5 * step(x, h, W_x, W_h, b), "mixed with the old one"),
-        (lambda *inputs: step(*inputs).mT, "the result is transposed"),
-        (lambda x, h, W_x, W_h, b: F.linear(x, W_x, b).sigmoid(), "two things"),
-        (not_turned, "your code raised RuntimeError in its line `return torch.tanh(x @ W_x + h @ W_h + b)`"),
+    "one_mark": [
+        (switch, "this is a switch that only turns on"),
+        (marks(first=-1.5), "from beginning to end: a mark must change one unit"),
+        (marks(c=4.0), "says `inside` from beginning to end"),
+        (marks(hold=1.0), "forgotten one step later"),
+        (marks(hold=0.0), "forgotten one step later"),
+        (marks(2.0, c=-1.2), "the state fades"),
+        (marks(w=(-1.0, 1.0), c=1.0), "exchanged: turn the signs of w and c"),
+        (lambda: marks()()[:3], "five things are expected: W_x, W_h, b, w, c."),
+        (lambda: (*marks()()[:2], torch.zeros(9), *marks()()[3:]), "but yours has shape (9,)"),
+        (lambda: (torch.zeros(1, 2), *marks()()[1:]), "W_x has shape (2, 1), but yours has (1, 2)."),
+    ],
+    "recalls": [
+        (training(longest_gap=80, learning_rate=0.003), "shorter gaps in training"),
+        (training(longest_gap=2), "longer gaps in training"),
+        (training(batch_size=256), "a smaller batch"),
+        (training(learning_rate=0.5), "a lower rate"),
+        (training(learning_rate=0.0005), "a higher rate"),
+        (training(longest_gap=20), "gaps between 5 and 15"),
+        (training(longest_gap=100), "longest_gap is a whole number from 1 to 80, but yours is 100."),
+        (training(learning_rate=2), "learning_rate is a number above 0 and at most 1, but yours is 2."),
+        (training(start="zeros"), "start is one of random, orthogonal, identity, but yours is 'zeros'."),
+        (training(longest_gap=1, batch_size=4), "that would take 8,000 steps, and 2,000 is the most"),
+        (lambda: {"longest_gap": 10}, "a dictionary with longest_gap, batch_size, learning_rate, start"),
     ],
     "unroll": [
         (without_passing_on, "every step starts from the first h"),
@@ -370,66 +319,9 @@ WRONG = {
         (lambda h, W, last: table(h, W, last, slope=lambda t: 1.0, g_next=lambda delta, g: W @ g), "two things"),
         (lambda h, W, last: back(h, W, last).sum(0), "shape should be (2, 2)"),
     ],
-    "with_radius": [
-        (divided_by(lambda W: torch.linalg.matrix_norm(W, ord=2)), "the largest singular value"),
-        (divided_by(torch.norm), "Frobenius"),
-        (divided_by(lambda W: torch.linalg.eigvals(W).real.max()), "the largest real part"),
-        (divided_by(lambda W: torch.linalg.eigvals(W).real.abs().max()), "real parts only"),
-        (divided_by(lambda W: torch.linalg.eigvalsh(W).abs().max()), "for symmetric matrices"),
-        (divided_by(lambda W: W.abs().max()), "the largest entry"),
-        (lambda W, radius: W * radius, "the radius that W has now"),
-        (lambda W, radius: by_numpy(W, 1.0), "this has radius 1"),
-        (divided_by(lambda W: torch.linalg.eigvals(W)[0].abs()), "they are not sorted"),
-        (lambda W, radius: radius / torch.linalg.eigvals(W).abs().max(), "multiply W by it"),
-        (divided_by(lambda W: W.abs().sum(1).max()), "the largest sum of a row or column"),
-        (lambda W, radius: (W / of_largest(W) * radius).real, "with its sign, or a complex number"),
-        (divided_by(lambda W: of_largest(W).real), "with its sign, or a complex number"),
-        (divided_by(lambda W: torch.linalg.eigvals(W)[-1].abs()), "this is the last eigenvalue"),
-        (divided_by(lambda W: min(torch.linalg.eigvals(W).abs())), "the smallest absolute eigenvalue"),
-        (divided_by(lambda W: sum(torch.linalg.eigvals(W).abs())), "all eigenvalues together"),
-        (divided_by(lambda W: abs(torch.linalg.det(W))), "the determinant or the trace"),
-        (lambda W, radius: W / by_numpy(W, radius)[0, 0] * W[0, 0], "the factor is upside down"),
-        (lambda W, radius: W * radius * torch.linalg.eigvals(W).abs().max(), "you multiply by the radius of W now"),
-        (lambda W, radius: W * (radius / torch.linalg.eigvals(W).abs().max()).sqrt(), "no root and no square"),
-        (lambda W, radius: W + radius / torch.linalg.eigvals(W).abs().max(), "adding one moves the eigenvalues"),
-        (lambda W, radius: by_numpy(W, radius) if by_numpy(W, 1.0).norm() * radius < W.norm() else W, "in both cases"),
-    ],
-    "clip_by_norm": [
-        (lambda gs, largest: [by_if([g], largest)[0] for g in gs], "each tensor is clipped alone"),
-        (lambda gs, largest: [g.clamp(-largest, largest) for g in gs], "each number is cut off"),
-        (lambda gs, largest: [g * largest / norm_of(gs) for g in gs], "must stay as it is"),
-        (lambda gs, largest: [g * largest / (norm_of(gs) + 1e-6) for g in gs], "must stay as it is"),
-        (lambda gs, largest: [g * min(1.0, largest / norm_of(gs).item()) for g in gs], "where all gradients are 0"),
-        (factor(lambda gs: norm_of(gs) ** 2), "the root is missing"),
-        (factor(lambda gs: sum(g.norm() for g in gs)), "norms do not add up"),
-        (factor(lambda gs: sum(g.abs().sum() for g in gs)), "the sum of absolute values"),
-        (factor(lambda gs: max(g.abs().max() for g in gs)), "the largest number"),
-        (lambda gs, largest: gs, "nothing is clipped"),
-        (lambda gs, largest: [g if norm_of(gs) <= largest else 0 * g for g in gs], "becomes 0"),
-        (in_place, "in place"),
-        (long_ones, "long themselves"),
-        (
-            lambda gs, largest: by_if(gs, largest) if norm_of(gs) > largest else scaled_up(gs, largest),
-            "must stay as it is",
-        ),
-        (lambda gs, largest: gs if norm_of(gs) > largest else scaled_up(gs, largest), "points the wrong way"),
-        (lambda gs, largest: [g / norm_of(gs) * norm_of(gs).clamp(max=largest) for g in gs], "all gradients are 0"),
-        (factor(lambda gs: abs(sum(g.sum() for g in gs))), "the sum of all numbers"),
-        (factor(lambda gs: norm_of(gs) / sum(g.numel() for g in gs) ** 0.5), "the mean of the squares"),
-        (factor(lambda gs: sum(g.norm() for g in gs) / len(gs)), "the mean of the norms"),
-        (factor(lambda gs: max(g.norm() for g in gs)), "the largest of the norms"),
-        (factor(lambda gs: gs[0].norm()), "the norm of one tensor alone"),
-        (lambda gs, largest: [g * max(1.0, norm_of(gs) / largest) for g in gs], "upside down"),
-        (lambda gs, largest: by_if(gs, largest) if norm_of(gs) <= largest else by_if(gs, 1.0), "the norm becomes 1"),
-        (lambda gs, largest: [g * largest if norm_of(gs) > largest else g for g in gs], "without dividing by the norm"),
-        (lambda gs, largest: [g * min(1.0, largest / (norm_of(gs) + 1e-9)) ** 0.5 for g in gs], "a root or a square"),
-        (lambda gs, largest: by_if(gs, largest) if norm_of(gs) > largest**2 else gs, "not the squared norm"),
-        (lambda gs, largest: [g - max(norm_of(gs) - largest, 0) for g in gs], "subtracting the excess"),
-        (lambda gs, largest: torch.cat([g.flatten() for g in by_if(gs, largest)]), "not one long tensor"),
-        (lambda gs, largest: norm_of(by_if(gs, largest)), "not their norm"),
-        (lambda gs, largest: by_if(gs, largest)[0], "expected"),
-    ],
     "truncated": [
+        (from_the_start_again, "yours start from the given h again"),
+        (not_detached_at_the_end, "the last state of a window has no gradient"),
         (without_detach, "no gradient is cut"),
         (other(lambda t, k: True), "you cut before every step"),
         (other(lambda t, k: (t + 1) % k == 0), "one step early"),
