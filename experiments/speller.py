@@ -1,8 +1,11 @@
 """SmolLM2 taught to write the lines of 1623 in modern spelling, in the form of its chats."""
 
+import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Generator, Tensor, nn
@@ -15,10 +18,23 @@ from course_lib.runtime import evaluating
 from course_lib.tokenizers import BPETokenizer
 from course_lib.training import Execution, TrainingConfig
 from course_lib.tuning import answer_loss, answer_rows
+from experiments.directions import head_only
 from experiments.folio import lines
 from experiments.shared import one_core, train_whole
 
-__all__ = ["ADAPTERS", "end_token", "exact", "model", "other_texts", "prompt", "test_rows", "text_bits", "tuned"]
+__all__ = [
+    "ADAPTERS",
+    "cost",
+    "end_token",
+    "exact",
+    "model",
+    "other_texts",
+    "prompt",
+    "test_rows",
+    "text_bits",
+    "tune",
+    "tuned",
+]
 
 SYSTEM = "Modern spelling."
 ADAPTERS = LoRAConfig(rank=4, alpha=8, targets=["blocks"])
@@ -63,22 +79,68 @@ def tuned(system: str, steps: int = STEPS, seed: int = 0) -> tuple[nn.Module, fl
 
     No pair is seen twice. Matrices are multiplied in bfloat16 either way; all weights are trained in float32.
     """
-    drawn = torch.randperm(len(lines("train")), generator=Generator().manual_seed(seed)).tolist()
-    batches = rows([lines("train")[place] for place in drawn[: 11 * BATCH * steps // 10]])
-    order = iter(torch.randperm(len(batches), generator=Generator().manual_seed(seed)).tolist())
-    writer, _ = load_smollm2()
+    batches = training_batches(steps, seed)
+    writer = load_smollm2()[0]
     if system == "LoRA":
         writer = writer.bfloat16()
         add_lora(writer, ADAPTERS)
-    precision = Execution(precision="float32" if system == "LoRA" else "bfloat16")
-    config = TrainingConfig(
-        steps=steps, learning_rate=RATES[system], warmup_steps=steps // 10, evaluate_every=steps, seed=seed
-    )
     with one_core():
         start = time.process_time()
-        train_whole(writer, answer_loss, lambda generator: batches[next(order)], config, execution=precision)
+        tune(writer, batches, RATES[system], seed, autocast=system != "LoRA")
         minutes = (time.process_time() - start) / 60
     return (writer if system == "LoRA" else writer.bfloat16()), minutes
+
+
+def training_batches(steps: int, seed: int) -> list[Rows]:
+    """Batches of pairs that a seed draws, in a random order; at least as many as steps."""
+    drawn = torch.randperm(len(lines("train")), generator=Generator().manual_seed(seed)).tolist()
+    batches = rows([lines("train")[place] for place in drawn[: 11 * BATCH * steps // 10]])
+    order = torch.randperm(len(batches), generator=Generator().manual_seed(seed)).tolist()
+    return [batches[place] for place in order[:steps]]
+
+
+def tune(writer: nn.Module, batches: Sequence[Rows], learning_rate: float, seed: int, *, autocast: bool) -> None:
+    """One step for each batch, in their order."""
+    steps, waiting = len(batches), iter(batches)
+    config = TrainingConfig(
+        steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10, evaluate_every=steps, seed=seed
+    )
+    execution = Execution(precision="bfloat16" if autocast else "float32")
+    train_whole(writer, answer_loss, lambda generator: next(waiting), config, execution=execution)
+
+
+def cost(system: str, steps: int = 3) -> tuple[int, float, float]:
+    """Trained weights, the process's peak memory in MB while it tunes, and seconds of processor time per step."""
+    batch, writer = training_batches(40, 0)[0], load_smollm2()[0]
+    if system.startswith("LoRA"):
+        writer = writer if "float32" in system else writer.bfloat16()
+        add_lora(writer, ADAPTERS)
+    elif system == "head":
+        head_only(writer)
+    trained = sum(weight.numel() for weight in writer.parameters() if weight.requires_grad)
+    seconds = []
+    forget_peak()
+    with one_core():
+        for _ in range(steps):
+            start = time.process_time()
+            tune(writer, [batch], 1e-5, 0, autocast=system != "LoRA")
+            seconds.append(time.process_time() - start)
+    return trained, peak(), min(seconds)
+
+
+def forget_peak() -> None:
+    """Begin to measure the peak anew, where the system can (Linux)."""
+    if Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> float:
+    """The most memory that the process has held, in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 @cache
@@ -89,7 +151,9 @@ def test_rows() -> list[tuple[int, Rows]]:
     order = sorted(range(TESTED), key=lambda place: len(tokens[place][0]) + len(tokens[place][1]))
     cut = [order[start : start + 25] for start in range(0, TESTED, 25)]
     longest = max(len(old) + len(new) for old, new in tokens)
-    return [(some, answer_rows([tokens[i] for i in some], end_token=end_token(), context_length=longest)) for some in cut]
+    return [
+        (some, answer_rows([tokens[i] for i in some], end_token=end_token(), context_length=longest)) for some in cut
+    ]
 
 
 def exact(writer: nn.Module) -> tuple[list[int], list[float]]:
@@ -133,3 +197,7 @@ def text_bits(writer: nn.Module, name: str) -> list[float]:
         nats = nn.functional.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten(), reduction="sum")
         found.append(round(nats.item() / 0.6931471805599453 / len(tokenizer.decode(tokens[1:])), 4))
     return found
+
+
+if __name__ == "__main__":
+    print(*cost(sys.argv[1]))
