@@ -42,8 +42,8 @@ __all__ = [
     "rows_of",
     "text_bits",
     "tune",
-    "without_end",
     "with_prompts",
+    "without_end",
     "written",
 ]
 

@@ -1,7 +1,7 @@
 """Adapters with which SmolLM2 writes 1623's lines in modern spelling.
 
-`python -m experiments.checkpoints.smollm2_speller` writes data/checkpoints/smollm2_speller.safetensors, in about ten minutes of one core. Stopped, it leaves the file as
-it was and begins anew when it is called again.
+`python -m experiments.checkpoints.smollm2_speller` writes data/checkpoints/smollm2_speller.safetensors, in about five
+minutes of one core. Stopped, it leaves the file as it was and begins anew when it is called again.
 """
 
 import sys
