@@ -38,9 +38,9 @@ __all__ = [
 
 SYSTEM = "Modern spelling."
 ADAPTERS = LoRAConfig(rank=4, alpha=8, targets=["blocks"])
-BATCH, STEPS, LONGEST = 8, 200, 47  # pairs in a batch; steps; tokens of prompt, answer and end at most
+BATCH, STEPS, LONGEST = 8, 100, 47  # pairs in a batch; steps; tokens of prompt, answer and end at most
 RATES = {"LoRA": 1e-3, "all weights": 2e-4}  # one guess each: nothing was searched
-TESTED, WINDOWS, WINDOW = 600, 8, 256  # test lines; windows of each other text; tokens of a window
+TESTED, WINDOWS, WINDOW = 400, 6, 200  # test lines; windows of each other text; tokens of a window
 
 Rows = tuple[Tensor, Tensor]
 

@@ -1,6 +1,6 @@
 """Adapters with which SmolLM2 writes 1623's lines in modern spelling.
 
-`python -m experiments.checkpoints.smollm2_speller` writes data/checkpoints/smollm2_speller.safetensors, in about five
+`python -m experiments.checkpoints.smollm2_speller` writes data/checkpoints/smollm2_speller.safetensors, in about three
 minutes of one core. Stopped, it leaves the file as it was and begins anew when it is called again.
 """
 
