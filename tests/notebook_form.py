@@ -16,6 +16,7 @@ KINDS = ("build", "debug", "design", "experiment")
 LONGEST_CELL = 30  # lines; one whole class may take 60
 SECOND_EDITION = {
     "text_to_tokens",
+    "instruction_tuning",
     "ngrams",
     "automatic_differentiation",
     "neural_language_model",

@@ -31,11 +31,21 @@ CHANGES = {
     "no end token learned": directions.without_end,
 }
 TEXTS = ("plays", "spelling of 1623", "Wikipedia")
+COLUMNS = (
+    *("part", "system", "rate", "seed", "minus", "its rate", "trained weights", "seconds"),
+    *("bits", "form", "length", "both", "ended", "other template"),
+    *TEXTS,
+)
 OTHER_TEMPLATE = "\n\nA {length} {form}:\n"
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """The systems, what goes wrong, and paired differences."""
+    """The systems, what goes wrong, and paired differences; what a row does not have is None."""
+    for found in _rows():
+        yield dict.fromkeys(COLUMNS) | found
+
+
+def _rows() -> Iterator[dict[str, Any]]:
     yield row("untouched", 0, 0)
     for system, rates in RATES.items():
         for rate in rates:

@@ -1,4 +1,4 @@
-"""SmolLM2 writes 1623's lines in modern spelling: untouched, with adapters, with all weights tuned; one seed each.
+"""SmolLM2 writes 1623's lines in modern spelling, untouched and with the adapters of data/checkpoints: one seed.
 
 Beside it stand copying and the course's own Transformer, on the same lines of the test plays. Memory is measured in
 processes of their own, which take two steps.
@@ -22,24 +22,29 @@ from experiments.folio import lines
 from experiments.shared import one_core, rounded
 
 PARTS = ("row", "measured", "cost_row")
-SYSTEMS = ("copying", "our Transformer", "untouched", "LoRA", "all weights")
+SYSTEMS = ("copying", "our Transformer", "untouched", "LoRA")
 TEXTS = ("modern plays", "Wikipedia", "programs")
+COSTS = ("trained weights", "optimiser's state, MB", "peak memory, MB", "seconds of a step")
+COLUMNS = ("part", "system", "minus", "exact", "bits", *TEXTS, *COSTS)
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Figures of each system, the paired difference of two, and what a step costs."""
+    """What a step costs, figures of each system, paired differences; what a row does not have is None."""
+    for found in _rows():
+        yield dict.fromkeys(COLUMNS) | found
+
+
+def _rows() -> Iterator[dict[str, Any]]:
     for system in ("all weights", "LoRA, weights in float32", "LoRA", "head"):
         yield cost_row(system)
     for system in SYSTEMS:
         yield row(system)
-    for system, other in (("LoRA", "all weights"), ("LoRA", "our Transformer")):
-        yield difference(system, other)
+    for other in ("copying", "our Transformer", "untouched"):
+        yield difference("LoRA", other)
 
 
 def writer_of(system: str) -> Any:
     """SmolLM2 as the system has it, in bfloat16."""
-    if system == "all weights":
-        return speller.tuned(system)[0]
     writer = load_smollm2()[0].bfloat16()
     if system == "LoRA":
         load_lora(smollm2_speller.FILE, writer)
@@ -97,14 +102,8 @@ def cost_row(system: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "experiments.speller", system]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     weights, peak, seconds = int(said[-3]), float(said[-2]), float(said[-1])
-    return {
-        "part": "costs",
-        "system": system,
-        "trained weights": weights,
-        "optimiser's state, MB": round(8 * weights / 1e6, 1),
-        "peak memory, MB": round(peak),
-        "seconds of a step": round(seconds, 2),
-    }
+    values = weights, round(8 * weights / 1e6, 1), round(peak), round(seconds, 2)
+    return {"part": "costs", "system": system} | dict(zip(COSTS, values, strict=True))
 
 
 def _mean(values: Any) -> list[float]:
