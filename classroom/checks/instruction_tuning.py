@@ -67,9 +67,7 @@ def answer_mask(messages, *, roles=("assistant",), header=0, end=1, others_end=0
         "alpha is divided by the rank before it multiplies.": {"scale": lambda alpha, rank: alpha},
         "you multiply by rank / alpha: it is alpha / rank.": {"scale": lambda alpha, rank: rank / alpha},
         "the layer's own product W x is missing.": {"own": 0.0},
-        "alpha / rank multiplies W x as well: it belongs to the adapter alone.": lambda x, weight, a, b, alpha: (
-            alpha / len(a) * (x @ weight.T + x @ a.T @ b.T)
-        ),
+        "alpha / rank multiplies W x as well: it belongs to the adapter alone.": lambda x, weight, a, b, alpha: alpha / len(a) * (x @ weight.T + x @ a.T @ b.T),
         "you divide by the square root of the rank: LoRA divides by the rank.": {"scale": lambda alpha, rank: alpha / rank**0.5},
         "the adapter is subtracted: it is added to W x.": {"sign": -1.0},
     },
@@ -119,7 +117,9 @@ def _losses(logits, tokens):
         "each row is averaged by itself first: a token of a long answer then counts less.": {
             "average": lambda losses, chosen: ((losses * chosen).sum(dim=1) / chosen.sum(dim=1)).mean()
         },
-        "prompts and padding are masked in the sum, but counted in the number that you divide by.": {"average": lambda losses, chosen: (losses * chosen).mean()},
+        "prompts and padding are masked in the sum, but counted in the number that you divide by.": {
+            "average": lambda losses, chosen: (losses * chosen).mean()
+        },
         "the logits now stand beside the token that they read: they predict the *next* one.": {
             "losses": lambda logits, tokens: F.cross_entropy(logits[:, 1:].mT, tokens[:, 1:], reduction="none")
         },
@@ -194,7 +194,7 @@ def _choice(**changes):
 
 
 @experiment(
-    goal=0.3,
+    goal=0.27,
     seconds=300,
     unit="of the directions obeyed",
     lower_is_better=False,
