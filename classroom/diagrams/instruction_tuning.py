@@ -39,8 +39,8 @@ def adapter(width_in: int, width_out: int, rank: int, alpha: float) -> Diagram:
     """A matrix that stays as it is, with two narrow ones beside it that are trained."""
     fixed, trained = width_in * width_out, rank * (width_in + width_out)
     alt = f"""x, of width {width_in}, goes two ways. Above, the matrix W, {width_out} by {width_in}, with {fixed:,}
-        fixed weights. Below, A, {rank} by {width_in}, which starts with random numbers, then B, {width_out} by {rank}, which
-        starts at zero: {trained:,} trained weights. Their product is multiplied by alpha / rank =
+        fixed weights. Below, A, {rank} by {width_in}, which starts with random numbers, then B, {width_out} by
+        {rank}, which starts at zero: {trained:,} trained weights. Their product is multiplied by alpha / rank =
         {alpha / rank:g} and added to W x; the sum is y, of width {width_out}."""
     d = Diagram(900, 236, alt)
     d.title("LoRA: the matrix stays, and a narrow detour is trained")
