@@ -64,7 +64,6 @@ from experiments.tables import (
     shown_digits,
     sorting_rewards,
     speed_run,
-    speller,
     spoken_digits,
     spoken_settings,
     token_prices,
@@ -224,11 +223,6 @@ CHEAP = {
         lambda: instruction_tuning.row("untouched", 0, 0),
         ["part", "system", "rate", "seed"],
         ["bits", "plays"],
-    ),
-    "speller": (
-        lambda: speller.row("copying"),
-        ["part", "system"],
-        ["exact"],
     ),
     "preferred_lines": (
         lambda: preferred_lines.row("best of 2", None, 0),

@@ -194,7 +194,7 @@ def _choice(**changes):
 
 
 @experiment(
-    goal=0.27,
+    goal=0.25,
     seconds=300,
     unit="of the directions obeyed",
     lower_is_better=False,
