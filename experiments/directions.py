@@ -28,12 +28,8 @@ from experiments.shared import train_whole
 
 __all__ = [
     "END",
-    "KINDS",
-    "TEMPLATE",
-    "Line",
     "bits",
     "examples",
-    "head_only",
     "kind_of",
     "model",
     "obedience",
@@ -42,8 +38,6 @@ __all__ = [
     "rows_of",
     "text_bits",
     "tune",
-    "with_prompts",
-    "without_end",
     "written",
 ]
 
@@ -119,22 +113,7 @@ def rows_of(lines: Sequence[Line], packed: bool = False) -> Rows:
     return answer_rows(short, end_token=END, context_length=(2 * CONTEXT if packed else CONTEXT) - 1, packed=packed)
 
 
-def with_prompts(rows: Rows) -> Rows:
-    """The same rows with a loss on every token of prompt and answer but the first."""
-    tokens, counted = rows
-    last = counted.shape[1] - 1 - counted.flip(1).int().argmax(dim=1)  # where the end token is
-    everything = torch.arange(counted.shape[1]) <= last[:, None]
-    everything[:, 0] = False
-    return tokens, everything
-
-
-def without_end(rows: Rows) -> Rows:
-    """The same rows without a loss on the end token."""
-    tokens, counted = rows
-    return tokens, counted & (tokens != END)
-
-
-def head_only(writer: ModernGPT) -> int:
+def _head_only(writer: ModernGPT) -> int:
     """Give the model an output matrix of its own, a copy of its embedding, and train that alone."""
     width, tokens = writer.config.d_model, writer.config.vocab_size
     writer.requires_grad_(False)
@@ -151,7 +130,7 @@ def prepared(system: str) -> tuple[nn.Module, int]:
         targets = ["query", "value"] if rest[0] else ["blocks"]
         return writer, add_lora(writer, LoRAConfig(rank=int(rank), alpha=2 * int(rank), targets=targets))
     if system == "head":
-        return writer, head_only(writer)
+        return writer, _head_only(writer)
     return writer, sum(weight.numel() for weight in writer.parameters())
 
 

@@ -11,10 +11,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from course_lib.metrics import bootstrap_interval
 from experiments import directions
 from experiments.shared import one_core, rounded
+
+Rows = tuple[Tensor, Tensor]
 
 PARTS = ("row", "measured")
 STEPS, SEEDS, WRITTEN = 120, (0, 1, 2), 100
@@ -26,10 +30,7 @@ RATES = {
     "loss on prompts too": (1e-3,),
     "no end token learned": (1e-3,),
 }
-CHANGES = {
-    "loss on prompts too": directions.with_prompts,
-    "no end token learned": directions.without_end,
-}
+CHANGES = ("loss on prompts too", "no end token learned")
 TEXTS = ("plays", "spelling of 1623", "Wikipedia")
 COLUMNS = (
     *("part", "system", "rate", "seed", "minus", "its rate", "trained weights", "seconds"),
@@ -60,7 +61,7 @@ def _rows() -> Iterator[dict[str, Any]]:
 
 
 @cache
-def training_rows() -> directions.Rows:
+def training_rows() -> Rows:
     """The training lines after their directions."""
     return directions.rows_of(directions.examples("train"))
 
@@ -69,7 +70,9 @@ def tuned(system: str, rate: float, seed: int) -> tuple[Any, int, float]:
     """A tuned model, its trained weights, and the seconds of processor time."""
     if system == "untouched":
         return directions.model()[0], 0, 0.0
-    rows = CHANGES[system](training_rows()) if system in CHANGES else training_rows()
+    rows = training_rows()
+    if system in CHANGES:
+        rows = _with_prompts(rows) if system == CHANGES[0] else _without_end(rows)
     start = time.process_time()
     writer, trained = directions.prepared("all weights" if system in CHANGES else system)
     directions.tune(writer, rows, rate, STEPS, seed)
@@ -114,6 +117,21 @@ def difference(one: tuple[str, float], other: tuple[str, float]) -> dict[str, An
             values.append(np.mean([found[name] if name == "bits" else found["texts"][name] for found in some], axis=0))
         stored[name] = _mean(values[0] - values[1])
     return stored
+
+
+def _with_prompts(rows: Rows) -> Rows:
+    """The same rows with a loss on every token of prompt and answer but the first."""
+    tokens, counted = rows
+    last = counted.shape[1] - 1 - counted.flip(1).int().argmax(dim=1)  # where the end token is
+    everything = torch.arange(counted.shape[1]) <= last[:, None]
+    everything[:, 0] = False
+    return tokens, everything
+
+
+def _without_end(rows: Rows) -> Rows:
+    """The same rows without a loss on the end token."""
+    tokens, counted = rows
+    return tokens, counted & (tokens != directions.END)
 
 
 def _mean(values: Any) -> list[float]:
