@@ -20,7 +20,7 @@ from course_lib.generation import GenerationConfig, answers
 from course_lib.gpt import ModernGPT
 from course_lib.linear import Linear
 from course_lib.lora import LoRAConfig, add_lora
-from course_lib.runtime import evaluating
+from course_lib.runtime import evaluating, own_randomness
 from course_lib.tokenizers import BPETokenizer
 from course_lib.training import TrainingConfig, random_rows
 from course_lib.tuning import answer_loss, answer_rows, summed_log_probabilities
@@ -122,13 +122,17 @@ def _head_only(writer: ModernGPT) -> int:
     return width * tokens
 
 
-def prepared(system: str) -> tuple[nn.Module, int]:
-    """A copy of the model, of which a part will be trained; and how many weights that is."""
+def prepared(system: str, seed: int = 0) -> tuple[nn.Module, int]:
+    """A copy of the model, of which a part will be trained; and how many weights that is.
+
+    The seed is that of adapters' first weights.
+    """
     writer = copy.deepcopy(model()[0])
     if system.startswith("LoRA"):
         rank, *rest = re.findall(r"rank (\d+)(, queries and values)?", system)[0]
         targets = ["query", "value"] if rest[0] else ["blocks"]
-        return writer, add_lora(writer, LoRAConfig(rank=int(rank), alpha=2 * int(rank), targets=targets))
+        with own_randomness(seed):
+            return writer, add_lora(writer, LoRAConfig(rank=int(rank), alpha=2 * int(rank), targets=targets))
     if system == "head":
         return writer, _head_only(writer)
     return writer, sum(weight.numel() for weight in writer.parameters())

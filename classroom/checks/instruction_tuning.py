@@ -194,7 +194,7 @@ def _choice(**changes):
 
 
 @experiment(
-    goal=0.25,
+    goal=0.23,
     seconds=300,
     unit="of the directions obeyed",
     lower_is_better=False,

@@ -66,7 +66,7 @@ def training_rows() -> Rows:
     return directions.rows_of(directions.examples("train"))
 
 
-def tuned(system: str, rate: float, seed: int) -> tuple[Any, int, float]:
+def tuned(system: str, rate: float | int, seed: int) -> tuple[Any, int, float]:
     """A tuned model, its trained weights, and the seconds of processor time."""
     if system == "untouched":
         return directions.model()[0], 0, 0.0
@@ -74,12 +74,12 @@ def tuned(system: str, rate: float, seed: int) -> tuple[Any, int, float]:
     if system in CHANGES:
         rows = _with_prompts(rows) if system == CHANGES[0] else _without_end(rows)
     start = time.process_time()
-    writer, trained = directions.prepared("all weights" if system in CHANGES else system)
+    writer, trained = directions.prepared("all weights" if system in CHANGES else system, seed)
     directions.tune(writer, rows, rate, STEPS, seed)
     return writer, trained, time.process_time() - start
 
 
-def measured(system: str, rate: float, seed: int) -> dict[str, Any]:
+def measured(system: str, rate: float | int, seed: int) -> dict[str, Any]:
     """Bits of each test line and of each window of the other texts; what was written; what it cost."""
     with one_core():
         writer, trained, seconds = tuned(system, rate, seed)
@@ -95,7 +95,7 @@ def measured(system: str, rate: float, seed: int) -> dict[str, Any]:
         }
 
 
-def row(system: str, rate: float, seed: int) -> dict[str, Any]:
+def row(system: str, rate: float | int, seed: int) -> dict[str, Any]:
     """A system's figures; a text's is the change from the untouched model, in bits per character."""
     found, before = measured(system, rate, seed), measured("untouched", 0, 0)
     stored = {"part": "systems", "system": system, "rate": rate, "seed": seed}
@@ -107,7 +107,7 @@ def row(system: str, rate: float, seed: int) -> dict[str, Any]:
     return stored
 
 
-def difference(one: tuple[str, float], other: tuple[str, float]) -> dict[str, Any]:
+def difference(one: tuple[str, float | int], other: tuple[str, float | int]) -> dict[str, Any]:
     """The paired difference of bits on the same lines and of the other texts' windows; each a mean over the seeds."""
     ours, theirs = ([measured(*which, seed) for seed in SEEDS] for which in (one, other))
     stored = {"part": "differences", "system": one[0], "rate": one[1], "minus": other[0], "its rate": other[1]}
