@@ -194,7 +194,7 @@ def _choice(**changes):
 
 
 @experiment(
-    goal=0.23,
+    goal=0.26,
     seconds=300,
     unit="of the directions obeyed",
     lower_is_better=False,
