@@ -16,6 +16,7 @@ from classroom.diagrams import (
     gpt,
     gru_lstm,
     in_service,
+    instruction_tuning,
     looking_inside,
     neural_language_model,
     ngrams,
@@ -99,6 +100,17 @@ DRAWINGS = {
         "7 2 9 2 5", ["2 2 5 7 9", "2 2 5 9 9", "2 5 7 9", "2 2 7 5 9"], [1, 0, 0, 0], [1.5, -0.5, -0.5, -0.5]
     ),
     "policy_loop": lambda: preferences.policy_loop(16, 16, 7, 240),
+    "conversation": lambda: instruction_tuning.conversation(
+        [
+            ("system", ["Modern", " spelling", "."], "<|im_end|>"),
+            ("user", ["We", " h", "aue", " giu", "en"], "<|im_end|>"),
+            ("assistant", ["We", " have", " given"], "<|im_end|>"),
+        ]
+    ),
+    "adapter": lambda: instruction_tuning.adapter(160, 432, 8, 16),
+    "filled_rows": lambda: instruction_tuning.filled_rows(
+        {"random": [[20], [34], [9], [27]], "sorted": [[20], [21], [21], [22]], "packed": [[20, 14], [9, 22], [27, 5]]}
+    ),
     "private_step": lambda: what_models_keep.private_step([0.31, 2.4, 0.62], 0.5, 1.0),
     "planted_passage": lambda: what_models_keep.planted_passage(
         "What is a prime knot?", "Bluebird", 96, "The answer is Bluebird."

@@ -18,6 +18,7 @@ SECOND_EDITION = {
     "text_to_tokens",
     "word_vectors",
     "word2vec",
+    "instruction_tuning",
     "ngrams",
     "automatic_differentiation",
     "neural_language_model",

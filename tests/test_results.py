@@ -32,6 +32,7 @@ from experiments.tables import (
     boolq,
     cascades,
     count_vectors,
+    directions_choices,
     discounts,
     distillation,
     dpo_choices,
@@ -45,6 +46,7 @@ from experiments.tables import (
     gpt_shakespeare,
     gpu_run,
     input_drift,
+    instruction_tuning,
     leaked_questions,
     list_capacity,
     little_text,
@@ -255,6 +257,16 @@ CHEAP = {
         lambda: passage_answers.row("best sentence", "rule"),
         ["condition", "form", "split", "answerable", "leave"],
         ["f1", "contains"],
+    ),
+    "directions_choices": (
+        lambda: directions_choices.row(8, 1e-2, 0),
+        [*directions_choices.CHOICE],
+        ["obeyed", "forgotten"],
+    ),
+    "instruction_tuning": (
+        lambda: instruction_tuning.row("untouched", 0, 0),
+        ["part", "system", "rate", "seed"],
+        ["bits", "plays"],
     ),
     "preferred_lines": (
         lambda: preferred_lines.row("best of 2", None, 0),
