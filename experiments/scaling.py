@@ -22,7 +22,6 @@ from course_lib.training import TrainingConfig, adamw, windows
 from experiments.shared import BLOCK, one_core, rounded, seeded, train_whole
 
 __all__ = [
-    "Draw",
     "characters_of",
     "draw_windows",
     "held_out",

@@ -49,15 +49,7 @@ def factors(
     matrix = np.asarray(matrix, dtype=float)
     u, s, vt = (np.asarray(factor, dtype=float).round(6) + 0.0 for factor in svd)  # no -0
     best = ((u[:, :kept] * s[:kept]) @ vt[:kept]).round(4)
-    rows = "; ".join(
-        f"{word} {' '.join(f'{value:g}' for value in old)}, then {' '.join(f'{value:g}' for value in new.round(2))}"
-        for word, old, new in zip(words, matrix, best, strict=True)
-    )
-    alt = f"""The table M of the words {", ".join(words)} and the contexts {", ".join(contexts)} is the product of U, of
-        shape {u.shape}, the diagonal matrix of the singular values {", ".join(f"{value:.2f}" for value in s)}, and V
-        transposed, of shape {vt.shape}. Without the last column of U, the last singular value and the last row of V
-        transposed, the product is the best table of rank {kept}. Row by row, before and after: {rows}."""
-    d = Diagram(900, 372, alt)
+    d = Diagram(900, 372, _told(words, contexts, matrix, (u, s, vt), best, kept))
     d.title(f"Three factors, and what {kept} of {len(s)} directions keep")
     size, y = (46, 30), 120
     names = [f"direction {n}" for n in range(1, len(s) + 1)]
@@ -82,6 +74,26 @@ def factors(
     d.shapes.append(heading := Box(152, near.top[1] - 46, 2, 0))
     d.flow(table, heading)
     return d
+
+
+def _told(
+    words: Sequence[str],
+    contexts: Sequence[str],
+    matrix: np.ndarray,
+    svd: Sequence[np.ndarray],
+    best: np.ndarray,
+    kept: int,
+) -> str:
+    """The drawing of `factors` in words."""
+    u, s, vt = svd
+    rows = "; ".join(
+        f"{word} {' '.join(f'{value:g}' for value in old)}, then {' '.join(f'{value:g}' for value in new.round(2))}"
+        for word, old, new in zip(words, matrix, best, strict=True)
+    )
+    return f"""The table M of the words {", ".join(words)} and the contexts {", ".join(contexts)} is the product of U,
+        of shape {u.shape}, the diagonal matrix of the singular values {", ".join(f"{value:.2f}" for value in s)}, and V
+        transposed, of shape {vt.shape}. Without the last column of U, the last singular value and the last row of V
+        transposed, the product is the best table of rank {kept}. Row by row, before and after: {rows}."""
 
 
 def projected_step(names: Sequence[str], step: float, along: float, between: float) -> Diagram:
