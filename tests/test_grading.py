@@ -174,7 +174,7 @@ def test_a_copy_is_known_by_what_is_in_it(path, tmp_path):
     edition = grading.Edition(path)
     for cells in (whole, lost):
         for identity in edition.stubs:
-            place = grading._place(identity, edition, cells)
+            place = grading.place_of(identity, edition, cells)
             assert [cells[index].source for index in place.answers] == [edition.stubs[identity]]
             assert cells[place.judged].source == f"{identity}({identity.partition('.')[2]})"
 
@@ -197,8 +197,8 @@ def test_whatever_a_cell_has_lost(tmp_path, found, cell):
 
 def test_a_name_of_the_library_is_no_answer():
     cells = [grading.Cell("code", source) for source in ("from course_lib.embeddings import ppmi", "ppmi = 3", "x = 1")]
-    assert grading._place("word_vectors.ppmi", EDITION, cells).answers == [1]
-    assert grading._place("word_vectors.ppmi", EDITION, cells[::2]).word == "missing"
+    assert grading.place_of("word_vectors.ppmi", EDITION, cells).answers == [1]
+    assert grading.place_of("word_vectors.ppmi", EDITION, cells[::2]).word == "missing"
 
 
 @pytest.mark.parametrize(
