@@ -43,6 +43,7 @@ from experiments.tables import (
     fine_tuning,
     first_steps,
     forget_bias,
+    gates_on_text,
     gpt_shakespeare,
     gpu_run,
     input_drift,
@@ -178,6 +179,11 @@ CHEAP = {
         lambda: first_steps.row(**first_steps.CHOICE | {"positions": "sinusoidal"}, seed=0),
         [*first_steps.CHOICE, "seed"],
         ["loss"],
+    ),
+    "gates_on_text": (
+        lambda: gates_on_text.row("LSTM", 800, 0.032, 0),
+        ["kind", "steps", "learning_rate", "seed"],
+        ["validation"],
     ),
     "gpt_shakespeare": (
         lambda: gpt_shakespeare.row("GPT, characters", 400, 0.008, 0),
