@@ -113,7 +113,7 @@ def rows_of(lines: Sequence[Line], packed: bool = False) -> Rows:
     return answer_rows(short, end_token=END, context_length=(2 * CONTEXT if packed else CONTEXT) - 1, packed=packed)
 
 
-def _head_only(writer: ModernGPT) -> int:
+def head_only(writer: ModernGPT) -> int:
     """Give the model an output matrix of its own, a copy of its embedding, and train that alone."""
     width, tokens = writer.config.d_model, writer.config.vocab_size
     writer.requires_grad_(False)
@@ -134,7 +134,7 @@ def prepared(system: str, seed: int = 0) -> tuple[nn.Module, int]:
         with own_randomness(seed):
             return writer, add_lora(writer, LoRAConfig(rank=int(rank), alpha=2 * int(rank), targets=targets))
     if system == "head":
-        return writer, _head_only(writer)
+        return writer, head_only(writer)
     return writer, sum(weight.numel() for weight in writer.parameters())
 
 

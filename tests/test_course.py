@@ -37,7 +37,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals and scripts as POSIX
 
 
 @pytest.fixture
-def course(tmp_path):
+def course(tmp_path, monkeypatch):
     """course.py as a module, in a folder with two notebooks whose name has a space and a letter beyond ASCII."""
     root = tmp_path / "my cours é"
     for folder in ("notebooks", "tests", "course_lib"):
@@ -49,6 +49,7 @@ def course(tmp_path):
     (root / "tests" / "requirements.txt").write_text("pytest==9.2.0\n", encoding="utf-8")
     for name in ("00_start_here", "02_word_vectors"):
         (root / "notebooks" / f"{name}.ipynb").write_text(f"{name}, first edition", encoding="utf-8")
+    monkeypatch.setattr(sys, "path", sys.path[:])  # to which course.py adds its folder
     spec = importlib.util.spec_from_file_location("course", shutil.copy(COURSE, root))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -153,7 +154,9 @@ def test_alone_it_lists_its_commands(course):
     *lines, builds, anew = done.stdout.splitlines()
     words = [re.fullmatch(rf"{re.escape(course.COMMAND)} (\w+) .*  \w.*", line)[1] for line in lines]
     assert builds.startswith("With each: --cpu takes") and "--anew" in anew
-    assert done.returncode == 0 and words == ["lab", "test", "data", "run", "refresh", "results", "bench", "doctor"]
+    for_readers, for_classes = ["lab", "test", "data", "run", "progress"], ["edition", "grade"]
+    assert done.returncode == 0
+    assert words == [*for_readers, *for_classes, "refresh", "results", "bench", "doctor"]
 
 
 @pytest.mark.parametrize(
@@ -628,6 +631,9 @@ PASSED_ON = [
     (["run", "02"], ["-P", "-m", "classroom.notebooks", "run", "02"]),
     (["refresh", "02", "--check"], ["-P", "-m", "classroom.notebooks", "refresh", "02", "--check"]),
     (["results", "glove"], ["-P", "-m", "experiments", "glove"]),
+    (["progress", "--review"], ["-P", "-m", "classroom.review", "--review"]),
+    (["edition", "student", "--zip", "a.zip"], ["-P", "-m", "classroom.editions", "student", "--zip", "a.zip"]),
+    (["grade", "class"], ["-P", "-m", "classroom.class_grades", "class"]),
     (["bench"], ["{ROOT}/tests/bench.py"]),
 ]
 

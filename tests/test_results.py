@@ -81,6 +81,7 @@ from experiments.tables import (
     shown_digits,
     sorting_rewards,
     speed_run,
+    speller,
     spoken_digits,
     spoken_settings,
     token_prices,
@@ -228,6 +229,7 @@ CHEAP = {
     "model_field": (
         lambda: model_field.row("two bigram models", 1),
         ["system", "seed"],
+        ["accuracy"],
     ),
     "memory_budget": (
         lambda: memory_budget.row(0, **memory_budget.CHOICE | {"longest_gap": 10, "learning_rate": 0.01}),
@@ -273,6 +275,11 @@ CHEAP = {
         lambda: instruction_tuning.row("untouched", 0, 0),
         ["part", "system", "rate", "seed"],
         ["bits", "plays"],
+    ),
+    "speller": (
+        lambda: speller.row("copying"),
+        ["part", "system"],
+        ["exact"],
     ),
     "preferred_lines": (
         lambda: preferred_lines.row("best of 2", None, 0),
