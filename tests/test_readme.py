@@ -1,7 +1,6 @@
 """What the README promises is there: its map, its commands, its links, its modules, its line for teachers."""
 
 import re
-import shlex
 import subprocess
 import sys
 
@@ -39,14 +38,3 @@ def test_every_command_exists():
     commands = set(re.findall(r"course\.py (\w+)", README))
     assert {"lab", "test", "doctor", "run"} <= commands
     assert commands <= set(re.findall(r"course\.py (\w+)", listed))
-
-
-@pytest.mark.slow
-def test_the_line_for_teachers_takes_the_solutions_out(tmp_path):
-    line = re.search(r"`\.venv/bin/jupyter (nbconvert .+)`", README)[1]
-    words = [str(tmp_path) if word == "handout" else word for word in shlex.split(line)]
-    done = subprocess.run([sys.executable, "-m", *words], cwd=PROJECT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    handout = notebooks.read(tmp_path / "02_word_vectors.ipynb")
-    assert len(notebooks.exercises(handout)) == 5
-    assert not any("_solution(" in cell.source for cell in handout.cells)
