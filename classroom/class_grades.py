@@ -83,10 +83,10 @@ def grade_class(folder: Path, table: Path, seconds: float = SECONDS, seed: int |
         raise ValueError(f"FOLDER must hold notebooks, but there is no .ipynb file in {folder}")
     kept = _read_table(table)
     seed = next((row.seed for row in kept), secrets.randbelow(2**31)) if seed is None else seed
-    names = {path: path.relative_to(folder) for path in handed_in}
-    known = {(str(name), _digest(path), seed): path for path, name in names.items()}
-    done = [row for row in kept if (row.file, row.digest, row.seed) in known]
-    left = [path for path in handed_in if (str(names[path]), _digest(path), seed) not in _keys(done)]
+    asked = {(str(path.relative_to(folder)), _digest(path), seed): path for path in handed_in}
+    done = [row for row in kept if _key(row) in asked]
+    known = set(map(_key, done))
+    left = [path for key, path in asked.items() if key not in known]
     workers = min(len(left), os.cpu_count() or 1)
     if left:
         with _pool(workers) as pool:
@@ -106,8 +106,9 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _quiet)
 
 
-def _keys(rows: Sequence[Grade]) -> set[tuple[str, str, int]]:
-    return {(row.file, row.digest, row.seed) for row in rows}
+def _key(row: Grade) -> tuple[str, str, int]:
+    """What a row's notebook was graded by: the file, its content, the seed."""
+    return row.file, row.digest, row.seed
 
 
 def _quiet() -> None:
