@@ -6,7 +6,6 @@ check's place counts for nothing. That is no sandbox: who wants to can get at th
 
 import importlib
 import json
-import sys
 from typing import Any
 
 from IPython import get_ipython
@@ -15,7 +14,7 @@ from classroom.exercise import Exercise, Experiment
 
 __all__ = ["begin", "engine", "judge", "replaced", "said"]
 
-ENGINE = ("exercise", "judging", "answers", "forms", "differences", "showing")
+ENGINE = ("exercise", "judging", "answers", "choices", "forms", "differences", "showing")
 _checks: dict[str, Any] = {}
 _before: dict[str, Any] = {}
 said = ""  # by the last judgement, as JSON
@@ -53,7 +52,7 @@ def replaced(before: dict[str, Any], slug: str) -> str:
 def engine(slug: str) -> dict[str, Any]:
     """What the engine and the notebook's checks consist of: functions, classes and exercises, and what these hold."""
     found = {}
-    for module in (sys.modules[f"classroom.{part}"] for part in (*ENGINE, f"checks.{slug}")):
+    for module in (importlib.import_module(f"classroom.{part}") for part in (*ENGINE, f"checks.{slug}")):
         for name, value in vars(module).items():
             if callable(value):
                 found[f"{module.__name__}.{name}"] = value

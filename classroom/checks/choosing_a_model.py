@@ -7,6 +7,7 @@ from course_lib import files
 from experiments.tables import cascades
 
 from classroom.answers import Mistake
+from classroom.choices import demand_names
 from classroom.exercise import case, exercise, experiment
 
 __all__ = ["cascade", "elo_update", "on_the_front", "quick_cascade", "winning_prices"]
@@ -213,8 +214,7 @@ def _choice(**changes):
 )
 def quick_cascade(choice, seed):
     """Which model reads first, which second, and how near to 0.5 a text is handed on."""
-    if not isinstance(choice, dict) or set(choice) != set(cascades.USUAL):
-        raise Mistake("a dictionary with first, second, width is expected, and nothing else.")
+    demand_names(choice, cascades.USUAL)
     first, second, width = (choice[name] for name in cascades.USUAL)
     if {first, second} - set(cascades.field()):
         raise Mistake(f"first and second are names of models: {'; '.join(cascades.field())}.")

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from classroom import forms
 from classroom.answers import Mistake
+from classroom.choices import demand_learning_rate, demand_names, demand_whole_numbers
 from classroom.exercise import case, exercise, experiment
 
 __all__ = ["gru_step", "hold", "lstm_step", "nucleus", "within_budget"]
@@ -433,16 +434,11 @@ _RANGES = {"width": (16, 512), "batch_size": (1, 64), "window": (2, 200)}
 )
 def within_budget(choice, seed):
     """Bits per character of a network of this kind and size, trained for as long as the budget pays for."""
-    if not isinstance(choice, dict) or set(choice) != set(BETTER):
-        raise Mistake(f"a dictionary with {', '.join(BETTER)} is expected, and nothing else.")
+    demand_names(choice, BETTER)
     if choice["kind"] not in recurrent_budget.GATES:
         raise Mistake(f"kind is 'RNN', 'GRU' or 'LSTM', but yours is {choice['kind']!r}.")
-    for name, (low, high) in _RANGES.items():
-        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
-            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
-    rate = choice["learning_rate"]
-    if not isinstance(rate, int | float) or not 0 < rate <= 1:
-        raise Mistake(f"learning_rate is a number above 0 and at most 1, but yours is {rate}.")
+    demand_whole_numbers(choice, _RANGES)
+    demand_learning_rate(choice)
     if _affordable(choice) > 4_000:
         raise Mistake(f"that would take {_affordable(choice):,} steps, and 4,000 is the most: a larger batch or a longer window.")
     return recurrent_budget.score(0, **choice)[0]  # one seed, so that choices can be compared

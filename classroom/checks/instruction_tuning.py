@@ -9,6 +9,7 @@ from torch import Generator
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
+from classroom.choices import demand_names
 from classroom.exercise import case, exercise, experiment
 
 __all__ = ["adapted", "answer_mask", "edit", "mean_answer_loss", "tune_adapters"]
@@ -216,8 +217,7 @@ def _choice(**changes):
 )
 def tune_adapters(choice, seed):
     """Rank, learning rate and steps of LoRA, for the most obedience at a rise of 0.2 bits on plays at most."""
-    if not isinstance(choice, dict) or set(choice) != set(directions_choices.CHOICE):
-        raise Mistake("a dictionary with rank, learning_rate, steps is expected, and nothing else.")
+    demand_names(choice, directions_choices.CHOICE)
     rank, learning_rate, steps = (choice[name] for name in directions_choices.CHOICE)
     for name, value, most in (("rank", rank, 16), ("steps", steps, 60)):
         if value not in range(1, most + 1):

@@ -11,6 +11,7 @@ from torch import Generator
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
+from classroom.choices import demand_learning_rate, demand_names, demand_whole_numbers
 from classroom.exercise import case, exercise, experiment
 
 __all__ = ["adam_step", "context_windows", "initial_scales", "softmax", "within_budget"]
@@ -471,14 +472,9 @@ _RANGES = {"context_length": (1, 16), "d_embed": (1, 64), "d_hidden": (1, 1024),
 )
 def within_budget(choice, seed):
     """Bits per character of a network of these sizes, trained for as long as the budget pays for."""
-    if not isinstance(choice, dict) or set(choice) != set(BETTER):
-        raise Mistake(f"a dictionary with {', '.join(BETTER)} is expected, and nothing else.")
-    for name, (low, high) in _RANGES.items():
-        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
-            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
-    rate = choice["learning_rate"]
-    if not isinstance(rate, int | float) or not 0 < rate <= 1:
-        raise Mistake(f"learning_rate is a number above 0 and at most 1, but yours is {rate}.")
+    demand_names(choice, BETTER)
+    demand_whole_numbers(choice, _RANGES)
+    demand_learning_rate(choice)
     if _affordable(choice) > 5_000:
         raise Mistake(f"that would take {_affordable(choice):,} steps, and 5,000 is the most: a larger batch.")
     return network_budget.score(0, **choice)[0]  # one seed, so that choices can be compared

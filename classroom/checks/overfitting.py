@@ -7,6 +7,7 @@ from experiments.shared import worst_by_change
 from experiments.tables import little_text as table
 
 from classroom.answers import Mistake
+from classroom.choices import demand_names, demand_whole_numbers
 from classroom.exercise import case, exercise, experiment
 
 __all__ = ["calibration_error", "cross_validated", "early_stop", "halving_decays", "little_text"]
@@ -390,11 +391,8 @@ BETTER = {"context_length": 3, "d_hidden": 64, "dropout": 0.0, "weight_decay": 0
 )
 def little_text(choice, seed):
     """Bits per character of a network that learned from 10,000 characters with these settings."""
-    if not isinstance(choice, dict) or set(choice) != set(table.CHOICE):
-        raise Mistake(f"a dictionary with {', '.join(table.CHOICE)} is expected, and nothing else.")
-    for name, (low, high) in _WHOLE.items():
-        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
-            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
+    demand_names(choice, table.CHOICE)
+    demand_whole_numbers(choice, _WHOLE)
     for name, (low, high) in _NUMBERS.items():
         if not isinstance(choice[name], int | float) or not low <= choice[name] <= high:
             raise Mistake(f"{name} is a number from {low} to {high}, but yours is {choice[name]}.")

@@ -9,6 +9,7 @@ from experiments.tables import memory_budget
 from torch import Generator, Tensor
 
 from classroom.answers import Mistake
+from classroom.choices import demand_learning_rate, demand_names, demand_whole_numbers
 from classroom.exercise import case, exercise, experiment
 
 __all__ = ["bptt", "one_mark", "recalls", "truncated", "unroll"]
@@ -413,14 +414,9 @@ def _means():
 )
 def recalls(choice, seed):
     """The share of right answers after 80 symbols of RNNs that were trained so, mean of three fixed seeds."""
-    if not isinstance(choice, dict) or set(choice) != set(SHORTER):
-        raise Mistake(f"a dictionary with {', '.join(SHORTER)} is expected, and nothing else.")
-    for name, (low, high) in _RANGES.items():
-        if not isinstance(choice[name], int) or not low <= choice[name] <= high:
-            raise Mistake(f"{name} is a whole number from {low} to {high}, but yours is {choice[name]}.")
-    rate = choice["learning_rate"]
-    if not isinstance(rate, int | float) or not 0 < rate <= 1:
-        raise Mistake(f"learning_rate is a number above 0 and at most 1, but yours is {rate}.")
+    demand_names(choice, SHORTER)
+    demand_whole_numbers(choice, _RANGES)
+    demand_learning_rate(choice)
     if choice["start"] not in memory_budget.STARTS:
         raise Mistake(f"start is one of {', '.join(memory_budget.STARTS)}, but yours is {choice['start']!r}.")
     count = memory_budget.steps(choice["longest_gap"], choice["batch_size"])

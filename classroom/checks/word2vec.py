@@ -11,6 +11,7 @@ from torch import Generator
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
+from classroom.choices import demand_names
 from classroom.exercise import case, exercise, experiment
 
 __all__ = ["best_score", "better_skipgram", "gradients", "move_negatives", "negatives_by_hand", "pairs"]
@@ -489,8 +490,7 @@ def _choice(**changes):
 )
 def better_skipgram(choice, seed):
     """The share of neighbours that agree with GloVe's, for a choice of settings."""
-    if not isinstance(choice, dict) or set(choice) != set(SETTINGS):
-        raise Mistake(f"a dictionary with {', '.join(SETTINGS)} is expected, and nothing else.")
+    demand_names(choice, SETTINGS)
     for name, (least, most) in SETTINGS.items():
         value, kind = choice[name], "whole number" if name in WHOLE else "number"
         right = int if name in WHOLE else int | float

@@ -4,7 +4,7 @@ A number is added to the initial biases of the forget gate. For each, the learni
 0, until neither rate beside the best one is better; seeds 1 and 2 follow at the best rate.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from course_lib.metrics import bootstrap_interval
 from course_lib.training import TrainingConfig
+from experiments.rates import best_rate, searched
 from experiments.shared import rounded, seeded, train_whole
 from experiments.tables import memory
 
@@ -54,23 +55,11 @@ def row(bias: float, learning_rate: float, seed: int) -> dict[str, Any]:
     return {"bias": bias, "learning_rate": learning_rate, "seed": seed, **intervals}
 
 
-def searched(made: Callable[[float], dict[str, Any]], rate: float, score: str) -> list[dict[str, Any]]:
-    """Rows at rates from the given one on, up and down, until those beside the best one are worse (higher)."""
-    tried: dict[float, dict[str, Any]] = {}
-    best = rate
-    while not {best / 2, best, best * 2} <= tried.keys():
-        for beside in (best, best * 2, best / 2):
-            if beside not in tried:
-                tried[beside] = made(beside)
-        best = min(tried, key=lambda rate: tried[rate][score][0])
-    return [tried[rate] for rate in sorted(tried)]
-
-
 def rows() -> Iterator[dict[str, Any]]:
-    """Every bias: the rates that were searched, then the best one with the other seeds."""
+    """Every bias: the rates that were then the best one with the other seeds."""
     for bias in BIASES:
         found = searched(partial(row, bias, seed=0), 0.016, "nats")
         yield from found
-        best = min(found, key=lambda row: row["nats"][0])["learning_rate"]
+        best = best_rate(found, "nats")
         for seed in SEEDS[1:]:
             yield row(bias, best, seed)

@@ -6,7 +6,7 @@ halved, with seed 0, until the rates on both sides of the best one are worse; se
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from course_lib.losses import next_token_loss
 from course_lib.training import TrainingConfig, random_windows
+from experiments.rates import best_rate, searched
 from experiments.shared import bits, characters, seeded, train_whole
 
 LAYERS = {"RNN": nn.RNN, "GRU": nn.GRU, "GRU, r = 1": nn.GRU, "LSTM": nn.LSTM}
@@ -100,23 +101,6 @@ def row(kind: str, steps: int, learning_rate: float, seed: int) -> dict[str, Any
         "validation": bits(all_of_them),
         "newline or not": bits(newlines),
     }
-
-
-def searched(made: Callable[[float], dict[str, Any]], rate: float, score: str) -> list[dict[str, Any]]:
-    """Rows at rates from the given one on, up and down, until those beside the best one are worse (higher)."""
-    tried: dict[float, dict[str, Any]] = {}
-    best = rate
-    while not {best / 2, best, best * 2} <= tried.keys():
-        for beside in (best, best * 2, best / 2):
-            if beside not in tried:
-                tried[beside] = made(beside)
-        best = min(tried, key=lambda rate: tried[rate][score][0])
-    return [tried[rate] for rate in sorted(tried)]
-
-
-def best_rate(found: list[dict[str, Any]], score: str) -> float:
-    """The learning rate of the best of some rows."""
-    return min(found, key=lambda row: row[score][0])["learning_rate"]
 
 
 def rows() -> Iterator[dict[str, Any]]:

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from course_lib.metrics import bootstrap_interval
 from course_lib.training import TrainingConfig
+from experiments.rates import best_rate, searched
 from experiments.shared import rounded, seeded, train_whole
-from experiments.tables.forget_bias import searched
 
 WIDTHS, STEPS, SEEDS = (8, 16, 32), (200, 800, 2400), (0, 1, 2)
 SYMBOLS, LENGTH, BATCH_SIZE = 8, 6, 64
@@ -64,11 +64,11 @@ def row(width: int, steps: int, learning_rate: float, seed: int) -> dict[str, An
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Every width: the rates that were searched, then the best one at every number of steps with three seeds."""
+    """Every width: the rates that were then the best one at every number of steps with three seeds."""
     for width in WIDTHS:
         found = searched(partial(row, width, STEPS[1], seed=0), 0.032, "error")
         yield from found
-        rate = min(found, key=lambda row: row["error"][0])["learning_rate"]
+        rate = best_rate(found, "error")
         for steps in STEPS:
             for seed in SEEDS:
                 if (steps, seed) != (STEPS[1], 0):
