@@ -62,7 +62,7 @@ COPY = "copy the course into a folder of your own, or, where it is set up for se
 
 COMMANDS = {  # the arguments, what it does, and where it is only passed on: to what
     "lab": ("[--reset NN] [--no-browser]", "open my/, your working copies, in JupyterLab", None),
-    "test": ("[--quick] [-- PYTEST ...]", "run all tests and notebooks; --quick: in three minutes", None),
+    "test": ("[--quick] [--latest] [-- ...]", "run all tests and notebooks; --quick: in three minutes", None),
     "data": ("[--list]", "fetch all data sets at once, for a class or a flight", ["-m", "course_lib.data"]),
     "run": ("NN|PATH", "execute one notebook without a browser, and time it", ["-m", "classroom.notebooks", "run"]),
     "progress": ("[--review]", "show what you have passed; review old mistakes", ["-m", "classroom.review"]),
@@ -73,6 +73,13 @@ COMMANDS = {  # the arguments, what it does, and where it is only passed on: to 
     "bench": ("[NAME]", "measure how fast things are", [str(ROOT / "tests" / "bench.py")]),
     "doctor": ("", "check Python, disk, memory, device, packages and data, and say what to do", None),
 }
+
+
+def work_in(folder):
+    """Let `folder` be the environment that is set up and used from here on."""
+    global VENV, PYTHON, CHOICE, STAMP
+    VENV, PYTHON = folder, folder / PYTHON.relative_to(VENV)
+    CHOICE, STAMP = folder / CHOICE.name, folder / STAMP.name
 
 
 def say(sentence):
@@ -164,13 +171,13 @@ def make_venv(reason, build):
     needed, free = sum(gigabytes(build == "cpu")), shutil.disk_usage(str(ROOT)).free / 1e9
     if free < needed:
         fail("The set-up needs about %.0f GB of free disk, and %s has %.1f GB." % (needed, ROOT, free))
-    say("Making .venv, the course's own environment (%s)." % reason)
+    say("Making %s, the course's own environment (%s)." % (VENV.name, reason))
     if VENV.exists():
         shutil.rmtree(str(VENV))
     VENV.mkdir()
     write(CHOICE, build.encode("utf-8"))  # first, so that whatever stops the set-up does not forget it
     if call([sys._base_executable, "-m", "venv", VENV]):
-        fail("Python could not make .venv, for the reason above.")
+        fail("Python could not make %s, for the reason above." % VENV.name)
 
 
 def sweep():
@@ -188,7 +195,8 @@ def pip_commands(python, requirements, cpu, system):
     """The commands that install a requirements file; with `cpu` Linux takes torch from PyTorch's own index first."""
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     commands = [pip + ["-r", str(requirements)]]
-    pins = [line.split()[0] for line in requirements.read_text(encoding="utf-8").splitlines() if line[:7] == "torch=="]
+    lines = requirements.read_text(encoding="utf-8").splitlines()
+    pins = [line.split()[0] for line in lines if re.match(r"torch(==|$)", line)]
     if cpu and system == "linux" and pins:
         commands.insert(0, pip + ["--index-url", CPU_INDEX] + pins)
     return commands
@@ -269,6 +277,30 @@ def set_up(build=None, anew=False, tests=False):
     for name in ["requirements.txt"] + ["tests/requirements.txt"] * tests:
         install(name, build, version)
     kernel_settings()
+
+
+def set_up_latest(build=None, anew=False):
+    """Make .venv-latest, where all that the requirements name has its newest version, and say which versions are new.
+
+    It is the environment that is used from here on; the data packages keep their pins.
+    """
+    work_in(ROOT / ".venv-latest")
+    version, build = version_of_venv(), build or chosen_build() or "full"
+    if anew or version != THIS:
+        make_venv("it holds the newest versions", build)
+    pins = {}
+    for name in ("requirements.txt", "tests/requirements.txt"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        pins.update(re.findall(r"^([\w.-]+)==(\S+)", text, re.M))
+        newest = VENV / name.replace("/", "-")
+        write(newest, re.sub(r"(==| #).*", "", text).encode("utf-8"))
+        for command in pip_commands(PYTHON, newest, build == "cpu", sys.platform):
+            pip(command + ["--upgrade"])
+    kernel_settings()
+    listed = subprocess.check_output([str(PYTHON), "-m", "pip", "list", "--format=json"])
+    found = {package["name"]: package["version"] for package in json.loads(listed.decode("utf-8"))}
+    changed = ["%s %s -> %s" % (name, pin, found.get(name)) for name, pin in pins.items() if found.get(name) != pin]
+    say("Python %s; not as pinned: %s." % (THIS, ", ".join(changed) or "nothing"))
 
 
 def editions():
@@ -399,8 +431,11 @@ def lab(words, wishes):
 
 def test(words, wishes):
     at = words.index("--") if "--" in words else len(words)
-    options, extra = parse("test", words[:at], "--quick"), words[at + 1 :]
-    set_up(tests=True, **wishes)
+    options, extra = parse("test", words[:at], "--quick", "--latest"), words[at + 1 :]
+    if options.latest:
+        set_up_latest(**wishes)
+    else:
+        set_up(tests=True, **wishes)
     nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
     nbval += ["--nbval-cell-timeout", "300"]
     scope = ["notebooks/00_start_here.ipynb", "-m", "not slow"] if options.quick else ["notebooks"]
