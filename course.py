@@ -298,7 +298,9 @@ def set_up_latest(build=None, anew=False):
             pip(command + ["--upgrade"])
     kernel_settings()
     listed = subprocess.check_output([str(PYTHON), "-m", "pip", "list", "--format=json"])
-    found = {package["name"]: package["version"] for package in json.loads(listed.decode("utf-8"))}
+    found = {}
+    for package in json.loads(listed.decode("utf-8")):
+        found[package["name"].replace("_", "-")] = package["version"].partition("+")[0]
     changed = ["%s %s -> %s" % (name, pin, found.get(name)) for name, pin in pins.items() if found.get(name) != pin]
     say("Python %s; not as pinned: %s." % (THIS, ", ".join(changed) or "nothing"))
 
@@ -488,7 +490,7 @@ def doctor(wishes):
 def main(words):
     if not words or words[0] in ("-h", "--help", "help"):
         for name, (arguments, does, _) in COMMANDS.items():
-            say("%s %-34s %s" % (COMMAND, name + " " + arguments, does))
+            say("%s %-36s %s" % (COMMAND, name + " " + arguments, does))
         say("With each: --cpu takes torch's small build on Linux, now and later (--no-cpu: the large one);")
         say("           --anew makes .venv anew.")
         return 0

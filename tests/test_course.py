@@ -626,6 +626,42 @@ def test_test_goes_on_after_a_failure_and_tells_it(course, monkeypatch, capsys, 
     assert lines == [f"FAILED: python -m {step}" for step in failed]
 
 
+def listed(versions):
+    return json.dumps([{"name": name, "version": version} for name, version in versions.items()]).encode()
+
+
+@pytest.mark.parametrize("words", [[], ["--cpu"], ["--quick"]])
+def test_the_newest_versions_have_an_environment_of_their_own(course, monkeypatch, capsys, words):
+    made, upgraded, run = [], [], []
+    names, ours = ("requirements.txt", "tests-requirements.txt"), course.ROOT / ".venv"
+    latest = course.ROOT / ".venv-latest"
+    monkeypatch.setattr(course, "make_venv", lambda reason, build: (latest.mkdir(), made.append(build)))
+    monkeypatch.setattr(course, "pip", upgraded.append)
+    monkeypatch.setattr(course, "call", lambda command, **extra: run.append([*map(str, command)]) or 0)
+    versions = {"torch": "2.14.0+cpu", "numpy": "2.4.6", "pytest": "9.3.0"}
+    monkeypatch.setattr(course.subprocess, "check_output", lambda *command, **extra: listed(versions))
+    monkeypatch.setattr(course.sys, "platform", "linux")
+    assert course.main(["test", "--latest", *words]) == 0
+    assert made == ["cpu" if "--cpu" in words else "full"] and not ours.exists()
+    assert [command[-2:] for command in upgraded if "-r" in command] == [[str(latest / n), "--upgrade"] for n in names]
+    assert [command[-2] for command in upgraded if "-r" not in command] == ["torch"] * ("--cpu" in words)
+    assert (latest / names[0]).read_text(encoding="utf-8") == "-e .\ntorch\nnumpy\n"
+    said = capsys.readouterr().out
+    assert f"Python {course.THIS}; not as pinned: torch 2.13.0 -> 2.14.0, pytest 9.2.0 -> 9.3.0.\n" in said
+    assert all(Path(command[0]).is_relative_to(latest) for command in run) and run
+    assert ("notebooks" in run[3]) == ("--quick" not in words)
+
+
+def test_where_nothing_is_newer_it_says_so(course, monkeypatch, capsys):
+    (course.ROOT / ".venv-latest").mkdir()
+    monkeypatch.setattr(course, "version_of_venv", lambda: course.THIS)
+    monkeypatch.setattr(course, "pip", lambda command: None)
+    monkeypatch.setattr(course.subprocess, "check_output", lambda *command, **extra: listed(PINNED))
+    course.set_up_latest()
+    assert capsys.readouterr().out == f"Python {course.THIS}; not as pinned: nothing.\n"
+
+
+PINNED = {"torch": "2.13.0", "numpy": "2.4.6", "pytest": "9.2.0"}
 PASSED_ON = [
     (["data"], ["-P", "-m", "course_lib.data"]),
     (["run", "02"], ["-P", "-m", "classroom.notebooks", "run", "02"]),
