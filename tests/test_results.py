@@ -84,6 +84,7 @@ from experiments.tables import (
     speller,
     spoken_digits,
     spoken_settings,
+    story_answers,
     token_prices,
     transformer_ablations,
     translation,
@@ -260,6 +261,11 @@ CHEAP = {
         lambda: overfitting.row("width", 0),
         ["treatment", "strength", "learning_rate"],
         ["loss", "accuracy"],
+    ),
+    "story_answers": (
+        lambda: story_answers.row("best sentence"),
+        ["system"],
+        ["f1, second person", "f1, both"],
     ),
     "passage_answers": (
         lambda: passage_answers.row("best sentence", "rule"),
