@@ -2,7 +2,7 @@
 
 Only what exercises need is run: imports, definitions and the answer, each exercise in a process of its own with limits
 on time, memory and files, judged by the course's checks on seeds of its own. What a notebook records, prints or claims
-counts for nothing. That keeps accidents apart; against malice it is no sandbox.
+counts for nothing, and an answer that asks for the checks finds nothing in their place. That is no sandbox.
 
     solved       the check passes with every seed
     open         the answer is untouched
@@ -36,6 +36,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import astuple, dataclass, fields
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from classroom import grading, verdicts
@@ -43,7 +44,7 @@ from classroom.grading import Cell, Edition
 from classroom.notebooks import exercises, notebooks, read
 from course_lib import files
 
-__all__ = ["Grade", "grade_class", "grade_notebook", "summary"]
+__all__ = ["Grade", "grade_class", "grade_exercise", "grade_notebook", "summary"]
 
 SECONDS = 60
 MEMORY, FILE_SIZE = 3 * 2**30, 20 * 2**20  # bytes, beyond what is in use, and of a file
@@ -133,7 +134,7 @@ def grade_notebook(path: Path, folder: Path, seconds: float, seed: int) -> list[
     rows = []
     for one in exercises(_official(edition.path)):
         start = time.monotonic()
-        result, message = _grade(one.id, edition, cells, seconds, seed)
+        result, message = grade_exercise(one.id, edition, cells, seconds, (0, seed))
         taken = round(time.monotonic() - start, 2)
         about = {"notebook": edition.path.stem, "exercise": one.id, "stars": one.stars}
         rows.append(Grade(result=result, message=message, seconds=taken, **about, **common))
@@ -145,8 +146,13 @@ def _official(path: Path) -> Any:
     return read(path)
 
 
-def _grade(identity: str, edition: Edition, cells: Sequence[Cell], seconds: float, seed: int) -> tuple[str, str]:
-    """A word and what is to be said of one exercise."""
+def grade_exercise(
+    identity: str, edition: Edition, cells: Sequence[Cell], seconds: float, seeds: Sequence[int]
+) -> tuple[str, str]:
+    """A word and what is to be said of one exercise, whose answer must pass with every seed.
+
+    An experiment is scored with the first seed only, because its goal was set for that one.
+    """
     place = grading.place_of(identity, edition, cells)
     if not place.answers:
         return place.word, ""
@@ -158,7 +164,7 @@ def _grade(identity: str, edition: Edition, cells: Sequence[Cell], seconds: floa
         _prepared(edition.path)  # once, for all children
     here, there = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("fork" if forked else "spawn")
-    child = context.Process(target=_judged, args=(there, identity, edition, cells, answer, seed))
+    child = context.Process(target=_judged, args=(there, identity, edition, cells, answer, seeds))
     child.start()
     there.close()
     try:
@@ -212,7 +218,9 @@ def _is_constant(node: ast.AST) -> bool:
     return True
 
 
-def _judged(pipe: Connection, identity: str, edition: Edition, cells: Sequence[Cell], answer: str, seed: int) -> None:
+def _judged(
+    pipe: Connection, identity: str, edition: Edition, cells: Sequence[Cell], answer: str, seeds: Sequence[int]
+) -> None:
     """In the child: run an answer, and send the verdict."""
     if hasattr(os, "setsid"):
         os.setsid()
@@ -224,9 +232,36 @@ def _judged(pipe: Connection, identity: str, edition: Edition, cells: Sequence[C
         os.environ["COURSE_PROGRESS"] = str(Path(folder, "progress.json"))
         names, begun = _prepared(edition.path)
         _limit()
+        ours = _hide_the_checks(names)
         _define(names, [cell for cell in cells if "solution" not in cell.tags and cell.source != answer])
-        pipe.send(_verdict(identity, names, begun, answer, seed))
+        pipe.send(_verdict(identity, names, begun, ours, answer, seeds))
         os.chdir(os.sep)
+
+
+class _Nothing:
+    """What an answer finds in place of the checks, which know the right function: it does nothing when called."""
+
+    def __getattr__(self, name: str) -> "_Nothing":
+        if name[:2] == "__":
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *inputs: Any, **more: Any) -> None:
+        return None
+
+
+def _hide_the_checks(names: dict[str, Any]) -> dict[str, ModuleType]:
+    """Put nothing in place of this package, in the names and for imports; returns its modules."""
+    ours = {name: module for name, module in sys.modules.items() if _is_ours(name)}
+    sys.modules.update(dict.fromkeys(ours, _Nothing()))  # type: ignore[arg-type]
+    for name, value in names.items():
+        if _is_ours(value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")):
+            names[name] = _Nothing()
+    return ours
+
+
+def _is_ours(module: Any) -> bool:
+    return str(module).partition(".")[0] == "classroom"
 
 
 def _limit() -> None:
@@ -241,7 +276,14 @@ def _limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, in_use + MEMORY))
 
 
-def _verdict(identity: str, names: dict[str, Any], begun: dict[str, Any], answer: str, seed: int) -> tuple[str, str]:
+def _verdict(
+    identity: str,
+    names: dict[str, Any],
+    begun: dict[str, Any],
+    ours: dict[str, ModuleType],
+    answer: str,
+    seeds: Sequence[int],
+) -> tuple[str, str]:
     slug, _, name = identity.partition(".")
     names.pop(name, None)
     check = begun[f"classroom.checks.{slug}.{name}"]
@@ -254,11 +296,12 @@ def _verdict(identity: str, names: dict[str, Any], begun: dict[str, Any], answer
         return "failed", f"its cell raises {type(error).__name__}: {error}"
     if name not in names:
         return "failed", f"its cell defines no `{name}`"
-    seeds = (0,) if check.kind == "experiment" else (0, seed)
-    for each in seeds:
-        verdict = check(names[name], seed=each, record=False)
+    for seed in seeds[:1] if check.kind == "experiment" else seeds:
+        verdict = check(names[name], seed=seed, record=False)
+        sys.modules.update(ours)
         if changed := verdicts.replaced(begun, slug):
             return "failed", f"it replaces {changed}, a part of the course's checks"
+        _hide_the_checks(names)
         if not verdict.passed:
             return ("open" if verdict.passed is None else "failed"), _line(verdict.message)
     return "solved", ""
