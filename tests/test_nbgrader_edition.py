@@ -16,10 +16,11 @@ import nbformat
 import pytest
 import torch
 
-from classroom import editions, grading, nbgrader_edition, notebooks
+from classroom import editions, grading, judging, nbgrader_edition, notebooks
 from course_lib import PROJECT
 
 SEED = 918273645
+SEEDS = (0, 17, SEED)
 NAME = "36_evaluation"
 NOTEBOOK = notebooks.read(PROJECT / "notebooks" / f"{NAME}.ipynb")
 STARS = {one.id.partition(".")[2]: one.stars for one in notebooks.exercises(NOTEBOOK)}
@@ -46,6 +47,7 @@ ENDLESS = "def per_byte(log_p, prompt_length, answer):\n    while True:\n       
 SLEEPS = "import time\ntime.sleep(10**6)\ndef passes_at_k(n, passed, k):\n    return 0.5"
 KILLS = "import os, signal\ndef sign_test(first, second):\n    os.kill(os.getpid(), signal.SIGKILL)"
 REQUIREMENTS = PROJECT / "tests" / "nbgrader" / "requirements.txt"
+PASSWORD = "correct-horse"  # of the teacher, in the environment
 SECONDS = 40  # for an answer: the endless one takes them all
 
 
@@ -175,13 +177,16 @@ def test_an_answer_that_takes_inputs_gets_other_ones_with_another_seed():
             slug, _, name = identity.partition(".")
             check = getattr(importlib.import_module(f"classroom.checks.{slug}"), name)
             if check.kind != "experiment" and check.takes_inputs:
-                drawn = {repr([list(map(_seen, case)) for case in check.cases(seed)]) for seed in (0, SEED)}
-                same += [identity] * (len(drawn) < 2)
+                inputs = {_inputs(check, seed) for seed in SEEDS}
+                if len(inputs) == 1 and len({repr(judging._right(check, seed)[1]) for seed in SEEDS}) == 1:
+                    same.append(identity)
     assert not same
 
 
-def _seen(value):
-    return value.initial_seed() if isinstance(value, torch.Generator) else value
+def _inputs(check, seed):
+    """The cases in words; of a source of random numbers, its seed."""
+    values = [value for case in check.cases(seed) for value in case]
+    return repr([value.initial_seed() if isinstance(value, torch.Generator) else value for value in values])
 
 
 def handed_out():
@@ -219,10 +224,8 @@ def results(notebook):
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
             verdict, points = cell.outputs
-            found[grade_id(cell).removesuffix("-check")] = (
-                float(points["data"]["text/plain"]),
-                verdict["data"]["text/plain"],
-            )
+            points, words = points["data"]["text/plain"], verdict["data"]["text/plain"]
+            found[grade_id(cell).removesuffix("-check")] = float(points), words
     return found
 
 
@@ -274,7 +277,7 @@ def graded(tool, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nbgrader") / "class"
 
     def nbgrader(*words):
-        apart = tool | {"JUPYTER_CONFIG_DIR": str(folder.parent / "jupyter")}
+        apart = tool | {"TEACHERS_PASSWORD": PASSWORD, "JUPYTER_CONFIG_DIR": str(folder.parent / "jupyter")}
         done = subprocess.run(
             ["nbgrader", *words], cwd=folder, env=os.environ | apart, capture_output=True, text=True, check=False
         )
@@ -363,4 +366,5 @@ def test_nothing_hidden_is_in_what_students_get(graded):
         assert str(SEED) not in text and "HIDDEN" not in text and "_solution" not in text, path
         if not {"right", "lost", "half"} & set(path.parts):
             assert not [line for line in unsolved if line in html.unescape(text)], path
+    assert PASSWORD not in dict(_each(graded, "feedback", "html"))["tampering"].read_text(encoding="utf-8")
     assert {path.suffix for path in (graded / "release").rglob("*") if path.is_file()} == {".ipynb"}
