@@ -229,6 +229,14 @@ def results(notebook):
     return found
 
 
+def test_a_check_that_is_run_without_the_judge_gives_no_points():
+    made = nbgrader_edition.without_secrets(NOTEBOOK)
+    [check] = [cell for cell in made.cells if grade_id(cell) == "sign_test-check"]
+    names = {"evaluation": importlib.import_module("classroom.checks.evaluation"), "display": print}
+    with pytest.raises(RuntimeError, match="nbgrader did not read the nbgrader_config"):
+        exec(check.source, names | {"sign_test": names["evaluation"].sign_test.right})
+
+
 def test_the_judge_needs_neither_nbgrader_nor_the_notebooks_checks():
     right = solutions()
     notebook = submission({"sign_test": right["sign_test"], "passes_at_k": by_table()})
