@@ -66,7 +66,7 @@ COMMANDS = {  # the arguments, what it does, and where it is only passed on: to 
     "data": ("[--list]", "fetch all data sets at once, for a class or a flight", ["-m", "course_lib.data"]),
     "run": ("NN|PATH", "execute one notebook without a browser, and time it", ["-m", "classroom.notebooks", "run"]),
     "progress": ("[--review]", "show what you have passed; review old mistakes", ["-m", "classroom.review"]),
-    "edition": ("student --out FOLDER", "make the course for a class, no solutions", ["-m", "classroom.editions"]),
+    "edition": ("KIND --out FOLDER", "make the course for a class; --help: which kinds", ["-m", "classroom.editions"]),
     "grade": ("FOLDER [--to FILE]", "grade a class's notebooks into one table", ["-m", "classroom.class_grades"]),
     "refresh": ("[NN ...] [--check]", "store fresh outputs in notebooks/", ["-m", "classroom.notebooks", "refresh"]),
     "results": ("[NAME]", "compute a table of stored results anew", ["-m", "experiments"]),

@@ -1,6 +1,7 @@
 """Editions for a class: the course without its solutions, as a folder, a zip or a branch of git.
 
-`python -m classroom.editions student --out FOLDER [--zip FILE] [--branch NAME]`. A hand-out is the whole course but for
+`python -m classroom.editions student --out FOLDER [--zip FILE] [--branch NAME]`, or another kind, which has a module of
+its own in `OTHERS`. A hand-out is the whole course but for
 solutions and tests, so that `python3 course.py lab` works in it as it does here. It can be made again at any time: a
 file that somebody has changed in the folder since stays as it is, and the branch gets a new commit and is never
 rewritten.
@@ -9,6 +10,7 @@ rewritten.
 import argparse
 import copy
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -28,6 +30,9 @@ __all__ = ["commit", "student", "without_solutions", "write_folder", "write_zip"
 
 PARTS = ("classroom", "course_lib", "data", "experiments", "course.py", "LICENSE", "pyproject.toml", "requirements.txt")
 MORE = (".gitattributes", ".gitignore", "AGENTS.md", "docs", "setup.py")
+OTHERS = {  # kind: the module that makes it, with `main(arguments) -> int`
+    "nbgrader": "classroom.nbgrader_edition",
+}
 LEFT_OUT = ("__pycache__", "packages", ".ipynb_checkpoints")
 LIST = ".edition.json"  # what was written, and the digest of each file
 README = """# How language models work
@@ -184,8 +189,10 @@ def _git(repository: Path, *words: str, given: bytes = b"", refused: str | None 
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code: 0, or 2 for a wrong word."""
+    if arguments and arguments[0] in OTHERS:
+        return importlib.import_module(OTHERS[arguments[0]]).main(arguments[1:])
     parser = argparse.ArgumentParser(prog="course.py edition", description="Make the course for a class.")
-    parser.add_argument("kind", choices=["student"])
+    parser.add_argument("kind", choices=["student", *OTHERS])
     parser.add_argument("--out", type=Path, help="a folder")
     parser.add_argument("--zip", type=Path, help="a zip file")
     parser.add_argument("--branch", help="a branch of this repository, as for nbgitpuller")

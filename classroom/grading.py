@@ -26,7 +26,18 @@ from IPython.core.inputtransformer2 import TransformerManager
 from classroom.kernels import Died, Kernel, OverTime, kernel
 from course_lib import PROJECT
 
-__all__ = ["Cell", "Edition", "Place", "Report", "Unreadable", "edition_of", "grade", "place_of", "read_cells"]
+__all__ = [
+    "Cell",
+    "Edition",
+    "Place",
+    "Report",
+    "Unreadable",
+    "cell_of",
+    "edition_of",
+    "grade",
+    "place_of",
+    "read_cells",
+]
 
 BEGIN = f"""
 import sys
@@ -106,10 +117,11 @@ def read_cells(path: Path) -> list[Cell]:
     cells = found.get("cells") if isinstance(found, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise Unreadable(f"{path} is no notebook: it is JSON, but has no list of cells")
-    return [_cell(cell) for cell in cells]
+    return [cell_of(cell) for cell in cells]
 
 
-def _cell(found: Mapping[str, Any]) -> Cell:
+def cell_of(found: Mapping[str, Any]) -> Cell:
+    """What grading reads of a cell as its file has it, with or without metadata."""
     metadata, source = (found.get(key) for key in ("metadata", "source"))
     metadata = metadata if isinstance(metadata, dict) else {}
     tags, course = (metadata.get(key) for key in ("tags", "course"))

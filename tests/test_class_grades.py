@@ -34,11 +34,25 @@ ANSWERS = {  # a student's answer to sign_test, with its word and words of its m
     "hungry": ("def sign_test(first, second): return len(bytearray(10**11))", "failed", "MemoryError"),
     "copies": (
         "from classroom.checks import evaluation\nsign_test = evaluation.sign_test.right",
-        "solved",
-        "Look at it: the answer names the checks or a solution.",
+        "open",
+        "Look at it: the answer names the checks or a solution. it returns nothing so far",
     ),
+    "copies_what_was_imported": ("sign_test = evaluation.sign_test.right", "open", "it returns nothing so far"),
+    "copies_when_called": (
+        "def sign_test(a, b):\n    from classroom.checks import evaluation as e\n    return e.sign_test.right(a, b)",
+        "open",
+        "it returns nothing so far",
+    ),
+    "asks_in_its_own_cell": (SIGN_TEST + "\nevaluation.sign_test(sign_test)", "solved", ""),
     "tampers": (
         "from classroom.exercise import Exercise\nExercise.judge = lambda *all: (True, '')\n" + BY_TABLE,
+        "failed",
+        "",
+    ),
+    "tampers_by_the_back_door": (
+        "import gc\n[exercise] = [one for one in gc.get_objects() if type(one) is type"
+        " and f'{one.__module__}.{one.__name__}' == 'classroom.exercise.Exercise']\n"
+        "exercise.judge = lambda *all: (True, '')\n" + BY_TABLE,
         "failed",
         "it replaces classroom.exercise",
     ),

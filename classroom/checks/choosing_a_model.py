@@ -104,6 +104,7 @@ def cascade(first, second, width, *, doubtful=lambda p, width: abs(p - 0.5) < wi
         (1200.0, 800.0, 1, 32),
         (1200.0, 800.0, 0, 32),
         (900.0, 1350.0, 0, 16),
+        _game(seed),
         case(1100.0, 1000.0, 0.5, 32, edge="a tie"),
     ],
     wrong={
@@ -127,6 +128,11 @@ def elo_update(a, b, score, k, *, other=-1, sign=1, base=10, expect=1):
 
 def _expected(a, b):
     return 1 / (1 + 10 ** ((b - a) / 400))
+
+
+def _game(seed):
+    dice = random.Random(seed)
+    return float(dice.randint(700, 1500)), float(dice.randint(700, 1500)), dice.randint(0, 1), dice.randint(8, 40)
 
 
 def _second_from_new(a, b, score, k):

@@ -64,6 +64,7 @@ def sign_test(
         (4, 1, 2),
         (10, 3, 1),
         (16, 5, 4),
+        _samples(seed),
         case(10, 0, 5, edge="no sample that passed"),
         case(5, 4, 3, edge="fewer failures than tries"),
     ],
@@ -80,6 +81,12 @@ def sign_test(
 def passes_at_k(n, passed, k, *, whole=1, sign=-1):
     """The probability that at least one of k samples, chosen from n of which some passed, passes."""
     return whole + sign * math.comb(n - passed, k) / math.comb(n, k)
+
+
+def _samples(seed):
+    dice = random.Random(seed)
+    n = dice.randint(8, 20)
+    return n, dice.randint(1, n // 2), dice.randint(2, 4)
 
 
 def _nats(seed, tokens):

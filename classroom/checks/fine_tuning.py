@@ -1,5 +1,7 @@
 """Exercises of the notebook fine_tuning."""
 
+import random
+
 import torch
 from course_lib import files
 from experiments import readers
@@ -88,6 +90,12 @@ def _fires(design):
     return fires
 
 
+def _in_pieces(seed):
+    dice = random.Random(seed)
+    labels = dice.choices(range(4), k=dice.randint(3, 6))
+    return labels, [None, *(word for word in range(len(labels)) for _ in range(dice.randint(1, 3))), None]
+
+
 @exercise(
     kind="design",
     through=_fires,
@@ -117,6 +125,7 @@ def negated_praise(*, negation=1.0, praise=1.0, bias=-1.5, rows=(0, 1)):
         ([0, 2, 1], [None, 0, 1, 1, 2, None]),
         ([3, 0], [None, 0, 0, 0, 1, None, None, None]),
         ([1, 2, 3, 0], [None, 0, 1, 2, 2, 3, 3, None]),
+        _in_pieces(seed),
         case([1], [None, 0, 0, None], edge="a text of one word"),
     ],
     wrong={

@@ -151,12 +151,24 @@ def ranks_of_right(scores, right, *, first=0, beats=torch.ge):
     return first + beats(scores, own).sum(dim=1)
 
 
+def _rankings(seed):
+    """Two rankings, drawn until no two ids have the same score: the order of equals is free."""
+    dice = random.Random(seed)
+    while True:
+        rankings = [dice.sample("abcdefg", dice.randint(4, 6)) for _ in range(2)]
+        constant = dice.randint(1, 60)
+        scores = [sum(1 / (constant + 1 + ids.index(id)) for ids in rankings if id in ids) for id in {*rankings[0], *rankings[1]}]
+        if len({round(score, 9) for score in scores}) == len(scores):
+            return rankings, constant
+
+
 @exercise(
     praise="c is second and first, a is first and missing: 1/62 + 1/61 against 1/61.",
     cases=lambda seed: [
         ([["a", "c", "b"], ["c", "d"]], 60),
         ([["a", "b", "c", "d"], ["b", "e", "a"]], 1),
         ([["a", "b", "c"], ["d", "c", "a"], ["c", "b", "a"]], 10),
+        _rankings(seed),
         case([["b", "a"]], 60, edge="a single ranking"),
     ],
     wrong={

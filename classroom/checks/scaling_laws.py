@@ -19,6 +19,11 @@ def _with_tables(d_model, n_layers, vocab_size, context_length, characters):
     return 6 * N * characters
 
 
+def _sizes(seed):
+    dice = random.Random(seed)
+    return 8 * dice.randint(2, 40), dice.randint(2, 9), dice.randint(50, 9000), dice.randint(64, 2048), dice.randint(10**6, 10**8)
+
+
 @exercise(
     kind="debug",
     found=_with_tables,
@@ -26,6 +31,7 @@ def _with_tables(d_model, n_layers, vocab_size, context_length, characters):
     cases=lambda seed: [
         (16, 2, 80, 64, 600_000),
         (768, 12, 50_257, 1024, 10**9),
+        _sizes(seed),
         case(64, 2, 50_257, 64, 10**6, edge="a small model with a large vocabulary"),
         case(16, 2, 80, 4096, 10**6, edge="a long context"),
     ],

@@ -1,6 +1,7 @@
 """Exercises of the notebook speech."""
 
 import math
+import random
 from functools import cache
 
 import numpy as np
@@ -157,6 +158,11 @@ def warped_distance(far, *, diagonal=True, total=lambda best: best[-1, -1]):
     return float(total(_least(far, diagonal, True, True)))
 
 
+def _misheard(seed):
+    dice = random.Random(seed)
+    return tuple(" ".join(dice.choices("it was the best of times".split(), k=dice.randint(4, 8))) for _ in range(2))
+
+
 def _edits(transcript, reference, change=1):
     row = list(range(len(reference) + 1))
     for i, word in enumerate(transcript, start=1):
@@ -173,6 +179,7 @@ def _edits(transcript, reference, change=1):
         ("it was the best of time", "it was the best of times"),
         ("you", "for good or for evil"),
         ("so so far far like", "so far like"),
+        _misheard(seed),
         ("was it the worst of times", "it was the worst of times"),
         case("", "two words", edge="an empty transcript"),
         case("you", "", edge="a reference without words"),
