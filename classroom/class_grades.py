@@ -44,9 +44,10 @@ from classroom.grading import Cell, Edition
 from classroom.notebooks import exercises, notebooks, read
 from course_lib import files
 
-__all__ = ["Grade", "grade_class", "grade_exercise", "grade_notebook", "summary"]
+__all__ = ["Grade", "grade_class", "grade_exercise", "grade_notebook", "hidden_seeds", "summary"]
 
 SECONDS = 60
+HIDDEN = 3  # so often does an answer get cases that were never published
 MEMORY, FILE_SIZE = 3 * 2**30, 20 * 2**20  # bytes, beyond what is in use, and of a file
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 WORDS = ("solved", "failed", "open", "missing", "timed out", "died")
@@ -183,6 +184,13 @@ def grade_exercise(
     if ASKS_THE_CHECK.search(answer):
         message = f"Look at it: the answer names the checks or a solution. {message}".strip()
     return result, message
+
+
+def hidden_seeds(seed: int, identity: str, cells: Sequence[Cell]) -> list[int]:
+    """Seeds that depend on all that was handed in: whoever learns them can use them in no other submission."""
+    text = "\0".join([str(seed), identity, *(cell.source for cell in cells)])
+    digest = hashlib.sha256(text.encode()).digest()
+    return [int.from_bytes(digest[4 * place : 4 * place + 4]) % 2**31 for place in range(HIDDEN)]
 
 
 @functools.cache
