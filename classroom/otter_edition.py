@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 import torch
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook, new_raw_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from classroom import class_grades, editions, notebooks
 from classroom.exercise import Experiment
@@ -77,7 +77,7 @@ def master(notebook: NotebookNode, name: str, seed: int) -> NotebookNode:
 
     Solutions are in solution blocks, and the seed is in the configuration; the rest is what students may see.
     """
-    made = new_notebook(metadata=notebook.metadata)
+    made = new_notebook(metadata={key: notebook.metadata[key] for key in ("course", "kernelspec", "language_info")})
     made.cells.append(new_raw_cell(CONFIG.format(notebook=name, seed=seed, seconds=class_grades.SECONDS)))
     cells = iter(notebook.cells)
     for cell in cells:
@@ -91,11 +91,10 @@ def master(notebook: NotebookNode, name: str, seed: int) -> NotebookNode:
 
 
 def _plain(cell: NotebookNode, source: str | None = None) -> NotebookNode:
-    """A copy without outputs, with another source if one is given."""
-    copy = NotebookNode(cell | {"source": cell.source if source is None else source})
-    if cell.cell_type == "code":
-        copy |= {"outputs": [], "execution_count": None}
-    return copy
+    """A cell without outputs and attachments, with the metadata that the course uses, and perhaps another source."""
+    new = new_code_cell if cell.cell_type == "code" else new_markdown_cell
+    kept = {key: value for key, value in cell.metadata.items() if key in ("course", "jupyter", "tags")}
+    return new(cell.source if source is None else source, metadata=kept)
 
 
 def _question(
@@ -190,12 +189,14 @@ def main(arguments: list[str]) -> int:
     """Returns the exit code: 0, or 2 for a wrong word."""
     parser = argparse.ArgumentParser(prog="course.py edition otter", description="Make the exercises for Otter.")
     parser.add_argument("--out", type=Path, required=True, help="a folder that no student can read")
-    parser.add_argument("--seed", type=int, help="of the hidden cases; without it, the folder's, or one is drawn")
+    parser.add_argument("--seed", help="of the hidden cases; without it, the folder's, or one is drawn")
+    parser.error = lambda message: _fail(f"course.py edition otter: {message}")  # type: ignore[method-assign]
     chosen = parser.parse_args(arguments)
     try:
         edition = otter(_seed(chosen.out, chosen.seed), str(chosen.out))
         for name in editions.write_folder(edition, chosen.out):
             print(f"{name} was changed there since, and stays as it is")
+        (chosen.out / SEED).chmod(0o600)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -203,13 +204,18 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _seed(folder: Path, chosen: int | None) -> int:
+def _fail(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
+
+
+def _seed(folder: Path, chosen: str | None) -> int:
     """The seed that was asked for, else that of an earlier edition, else a new one."""
-    path = folder / SEED
-    if chosen is None and not path.exists():
+    kept = folder / SEED
+    if chosen is None and not kept.is_file():
         return secrets.randbelow(LARGEST) + 1
-    word = str(chosen) if chosen is not None else path.read_text(encoding="utf-8").strip()
+    word = (kept.read_text(encoding="utf-8") if chosen is None else chosen).strip()
     if not (word.isdecimal() and PUBLISHED < int(word) <= LARGEST):
-        whose = "--seed" if chosen is not None else path
-        raise ValueError(f"{whose} must be a whole number from 1 to {LARGEST}, but it is {word[:40]!r}")
+        where = kept if chosen is None else "--seed"
+        raise ValueError(f"{where} must hold a whole number from 1 to {LARGEST}, but it is {word[:40]!r}")
     return int(word)
