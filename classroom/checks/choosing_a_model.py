@@ -97,6 +97,12 @@ def cascade(first, second, width, *, doubtful=lambda p, width: abs(p - 0.5) < wi
     return [answer(p, q) if doubtful(p, width) else p for p, q in zip(first, second, strict=True)]
 
 
+def _drawn_game(seed):
+    dice = random.Random(seed)
+    weaker, stronger = float(dice.randint(900, 1150)), float(dice.randint(1200, 1500))
+    return weaker, stronger, dice.choice([0, 1]), 24
+
+
 @exercise(
     praise="equal ratings and a win: 32 · (1 − 0.5) = 16 points, gained by one and lost by the other.",
     cases=lambda seed: [
@@ -105,6 +111,7 @@ def cascade(first, second, width, *, doubtful=lambda p, width: abs(p - 0.5) < wi
         (1200.0, 800.0, 0, 32),
         (900.0, 1350.0, 0, 16),
         case(1100.0, 1000.0, 0.5, 32, edge="a tie"),
+        _drawn_game(seed),
     ],
     wrong={
         "the loser must lose what the winner gains.": {"other": 1},

@@ -58,6 +58,13 @@ def sign_test(
     return min(most, sides * tail(n, larger(only_first, only_second)))
 
 
+def _drawn_samples(seed):
+    """How many samples, how many of them passed, and how many are chosen."""
+    dice = random.Random(seed)
+    n = dice.randint(9, 20)
+    return n, dice.randint(1, n - 5), dice.randint(2, 4)
+
+
 @exercise(
     praise="4 samples of which 1 passed: 3 of the 6 ways to choose 2 hold it, so 0.5.",
     cases=lambda seed: [
@@ -66,6 +73,7 @@ def sign_test(
         (16, 5, 4),
         case(10, 0, 5, edge="no sample that passed"),
         case(5, 4, 3, edge="fewer failures than tries"),
+        _drawn_samples(seed),
     ],
     wrong={
         "this draws with replacement, so that one sample may be drawn twice: count the ways to choose k different ones.": lambda n, passed, k: (

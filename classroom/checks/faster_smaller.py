@@ -1,6 +1,7 @@
 """Exercises of the notebook faster_smaller."""
 
 import math
+import random
 
 import torch
 from course_lib import files
@@ -13,6 +14,12 @@ from classroom.exercise import case, exercise, experiment
 __all__ = ["draft", "in_blocks", "share_bits", "tokens_per_second", "with_zero_point"]
 
 
+def _drawn_machine(seed):
+    dice = random.Random(seed)
+    cache = dice.randint(5, 99) * 1e6
+    return dice.randint(100, 900) * 1e6, dice.choice([4, 16]), cache, dice.randint(2, 9), dice.randint(8, 60) * 1e9
+
+
 @exercise(
     praise="the weights are read once for the whole batch, each row's cache for that row alone.",
     cases=lambda seed: [
@@ -20,6 +27,7 @@ __all__ = ["draft", "in_blocks", "share_bits", "tokens_per_second", "with_zero_p
         (135e6, 32, 20e6, 1, 12e9),
         (135e6, 4, 23e6, 8, 9e9),
         case(7e9, 16, 500e6, 3, 50e9, edge="a large model"),
+        _drawn_machine(seed),
     ],
     wrong={
         "there are 8 bits in a byte: divide by 8.": {"byte": 1},

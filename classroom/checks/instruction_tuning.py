@@ -1,5 +1,6 @@
 """Exercises of the notebook instruction_tuning."""
 
+import random
 from functools import cache
 
 import torch
@@ -22,6 +23,12 @@ def _random(seed, *shape):
 TALK = [("system", [11]), ("user", [12, 13]), ("assistant", [14, 15, 16]), ("user", [17]), ("assistant", [18])]
 
 
+def _drawn_talk(seed):
+    dice = random.Random(seed)
+    roles = ("system", *("user", "assistant") * dice.randint(2, 4))
+    return [(role, [dice.randrange(5, 20) for _ in range(dice.randint(1, 5))]) for role in roles]
+
+
 @exercise(
     praise="each answer and its end token count, in every turn; nothing that the user says or that the program writes does.",
     cases=lambda seed: [
@@ -30,6 +37,7 @@ TALK = [("system", [11]), ("user", [12, 13]), ("assistant", [14, 15, 16]), ("use
         case(TALK[:4], edge="a conversation that ends with the user"),
         case([("system", [5, 6]), ("user", [7])], edge="a conversation without an answer"),
         case([("assistant", [5]), ("assistant", [6, 7])], edge="two answers, one after the other"),
+        (_drawn_talk(seed),),
     ],
     wrong={
         "the end token of an answer counts, too: without it the model never learns to stop.": {"end": 0},

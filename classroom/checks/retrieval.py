@@ -151,6 +151,16 @@ def ranks_of_right(scores, right, *, first=0, beats=torch.ge):
     return first + beats(scores, own).sum(dim=1)
 
 
+def _drawn_rankings(seed):
+    """Three rankings of some of five documents, of which no two get equal sums."""
+    dice = random.Random(seed)
+    while True:
+        rankings = [dice.sample("abcde", dice.randint(3, 5)) for _ in range(3)]
+        sums = [sum(1 / (6 + ranking.index(id)) for ranking in rankings if id in ranking) for id in "abcde"]
+        if len({round(total, 6) for total in sums}) == 5:
+            return rankings, 5
+
+
 @exercise(
     praise="c is second and first, a is first and missing: 1/62 + 1/61 against 1/61.",
     cases=lambda seed: [
@@ -158,6 +168,7 @@ def ranks_of_right(scores, right, *, first=0, beats=torch.ge):
         ([["a", "b", "c", "d"], ["b", "e", "a"]], 1),
         ([["a", "b", "c"], ["d", "c", "a"], ["c", "b", "a"]], 10),
         case([["b", "a"]], 60, edge="a single ranking"),
+        _drawn_rankings(seed),
     ],
     wrong={
         "only what all rankings hold is left: a document that one of them misses simply adds nothing there.": {

@@ -1,6 +1,7 @@
 """Exercises of the notebook speech."""
 
 import math
+import random
 from functools import cache
 
 import numpy as np
@@ -166,6 +167,16 @@ def _edits(transcript, reference, change=1):
     return row[-1]
 
 
+def _drawn_words(seed):
+    """What was heard of a sentence, with some words changed, left out or added."""
+    dice = random.Random(seed)
+    reference = dice.choices("the best of times and worst".split(), k=9)
+    transcript = [word for word in reference if dice.random() < 0.8]
+    for word in ("cat", "sat", "of"):
+        transcript.insert(dice.randrange(len(transcript) + 1), word)
+    return " ".join(transcript), " ".join(reference)
+
+
 @exercise(
     praise="a change, an extra word and a missing word cost 1 each, and the table finds the fewest.",
     cases=lambda seed: [
@@ -176,6 +187,7 @@ def _edits(transcript, reference, change=1):
         ("was it the worst of times", "it was the worst of times"),
         case("", "two words", edge="an empty transcript"),
         case("you", "", edge="a reference without words"),
+        _drawn_words(seed),
     ],
     wrong={
         "these are edits of characters: split both texts into words first.": lambda transcript, reference: _edits(transcript, reference),
