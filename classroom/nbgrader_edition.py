@@ -43,7 +43,7 @@ WORDS = {
 
 def without_secrets(notebook: NotebookNode) -> NotebookNode:
     """A notebook as an nbgrader assignment: no solution, no output, no attachment; its exercises are worth points."""
-    notebook = editions.without_solutions(notebook)
+    notebook = notebooks.normalise(editions.without_solutions(notebook))
     for place, cell in enumerate(notebook.cells):
         cell.pop("attachments", None)
         if cell.cell_type == "code":
@@ -97,6 +97,9 @@ def judge(notebook: NotebookNode, name: str, points: Mapping[str, float], seed: 
         notebook.cells.append(_check(checks[lost], points[lost]))
     for cell in filter(_is_check, notebook.cells):
         grade_id = cell.metadata["nbgrader"]["grade_id"]
+        if grade_id not in points:  # nbgrader would refuse the whole notebook
+            del cell.metadata["nbgrader"]
+            continue
         passed, words = False, FOREIGN
         if identity := checks.get(grade_id):
             passed, words = _judged(identity, edition, cells, seed, seconds)
@@ -113,7 +116,7 @@ def _judged(
     identity: str, edition: grading.Edition, cells: Sequence[grading.Cell], seed: int, seconds: float
 ) -> tuple[bool | None, str]:
     """Whether an answer passes with the published cases and with hidden ones (None: not attempted), and the words."""
-    from classroom.class_grades import grade_exercise, hidden_seeds  # not before it is needed, as it brings PyTorch
+    from classroom.grade_one import grade_exercise, hidden_seeds  # not before it is needed, as it brings PyTorch
 
     slug, _, name = identity.partition(".")
     check = getattr(importlib.import_module(f"classroom.checks.{slug}"), name)
@@ -159,7 +162,8 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{chosen.out} has {len(edition) - 2} assignments; keep it from students, who get {chosen.out / 'release'}")
+    made = len(edition) - 2
+    print(f"{chosen.out} has {made} assignment{'s' * (made > 1)}; it is yours alone, and students get its release/")
     return 0
 
 

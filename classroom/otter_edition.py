@@ -23,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 
 from classroom import class_grades, editions, notebooks
 from classroom.exercise import Experiment
+from classroom.grade_one import grade_exercise, hidden_seeds
 from classroom.grading import Cell, Edition, read_cells
 
 __all__ = ["Grader", "judge", "master", "otter"]
@@ -135,7 +136,7 @@ def judge(submission: Path, notebook: str, seed: int, seconds: float) -> dict[st
         limit = seconds + check.seconds if trains else seconds
         public = hidden = _judged(identity, edition, cells, limit, [PUBLISHED])
         if public[0] and not trains:
-            seeds = class_grades.hidden_seeds(seed, identity, cells)
+            seeds = hidden_seeds(seed, identity, cells)
             hidden = _judged(identity, edition, cells, limit, seeds)
         found[name] = {"public": public, "hidden": hidden}
     return found
@@ -144,7 +145,7 @@ def judge(submission: Path, notebook: str, seed: int, seconds: float) -> dict[st
 def _judged(
     identity: str, edition: Edition, cells: Sequence[Cell], seconds: float, seeds: Sequence[int]
 ) -> tuple[bool, str]:
-    result, words = class_grades.grade_exercise(identity, edition, cells, seconds, seeds)
+    result, words = grade_exercise(identity, edition, cells, seconds, seeds)
     return result == "solved", words or WORDS.get(result, "")
 
 
