@@ -30,6 +30,7 @@ __all__ = ["grade_exercise", "hidden_seeds"]
 
 HIDDEN = 3  # so often does an answer get cases that were never published
 MEMORY, FILE_SIZE = 3 * 2**30, 20 * 2**20  # bytes, beyond what is in use, and of a file
+NEEDED = {"PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "OMP_NUM_THREADS"}
 ASKS_THE_CHECK = re.compile(r"\bclassroom\b|\.right\b|\w_solution\b|\b__import__\b")
 
 
@@ -130,6 +131,7 @@ def _judged(
         os.dup2(quiet.fileno(), 1)
         os.dup2(quiet.fileno(), 2)
         os.chdir(folder)
+        _limit_environment()
         os.environ["COURSE_PROGRESS"] = str(Path(folder, "progress.json"))
         names, begun = _prepared(edition.path)
         _limit()
@@ -166,6 +168,13 @@ def _hide_the_checks(names: dict[str, Any]) -> dict[str, ModuleType]:
 
 def _is_ours(module: Any) -> bool:
     return str(module).partition(".")[0] == "classroom"
+
+
+def _limit_environment() -> None:
+    """Leave no variable of whoever grades that an answer could tell in its error, such as a password."""
+    for name in set(os.environ) - NEEDED:
+        if not name.startswith("COURSE_"):
+            del os.environ[name]
 
 
 def _limit() -> None:

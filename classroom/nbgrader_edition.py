@@ -93,8 +93,9 @@ def judge(notebook: NotebookNode, name: str, points: Mapping[str, float], seed: 
     checks = {_grade_id(identity): identity for identity in edition.stubs}
     cells = [grading.cell_of(cell) for cell in notebook.cells if not _is_check(cell)]
     kept = {cell.metadata["nbgrader"]["grade_id"] for cell in notebook.cells if _is_check(cell)}
-    for lost in points.keys() & checks.keys() - kept:
-        notebook.cells.append(_check(checks[lost], points[lost]))
+    for lost, identity in checks.items():
+        if lost in points and lost not in kept:
+            notebook.cells.append(_check(identity, points[lost]))
     for cell in filter(_is_check, notebook.cells):
         grade_id = cell.metadata["nbgrader"]["grade_id"]
         if grade_id not in points:  # nbgrader would refuse the whole notebook

@@ -178,14 +178,14 @@ def run(python, *words, folder):
     variables = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([python, *map(str, words)], cwd=PROJECT, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def otter(tmp_path_factory):
     """A real Otter, and a teacher's folder with what `otter assign` makes of every notebook."""
     folder = tmp_path_factory.mktemp("otter")
-    python = environment(folder / "environment", PROJECT / "tests" / "otter" / "requirements.txt")
+    python = environment(PROJECT / "tests" / "otter" / "requirements.txt")
     teacher, scratch = folder / "teacher", folder / "scratch"
     scratch.mkdir()
     assert editions.main(["otter", "--out", str(teacher), "--seed", str(SEED)]) == 0

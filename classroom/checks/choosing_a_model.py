@@ -97,12 +97,6 @@ def cascade(first, second, width, *, doubtful=lambda p, width: abs(p - 0.5) < wi
     return [answer(p, q) if doubtful(p, width) else p for p, q in zip(first, second, strict=True)]
 
 
-def _drawn_game(seed):
-    dice = random.Random(seed)
-    weaker, stronger = float(dice.randint(900, 1150)), float(dice.randint(1200, 1500))
-    return weaker, stronger, dice.choice([0, 1]), 24
-
-
 @exercise(
     praise="equal ratings and a win: 32 · (1 − 0.5) = 16 points, gained by one and lost by the other.",
     cases=lambda seed: [
@@ -110,8 +104,8 @@ def _drawn_game(seed):
         (1200.0, 800.0, 1, 32),
         (1200.0, 800.0, 0, 32),
         (900.0, 1350.0, 0, 16),
+        _game(seed),
         case(1100.0, 1000.0, 0.5, 32, edge="a tie"),
-        _drawn_game(seed),
     ],
     wrong={
         "the loser must lose what the winner gains.": {"other": 1},
@@ -134,6 +128,11 @@ def elo_update(a, b, score, k, *, other=-1, sign=1, base=10, expect=1):
 
 def _expected(a, b):
     return 1 / (1 + 10 ** ((b - a) / 400))
+
+
+def _game(seed):
+    dice = random.Random(seed)
+    return float(dice.randint(700, 1500)), float(dice.randint(700, 1500)), dice.randint(0, 1), dice.randint(8, 40)
 
 
 def _second_from_new(a, b, score, k):

@@ -58,22 +58,15 @@ def sign_test(
     return min(most, sides * tail(n, larger(only_first, only_second)))
 
 
-def _drawn_samples(seed):
-    """How many samples, how many of them passed, and how many are chosen."""
-    dice = random.Random(seed)
-    n = dice.randint(9, 20)
-    return n, dice.randint(1, n - 5), dice.randint(2, 4)
-
-
 @exercise(
     praise="4 samples of which 1 passed: 3 of the 6 ways to choose 2 hold it, so 0.5.",
     cases=lambda seed: [
         (4, 1, 2),
         (10, 3, 1),
         (16, 5, 4),
+        _samples(seed),
         case(10, 0, 5, edge="no sample that passed"),
         case(5, 4, 3, edge="fewer failures than tries"),
-        _drawn_samples(seed),
     ],
     wrong={
         "this draws with replacement, so that one sample may be drawn twice: count the ways to choose k different ones.": lambda n, passed, k: (
@@ -88,6 +81,12 @@ def _drawn_samples(seed):
 def passes_at_k(n, passed, k, *, whole=1, sign=-1):
     """The probability that at least one of k samples, chosen from n of which some passed, passes."""
     return whole + sign * math.comb(n - passed, k) / math.comb(n, k)
+
+
+def _samples(seed):
+    dice = random.Random(seed)
+    n = dice.randint(8, 20)
+    return n, dice.randint(1, n // 2), dice.randint(2, 4)
 
 
 def _nats(seed, tokens):

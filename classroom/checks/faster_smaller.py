@@ -14,10 +14,9 @@ from classroom.exercise import case, exercise, experiment
 __all__ = ["draft", "in_blocks", "share_bits", "tokens_per_second", "with_zero_point"]
 
 
-def _drawn_machine(seed):
+def _machine(seed):
     dice = random.Random(seed)
-    cache = dice.randint(5, 99) * 1e6
-    return dice.randint(100, 900) * 1e6, dice.choice([4, 16]), cache, dice.randint(2, 9), dice.randint(8, 60) * 1e9
+    return dice.randint(50, 2000) * 1e6, dice.choice((4, 8, 16)), dice.randint(5, 90) * 1e6, dice.randint(2, 9), dice.randint(5, 99) * 1e9
 
 
 @exercise(
@@ -26,8 +25,8 @@ def _drawn_machine(seed):
         (100e6, 8, 0.0, 1, 10e9),
         (135e6, 32, 20e6, 1, 12e9),
         (135e6, 4, 23e6, 8, 9e9),
+        _machine(seed),
         case(7e9, 16, 500e6, 3, 50e9, edge="a large model"),
-        _drawn_machine(seed),
     ],
     wrong={
         "there are 8 bits in a byte: divide by 8.": {"byte": 1},

@@ -90,6 +90,12 @@ def _fires(design):
     return fires
 
 
+def _in_pieces(seed):
+    dice = random.Random(seed)
+    labels = dice.choices(range(4), k=dice.randint(3, 6))
+    return labels, [None, *(word for word in range(len(labels)) for _ in range(dice.randint(1, 3))), None]
+
+
 @exercise(
     kind="design",
     through=_fires,
@@ -113,21 +119,14 @@ def negated_praise(*, negation=1.0, praise=1.0, bias=-1.5, rows=(0, 1)):
     return weight, bias
 
 
-def _drawn_pieces(seed):
-    """The labels of some words, and to which word each piece belongs."""
-    dice = random.Random(seed)
-    pieces = [word for word in range(6) for _ in range(dice.randint(1, 3))]
-    return [dice.randrange(4) for _ in range(6)], [None, *pieces, None, None]
-
-
 @exercise(
     praise="one label per word, and the loss leaves the other pieces out.",
     cases=lambda seed: [
         ([0, 2, 1], [None, 0, 1, 1, 2, None]),
         ([3, 0], [None, 0, 0, 0, 1, None, None, None]),
         ([1, 2, 3, 0], [None, 0, 1, 2, 2, 3, 3, None]),
+        _in_pieces(seed),
         case([1], [None, 0, 0, None], edge="a text of one word"),
-        _drawn_pieces(seed),
     ],
     wrong={
         "every piece of a word gets its label: a long word would count several times. Only the first piece has one.": {"which": lambda n, words: True},

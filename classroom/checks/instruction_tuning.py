@@ -20,13 +20,13 @@ def _random(seed, *shape):
     return torch.randn(shape, generator=Generator().manual_seed(seed))
 
 
-TALK = [("system", [11]), ("user", [12, 13]), ("assistant", [14, 15, 16]), ("user", [17]), ("assistant", [18])]
-
-
-def _drawn_talk(seed):
+def _talk(seed):
     dice = random.Random(seed)
-    roles = ("system", *("user", "assistant") * dice.randint(2, 4))
-    return [(role, [dice.randrange(5, 20) for _ in range(dice.randint(1, 5))]) for role in roles]
+    roles = ["system", "user", "assistant", *dice.choices(("user", "assistant"), k=dice.randint(2, 4))]
+    return [(role, dice.choices(range(5, 99), k=dice.randint(1, 5))) for role in roles]
+
+
+TALK = [("system", [11]), ("user", [12, 13]), ("assistant", [14, 15, 16]), ("user", [17]), ("assistant", [18])]
 
 
 @exercise(
@@ -34,10 +34,10 @@ def _drawn_talk(seed):
     cases=lambda seed: [
         ([("user", [7, 8]), ("assistant", [9])],),
         (TALK,),
+        (_talk(seed),),
         case(TALK[:4], edge="a conversation that ends with the user"),
         case([("system", [5, 6]), ("user", [7])], edge="a conversation without an answer"),
         case([("assistant", [5]), ("assistant", [6, 7])], edge="two answers, one after the other"),
-        (_drawn_talk(seed),),
     ],
     wrong={
         "the end token of an answer counts, too: without it the model never learns to stop.": {"end": 0},

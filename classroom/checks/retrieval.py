@@ -151,14 +151,15 @@ def ranks_of_right(scores, right, *, first=0, beats=torch.ge):
     return first + beats(scores, own).sum(dim=1)
 
 
-def _drawn_rankings(seed):
-    """Three rankings of some of five documents, of which no two get equal sums."""
+def _rankings(seed):
+    """Two rankings, drawn until no two ids have the same score: the order of equals is free."""
     dice = random.Random(seed)
     while True:
-        rankings = [dice.sample("abcde", dice.randint(3, 5)) for _ in range(3)]
-        sums = [sum(1 / (6 + ranking.index(id)) for ranking in rankings if id in ranking) for id in "abcde"]
-        if len({round(total, 6) for total in sums}) == 5:
-            return rankings, 5
+        rankings = [dice.sample("abcdefg", dice.randint(4, 6)) for _ in range(2)]
+        constant = dice.randint(1, 60)
+        scores = [sum(1 / (constant + 1 + ids.index(id)) for ids in rankings if id in ids) for id in {*rankings[0], *rankings[1]}]
+        if len({round(score, 9) for score in scores}) == len(scores):
+            return rankings, constant
 
 
 @exercise(
@@ -167,8 +168,8 @@ def _drawn_rankings(seed):
         ([["a", "c", "b"], ["c", "d"]], 60),
         ([["a", "b", "c", "d"], ["b", "e", "a"]], 1),
         ([["a", "b", "c"], ["d", "c", "a"], ["c", "b", "a"]], 10),
+        _rankings(seed),
         case([["b", "a"]], 60, edge="a single ranking"),
-        _drawn_rankings(seed),
     ],
     wrong={
         "only what all rankings hold is left: a document that one of them misses simply adds nothing there.": {
