@@ -56,7 +56,7 @@ This folder holds all solutions and the seed of the hidden cases. Keep it where 
 
 Run these from the course's folder. `python` is that of its environment, in `.venv/bin` or `.venv\\Scripts`:
 
-    python -m pip install otter-grader==7.0.0
+    python -m pip install -r tests/otter/requirements.txt
     python -m otter assign {folder}/NN_NAME/NN_NAME.ipynb {folder}/NN_NAME/made
     python -m otter run -a {folder}/NN_NAME/made/autograder/NN_NAME-autograder_TIME.zip -o RESULTS SUBMISSION.ipynb
 
