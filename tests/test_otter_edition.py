@@ -25,9 +25,9 @@ for path in sorted(Path(sys.argv[1]).glob("*/*.ipynb")):
 """
 SEEKS_THE_SEED = """
 import glob, os, re, tempfile
-found = [path for path in glob.glob(tempfile.gettempdir() + "/*/autograder/**", recursive=True) if os.path.isfile(path)]
-found += glob.glob("../**", recursive=True)
-raise ValueError(re.findall("seed.{20}", str([open(path, errors="replace").read() for path in found])), len(found))
+found = glob.glob(tempfile.gettempdir() + "/**", recursive=True) + glob.glob("../**", recursive=True)
+texts = [open(path, errors="replace").read() for path in found if os.path.isfile(path)]
+raise ValueError(re.findall("seed.{1,4}[0-9]{5,}", str(texts)), len(texts))
 def on_the_front(milliseconds, accuracies):
     return []
 """
@@ -250,7 +250,7 @@ def graded(otter, path):
 def test_otters_own_test_of_the_solutions_gives_all_points(otter):
     python, teacher, scratch = otter
     master = teacher / NAME / f"{NAME}.ipynb"
-    said = run(python, "-m", "otter", "assign", "-v", master, scratch / "again", folder=scratch)
+    said = run(python, "-m", "otter", "assign", "-v", master, teacher / "again", folder=scratch)
     assert "All autograder tests passed." in said
 
 
@@ -316,4 +316,4 @@ def test_tampering_gains_nothing(otter):
             archive.writestr(name, POSING)
     points, public, _ = graded(otter, path)
     assert points == dict.fromkeys(answers, 0)
-    assert "ValueError: ([]" in public  # it found no seed
+    assert re.search(r"its cell raises ValueError: \(\[\], [1-9]", public)  # it found files, and no seed
