@@ -178,12 +178,15 @@ class Grader:
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         return new_notebook(cells=[new_code_cell(f"verdicts = {verdicts!r}")], metadata={"kernelspec": kernel})
 
-    def generate_report(self) -> str:
-        """What a teacher should look at: what was said of answers that pass."""
+    def generate_report(self) -> str | None:
+        """What Otter prints for the teacher: what was said of answers that pass. None where there is nothing."""
         told = {
-            name: words for name, each in self.verdicts.items() for passed, words in each.values() if passed and words
+            f"{name}: {words}"
+            for name, both in self.verdicts.items()
+            for passed, words in both.values()
+            if passed and words
         }
-        return "\n".join(f"{name}: {words}" for name, words in told.items())
+        return "\n".join(sorted(told)) or None
 
 
 def main(arguments: list[str]) -> int:

@@ -173,6 +173,14 @@ def test_the_plugin_leaves_only_the_notebook_and_the_tests_and_only_in_a_copy_of
         otter_edition.Grader(str(elsewhere), {}, {}).before_grading(None)
 
 
+def test_the_plugin_reports_what_is_said_of_answers_that_pass():
+    grader = otter_edition.Grader("mine.ipynb", {}, {})
+    assert grader.generate_report() is None
+    look, wrong = (True, "Look at it: 2 cells define it."), (False, "half of it is wrong.")
+    grader.verdicts = {"first": {"public": look, "hidden": look}, "second": {"public": wrong, "hidden": wrong}}
+    assert grader.generate_report() == "first: Look at it: 2 cells define it."
+
+
 def run(python, *words, folder):
     """A command as a teacher gives it, from the course's folder; its temporary files go into a folder."""
     variables = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
