@@ -32,6 +32,7 @@ PARTS = ("classroom", "course_lib", "data", "experiments", "course.py", "LICENSE
 MORE = (".gitattributes", ".gitignore", "AGENTS.md", "docs", "setup.py")
 OTHERS = {  # kind: the module that makes it, with `main(arguments) -> int`
     "nbgrader": "classroom.nbgrader_edition",
+    "otter": "classroom.otter_edition",
 }
 LEFT_OUT = ("__pycache__", "packages", ".ipynb_checkpoints")
 LIST = ".edition.json"  # what was written, and the digest of each file

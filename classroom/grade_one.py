@@ -7,6 +7,7 @@ nothing in their place. That keeps accidents apart; against malice it is no sand
 import ast
 import contextlib
 import functools
+import hashlib
 import importlib
 import multiprocessing
 import os
@@ -25,8 +26,9 @@ from classroom import grading, verdicts
 from classroom.exercise import Exercise, Experiment
 from classroom.grading import Cell, Edition
 
-__all__ = ["grade_exercise"]
+__all__ = ["grade_exercise", "hidden_seeds"]
 
+HIDDEN = 3  # so often does an answer get cases that were never published
 MEMORY, FILE_SIZE = 3 * 2**30, 20 * 2**20  # bytes, beyond what is in use, and of a file
 NEEDED = {"PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "OMP_NUM_THREADS"}
 ASKS_THE_CHECK = re.compile(r"\bclassroom\b|\.right\b|\w_solution\b|\b__import__\b")
@@ -70,6 +72,13 @@ def grade_exercise(
     if ASKS_THE_CHECK.search(answer):
         message = f"Look at it: the answer names the checks or a solution. {message}".strip()
     return result, message
+
+
+def hidden_seeds(seed: int, identity: str, cells: Sequence[Cell]) -> list[int]:
+    """Seeds that depend on all that was handed in: whoever learns them can use them in no other submission."""
+    text = "\0".join([str(seed), identity, *(cell.source for cell in cells)])
+    digest = hashlib.sha256(text.encode()).digest()
+    return [int.from_bytes(digest[4 * place : 4 * place + 4]) % 2**31 for place in range(HIDDEN)]
 
 
 @functools.cache

@@ -6,7 +6,6 @@ nbgrader does not run a submitted notebook: `nbgrader_config.py` there calls `ju
 """
 
 import argparse
-import hashlib
 import importlib
 import re
 import secrets
@@ -24,7 +23,6 @@ __all__ = ["course", "judge", "main", "without_secrets"]
 
 CONFIG = PROJECT / "classroom" / "nbgrader" / "nbgrader_config.py"
 SEED = "hidden_seed.txt"
-HIDDEN = 3  # so often does an answer get cases that were never published
 CHECK = """verdict = {slug}.{name}({name})
 display(verdict)
 {points} if verdict.passed else 0  # points
@@ -119,25 +117,18 @@ def _judged(
     identity: str, edition: grading.Edition, cells: Sequence[grading.Cell], seed: int, seconds: float
 ) -> tuple[bool | None, str]:
     """Whether an answer passes with the published cases and with hidden ones (None: not attempted), and the words."""
-    from classroom.grade_one import grade_exercise  # not before it is needed, as it brings PyTorch
+    from classroom.grade_one import grade_exercise, hidden_seeds  # not before it is needed, as it brings PyTorch
 
     slug, _, name = identity.partition(".")
     check = getattr(importlib.import_module(f"classroom.checks.{slug}"), name)
     word, said = grade_exercise(identity, edition, cells, seconds, [0])
     if word == "solved" and check.kind != "experiment":
-        word, said = grade_exercise(identity, edition, cells, seconds, _hidden_seeds(seed, identity, cells))
+        word, said = grade_exercise(identity, edition, cells, seconds, hidden_seeds(seed, identity, cells))
         if word in ("open", "failed"):  # nothing that tells a hidden case, or that the answer itself may have written
             word, said = "failed", next((words for words in check.wrong if " ".join(words.split()) in said), BEYOND)
     if word == "solved":
         return True, getattr(check, "praise", "the goal is reached.")
     return None if word == "open" else False, WORDS.get(word, "{said}").format(name=name, said=said)
-
-
-def _hidden_seeds(seed: int, identity: str, cells: Sequence[grading.Cell]) -> list[int]:
-    """Seeds that depend on all that was handed in: whoever learns them can use them in no other submission."""
-    text = "\0".join([str(seed), identity, *(cell.source for cell in cells)])
-    digest = hashlib.sha256(text.encode()).digest()
-    return [int.from_bytes(digest[4 * place : 4 * place + 4]) % 2**31 for place in range(HIDDEN)]
 
 
 def _outputs(identity: str, passed: bool | None, words: str, points: float) -> list[NotebookNode]:

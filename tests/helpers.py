@@ -1,10 +1,17 @@
 """What several test files share: numbers, weights that count, and a network that is trained in a moment."""
 
 import json
+import os
 import signal
 import statistics
+import subprocess
+import sys
+import sysconfig
 import time
+import venv
+from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -30,6 +37,31 @@ def enlarge(model):
 
 def json_lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def environment(requirements):
+    """The Python of an environment with the course's packages, and with those that a file pins in front of them.
+
+    It is kept beside the course's own packages, and is made only where COURSE_TOOLS is "required", as in the check of a
+    commit. Elsewhere, its tests are skipped.
+    """
+    name = requirements.parent.name
+    if os.environ.get("COURSE_TOOLS") != "required":
+        pytest.skip(f"COURSE_TOOLS=required installs {name} in an environment of its own, and runs this")
+    folder = Path(sys.prefix, "tools", name)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp, wanted = folder / "installed", f"{sys.version} {sys.prefix}\n{requirements.read_text(encoding='utf-8')}"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    venv.create(folder, clear=True, symlinks=os.name != "nt")
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    Path(site, "course.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--disable-pip-version-check", "--no-deps"]
+    done = subprocess.run([*pip, "-r", requirements], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
 
 
 def duration(work):

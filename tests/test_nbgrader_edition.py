@@ -16,7 +16,7 @@ import nbformat
 import pytest
 import torch
 
-from classroom import editions, grading, judging, nbgrader_edition, notebooks
+from classroom import editions, grade_one, grading, judging, nbgrader_edition, notebooks
 from course_lib import PROJECT
 
 SEED = 918273645
@@ -163,11 +163,11 @@ def test_what_cannot_be_is_answered_in_one_sentence(arguments, words, tmp_path, 
 def test_hidden_cases_depend_on_the_seed_and_on_all_that_was_handed_in():
     one, other = grading.Cell("code", "TABLE = {}"), grading.Cell("code", "TABLE = {1: 2}")
     drawn = [
-        nbgrader_edition._hidden_seeds(seed, "a.b", cells)
+        grade_one.hidden_seeds(seed, "a.b", cells)
         for seed, cells in [(SEED, [one]), (SEED, [one]), (SEED, [one, other]), (SEED + 1, [one])]
     ]
     assert drawn[0] == drawn[1]
-    assert len({seed for seeds in drawn[1:] for seed in seeds}) == 3 * nbgrader_edition.HIDDEN
+    assert len({seed for seeds in drawn[1:] for seed in seeds}) == 3 * grade_one.HIDDEN
 
 
 def test_an_answer_that_takes_inputs_gets_other_ones_with_another_seed():
