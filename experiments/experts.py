@@ -7,6 +7,9 @@ as many rows as choose it.
 Axes: N positions of a batch, E experts, K chosen ones of a position, C d_model.
 """
 
+import math
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -17,7 +20,17 @@ from course_lib.losses import next_token_loss
 from experiments.scaling import CONTEXT, LAYERS, VOCABULARY
 from experiments.shared import seeded
 
-__all__ = ["Experts", "balance_loss", "balanced", "dense", "mixture", "route"]
+__all__ = [
+    "Experts",
+    "balance_loss",
+    "balanced",
+    "bits_shared",
+    "dense",
+    "effective",
+    "mixture",
+    "route",
+    "routing",
+]
 
 D_MODEL, HEADS, HIDDEN = 64, 4, 176
 EXPERTS, ACTIVE = 8, 2
@@ -103,3 +116,40 @@ def mixture(seed: int, frozen: bool = False) -> ModernGPT:
     for block in model.blocks:
         block.feed_forward.router.weight.requires_grad_(not frozen)
     return model
+
+
+def effective(shares: Float[Tensor, " E"]) -> float:
+    """The exponential of the entropy of shares: as many equal experts would be used as evenly."""
+    parts = shares.double() / shares.sum()
+    return float(torch.special.entr(parts).sum().exp())
+
+
+def bits_shared(first: Int[Tensor, " N"], second: Int[Tensor, " N"]) -> float:
+    """The mutual information of two ids of each position, in bits, from their counts."""
+    joint = torch.zeros(int(first.max()) + 1, int(second.max()) + 1, dtype=torch.double)
+    joint.index_put_((first, second), torch.ones(len(first), dtype=torch.double), accumulate=True)
+    joint /= len(first)
+    sums = [torch.special.entr(part).sum() for part in (joint.sum(dim=1), joint.sum(dim=0), joint)]
+    return float(sums[0] + sums[1] - sums[2]) / math.log(2)
+
+
+def routing(model: ModernGPT, ids: Int[Tensor, " P"]) -> list[dict[str, Any]]:
+    """For each block: the share of positions that goes to each expert, and what a first choice tells of a character."""
+    tokens = ids[: len(ids) // CONTEXT * CONTEXT].view(-1, CONTEXT)
+    with torch.no_grad():
+        model(tokens)
+    found = []
+    for block in model.blocks:
+        layer = block.feed_forward
+        _, chosen = route(layer.logits, layer.k)
+        shares = torch.bincount(chosen.flatten(), minlength=len(layer.experts)) / len(chosen)
+        first = chosen[:, 0]
+        found.append(
+            {
+                "shares": [round(share, 4) for share in shares.tolist()],
+                "effective": round(effective(shares), 3),
+                "bits": round(bits_shared(first, tokens.flatten()), 3),
+                "of": round(bits_shared(first, first), 3),
+            }
+        )
+    return found
