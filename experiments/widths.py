@@ -21,7 +21,7 @@ from experiments.shared import seeded
 
 __all__ = ["BASE", "RULES", "MuGPT", "adamw_of", "config_of", "model_of"]
 
-BASE, HEADS = 32, 4
+BASE, HEADS = 16, 4
 RULES = ("start", "rate", "output", "attention")
 
 

@@ -1,23 +1,24 @@
 """The best learning rate as a GPT grows wider, in the standard parametrisation and in muP; and as its batch grows.
 
-Every run has a rate inside its grid: where the best rate is the first or the last, the grid goes on by a factor of 2.
+Each rate has three seeds. The rates go on by factors of 2 until both neighbours of the best mean are worse.
 """
 
 from collections.abc import Iterator
+from statistics import mean
 from typing import Any
 
 from experiments.rates import best_rate, searched
 from experiments.scaling import draw_windows, held_out, loss_after, read
-from experiments.widths import BASE, RULES, adamw_of, model_of
+from experiments.widths import RULES, adamw_of, model_of
 
-__all__ = ["CHARACTERS", "RATES", "WIDTHS", "row", "rows"]
+__all__ = ["CHARACTERS", "WIDTHS", "row", "rows"]
 
-WIDTHS = (32, 64, 128, 256)
-RATES = (0.0025, 0.005, 0.01, 0.02, 0.04)
-CHARACTERS, BATCH = 204_800, 8  # 400 steps
+WIDTHS = (16, 32, 64, 128)
+CHARACTERS, BATCH = 409_600, 8  # 800 steps
 SEEDS = (0, 1, 2)
-BATCH_WIDTH = 64
-BATCHES = ((4, 204_800), (16, 204_800), (32, 204_800), (8, 409_600), (16, 409_600))  # 8 stands in the grid
+FIRST = {16: 0.02, 32: 0.02, 64: 0.01, 128: 0.005}  # width: where the search begins in the standard parametrisation
+BATCH_WIDTH = 32
+BATCHES = ((4, 409_600), (16, 409_600), (32, 409_600), (8, 819_200), (16, 819_200))  # 8 stands in the grid
 
 
 def row(
@@ -26,16 +27,9 @@ def row(
     """One run: its loss on held-out plays, in nats per character."""
     model = model_of(d_model, seed, RULES if part == "muP" else ())
     draw = draw_windows(read("plays", "train"), characters, batch, seed)
-    loss = loss_after(
-        model,
-        draw,
-        characters,
-        learning_rate,
-        seed,
-        held_out("plays"),
-        batch_size=batch,
-        make_optimiser=adamw_of,
-    )
+    scored = held_out("plays")
+    own = {"batch_size": batch, "make_optimiser": adamw_of}
+    loss = loss_after(model, draw, characters, learning_rate, seed, scored, **own)
     return {
         "part": part,
         "d_model": d_model,
@@ -47,36 +41,29 @@ def row(
     }
 
 
-def grid(part: str, d_model: int) -> list[dict[str, Any]]:
-    """Runs at all rates, and beyond them until both neighbours of the best are worse."""
-    tried = {rate: row(part, d_model, rate, 0) for rate in RATES}
+def grid(rates: list[float], part: str, d_model: int, *more: int) -> tuple[list[dict[str, Any]], float]:
+    """Runs at these rates, and beyond the first of them until both neighbours of the best are worse; and the best."""
 
     def made(rate: float) -> dict[str, Any]:
-        if rate not in tried:
-            tried[rate] = row(part, d_model, rate, 0)
-        return tried[rate]
+        runs = [row(part, d_model, rate, seed, *more) for seed in SEEDS]
+        return {"learning_rate": rate, "runs": runs, "loss": [mean(run["loss"][0] for run in runs)]}
 
-    searched(made, best_rate(list(tried.values()), "loss"), "loss")
-    return [tried[rate] for rate in sorted(tried)]
+    found = {one["learning_rate"]: one for one in searched(made, rates[0], "loss")}
+    for rate in rates[1:]:
+        if rate not in found:
+            found[rate] = made(rate)
+    return [run for rate in sorted(found) for run in found[rate]["runs"]], best_rate(list(found.values()), "loss")
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """A short run; the grids of both parametrisations, equal at the base width; more seeds; then the batches."""
-    yield row("standard", 32, 0.02, 0, characters=40_960)
-    for part in ("standard", "muP"):
-        for d_model in WIDTHS if part == "standard" else WIDTHS[1:]:
-            found = grid(part, d_model)
-            yield from found
-            own = best_rate(found, "loss")
-            if d_model == BASE:
-                of_base = own
-            for rate in sorted({own, of_base}):
-                yield from (row(part, d_model, rate, seed) for seed in SEEDS[1:])
+    """A short run; the grids of both parametrisations, which are one at the base width; then the batches."""
+    yield row("standard", 16, 0.02, 0, characters=40_960)
+    of_base = FIRST[16]
+    for d_model in WIDTHS:
+        runs, own = grid([FIRST[d_model], of_base], "standard", d_model)
+        yield from runs
+        of_base = own if d_model == WIDTHS[0] else of_base
+    for d_model in WIDTHS[1:]:
+        yield from grid([of_base], "muP", d_model)[0]
     for batch, characters in BATCHES:
-
-        def made(rate: float, seed: int = 0, batch: int = batch, characters: int = characters) -> dict[str, Any]:
-            return row("batch", BATCH_WIDTH, rate, seed, batch, characters)
-
-        found = searched(made, 0.01, "loss")
-        yield from found
-        yield from (made(best_rate(found, "loss"), seed) for seed in SEEDS[1:])
+        yield from grid([0.01], "batch", BATCH_WIDTH, batch, characters)[0]
