@@ -6,7 +6,7 @@ from typing import Any
 from experiments.scaling import CONTEXT, draw_windows, held_out, loss_after, parameters, read
 from experiments.widths import adamw_of, model_of
 
-__all__ = ["CHOICE", "characters", "row", "rows"]
+__all__ = ["BATCHES", "CHOICE", "WIDTHS", "characters", "row", "rows"]
 
 CHOICE: dict[str, float] = {"d_model": 32, "batch": 16, "learning_rate": 0.01}
 OPERATIONS = 2e10
