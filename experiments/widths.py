@@ -21,7 +21,7 @@ from experiments.shared import seeded
 
 __all__ = ["BASE", "RULES", "MuGPT", "adamw_of", "config_of", "model_of"]
 
-BASE, HEADS = 16, 4
+BASE, HEADS = 8, 2
 RULES = ("start", "rate", "output", "attention")
 
 

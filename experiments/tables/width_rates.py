@@ -13,11 +13,11 @@ from experiments.widths import RULES, adamw_of, model_of
 
 __all__ = ["CHARACTERS", "WIDTHS", "row", "rows"]
 
-WIDTHS = (16, 32, 64, 128)
+WIDTHS = (8, 16, 32, 64)
 CHARACTERS, BATCH = 409_600, 8  # 800 steps
 SEEDS = (0, 1, 2)
-FIRST = {16: 0.02, 32: 0.02, 64: 0.01, 128: 0.005}  # width: where the search begins in the standard parametrisation
-BATCH_WIDTH = 32
+FIRST = {8: 0.04, 16: 0.02, 32: 0.02, 64: 0.01}  # width: where the search begins in the standard parametrisation
+BATCH_WIDTH = 16
 BATCHES = ((4, 204_800), (4, 409_600), (16, 409_600))  # 8 is in the grid
 
 
@@ -57,8 +57,8 @@ def grid(rates: list[float], part: str, d_model: int, *more: int) -> tuple[list[
 
 def rows() -> Iterator[dict[str, Any]]:
     """A short run; the grids of both parametrisations, which are one at the base width; then the batches."""
-    yield row("standard", 16, 0.02, 0, characters=40_960)
-    of_base = FIRST[16]
+    yield row("standard", WIDTHS[0], 0.02, 0, characters=40_960)
+    of_base = FIRST[WIDTHS[0]]
     for d_model in WIDTHS:
         runs, own = grid([FIRST[d_model], of_base], "standard", d_model)
         yield from runs
@@ -66,4 +66,4 @@ def rows() -> Iterator[dict[str, Any]]:
     for d_model in WIDTHS[1:]:
         yield from grid([of_base], "muP", d_model)[0]
     for batch, characters in BATCHES:
-        yield from grid([0.01], "batch", BATCH_WIDTH, batch, characters)[0]
+        yield from grid([0.02], "batch", BATCH_WIDTH, batch, characters)[0]
