@@ -14,11 +14,11 @@ from experiments.widths import RULES, adamw_of, model_of
 __all__ = ["CHARACTERS", "WIDTHS", "row", "rows"]
 
 WIDTHS = (8, 16, 32, 64)
-CHARACTERS, BATCH = 409_600, 8  # 800 steps
+CHARACTERS, BATCH = 307_200, 8  # 600 steps
 SEEDS = (0, 1, 2)
 FIRST = {8: 0.04, 16: 0.02, 32: 0.02, 64: 0.01}  # width: where the search begins in the standard parametrisation
 BATCH_WIDTH = 16
-BATCHES = ((4, 204_800), (4, 409_600), (16, 409_600))  # 8 is in the grid
+BATCHES = ((4, 153_600), (4, 307_200), (16, 307_200))  # 8 is in the grid
 
 
 def row(
