@@ -62,7 +62,7 @@ class Experts(nn.Module):
         for number, expert in enumerate(self.experts):
             row, place = (chosen == number).nonzero(as_tuple=True)
             if len(row):
-                made = expert(rows[row]) * weights[row, place, None]
+                made = expert(rows[row][None])[0] * weights[row, place, None]
                 output = output.index_add(0, row, made)
         return output.view_as(x)
 

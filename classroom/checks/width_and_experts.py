@@ -188,7 +188,7 @@ def _renormalised(logits):
     found=_renormalised,
     through=_with_gradient,
     praise="one weight divided by itself is 1, whatever the router says; the probability itself tells the router how good its choice was.",
-    cases=lambda seed: [(FOUR,), (_logits(seed, 4, 8),), case(torch.zeros(3, 4), edge="equal logits")],
+    cases=lambda seed: [(FOUR,), (_logits(seed, 4, 8),), case(20 * _logits(seed + 1, 3, 4), edge="a router that is sure")],
     wrong={
         "the weight has a value, but no gradient goes through it: do not detach it, and do not compute it without gradients.": {
             "end": Tensor.detach,
