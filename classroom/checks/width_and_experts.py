@@ -167,7 +167,10 @@ def _with_gradient(answer):
 
     def weighed(logits):
         logits = logits.clone().requires_grad_()
-        weights = torch.as_tensor(answer(logits))
+        made = answer(logits)
+        if made is None or made is ...:
+            return made
+        weights = torch.as_tensor(made)
         if not isinstance(weights, Tensor) or weights.shape != (len(logits),):
             raise Mistake(f"one weight for each of the {len(logits)} positions is expected.")
         if not weights.requires_grad:

@@ -68,10 +68,9 @@ def row(system: str, characters: int, learning_rate: float, seed: int) -> dict[s
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """A short run; the ratio of times; the search of both rates, and more seeds at the best; then the longer runs."""
+    """A short run; the search of both rates, and more seeds at the best; then the longer runs."""
     yield row("dense", 40 * STEP, 0.01, 0)
     ratio = time_ratio()
-    yield {"system": "ratio of times", "ratio": ratio}
     rates = {}
     for system in ("dense", "mixture"):
 
