@@ -44,7 +44,7 @@ def _grown(design):
 @exercise(
     kind="design",
     through=_grown,
-    praise="a fixed number of terms needs no rule, √r independent ones need a start of r^-1/2, and r aligned ones a factor of 1/r.",
+    praise="a fixed number of terms needs no rule; r times as many independent ones need a start of 1/√r, and as many aligned ones a factor of 1/r.",
     cases=lambda seed: [(wish,) for wish in WISHES],
     wrong={
         "the input matrix sums 10 terms at every width: nothing about it depends on r.": [
