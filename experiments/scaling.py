@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pandas
 import torch
@@ -35,6 +36,7 @@ __all__ = [
 VOCABULARY, CONTEXT, BATCH, LAYERS = 80, 64, 8, 2  # characters, in a window, windows in a batch, blocks
 HELD_OUT = 50_001  # characters of the held-out text that are scored
 UNKNOWN = 0  # the id of characters that are not among the 79 most frequent
+FUSED = partial(adamw, fused=True)
 
 Draw = Callable[[Generator], tuple[Tensor, Tensor]]
 
@@ -118,15 +120,20 @@ def loss_after(
     learning_rate: float,
     seed: int,
     scored: Tensor,
+    *,
+    batch_size: int = BATCH,
+    loss: Callable[[nn.Module, Any], Tensor] = next_token_loss,
+    make_optimiser: Callable[..., torch.optim.Optimizer] = FUSED,
 ) -> list[float]:
     """The held-out loss in nats per character after reading so many characters on one core.
 
-    Its interval is over blocks of the text, for another text of the kind; runs are compared on the same blocks.
+    Its interval is over blocks of the text, for another text of the kind; runs are compared on the same blocks. `draw`
+    gives `batch_size` windows; `loss` is what is minimised.
     """
-    steps = characters // (BATCH * CONTEXT)
+    steps = characters // (batch_size * CONTEXT)
     config = TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10, beta2=0.99, seed=seed)
     with one_core():
-        train_whole(model, next_token_loss, draw, config, make_optimiser=partial(adamw, fused=True))
+        train_whole(model, loss, draw, config, make_optimiser=make_optimiser)
         nats = text_losses(model, scored).double().numpy()
     blocks = nats[: len(nats) // BLOCK * BLOCK].reshape(-1, BLOCK).mean(axis=1)
     return rounded(bootstrap_interval(lambda rows: rows.mean(axis=-1), blocks))

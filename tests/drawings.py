@@ -31,6 +31,7 @@ from classroom.diagrams import (
     text_to_tokens,
     transformer,
     what_models_keep,
+    width_and_experts,
     word2vec,
     word_alignment,
     word_vectors,
@@ -173,6 +174,14 @@ DRAWINGS = {
         ["a b c", "b c d", "c d e", "d e f", "x b c"],
         [[1, 1, 1, 1, 0], [0, 1, 1, 1, 1]],
         [[31, 12, 88, 47, 60], [9, 55, 73, 20, 41], [64, 3, 17, 95, 28], [77, 59, 36, 42, 5]],
+    ),
+    "mup_rules": lambda: width_and_experts.mup_rules(16, 128, 0.02),
+    "mixture": lambda: width_and_experts.mixture([0.05, 0.31, 0.08, 0.12, 0.02, 0.24, 0.1, 0.08], [1, 5], [0.56, 0.44]),
+    "dispatch": lambda: width_and_experts.dispatch(
+        list("To be, or not"),
+        [[0, 1], [1, 2], [1, 0], [1, 3], [1, 2], [3, 1], [0, 1], [2, 1], [1, 0], [3, 2], [1, 3], [0, 2], [1, 2]],
+        4,
+        8,
     ),
     "pair_with_negatives": lambda: word2vec.pair_with_negatives(
         "terrible", ["film", "of", "awful"], [0, 1], [[0, 2], [1, 0], [0, 1]], 30_125

@@ -45,6 +45,7 @@ SECOND_EDITION = {
     "pictures",
     "speech",
     "in_service",
+    "width_and_experts",
 }
 PARTS = {
     "an opening that says what you will build": r"\*\*What you will build\.\*\*",

@@ -56,6 +56,7 @@ from experiments.tables import (
     memorisation,
     memory,
     memory_budget,
+    mixture_of_experts,
     model_field,
     moved_digits,
     network_budget,
@@ -89,6 +90,8 @@ from experiments.tables import (
     transformer_ablations,
     translation,
     watermark_settings,
+    width_choices,
+    width_rates,
     word_alignment,
     word_rules,
 )
@@ -226,6 +229,11 @@ CHEAP = {
         lambda: memory.row("RNN", 10, 0.03, 0),
         ["system", "longest_gap", "learning_rate", "seed"],
         ["accuracy"],
+    ),
+    "mixture_of_experts": (
+        lambda: mixture_of_experts.row("dense", 40_960, 0.01, 0),
+        ["system", "characters", "learning_rate", "seed"],
+        ["loss"],
     ),
     "model_field": (
         lambda: model_field.row("two bigram models", 1),
@@ -411,6 +419,16 @@ CHEAP = {
         lambda: watermark_settings.row(**watermark_settings.CHOICE),
         ["share", "strength"],
         ["found", "bits"],
+    ),
+    "width_choices": (
+        lambda: width_choices.row(**width_choices.CHOICE),
+        [*width_choices.CHOICE],
+        ["loss"],
+    ),
+    "width_rates": (
+        lambda: width_rates.row("standard", width_rates.WIDTHS[0], 0.02, 0, characters=40_960),
+        ["part", "d_model", "batch", "characters", "learning_rate", "seed"],
+        ["loss"],
     ),
     "word_alignment": (
         lambda: word_alignment.row("diagonal prior"),
