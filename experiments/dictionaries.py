@@ -1,0 +1,289 @@
+"""Sparse autoencoders on the stream of the Shakespeare GPT, and what their features are measured by.
+
+The stream is that after three of the model's four blocks. A sparse autoencoder writes it as a mean plus a few of many
+directions. Axes: N tokens, C width of the stream, F features.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from scipy.stats import rankdata
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from course_lib import data
+from course_lib.gpt import ModernGPT
+from course_lib.interpret import recorded_activations
+from course_lib.pretrained import load_shakespeare_gpt
+from course_lib.runtime import own_randomness
+from course_lib.training import TrainingConfig, random_rows
+from experiments.shared import seeded, train_whole
+from experiments.tables.looking_inside import read_on
+
+__all__ = [
+    "LAYER",
+    "PLACE",
+    "Dictionary",
+    "Rule",
+    "areas",
+    "best_rules",
+    "draws",
+    "f1_of",
+    "fit",
+    "gpt",
+    "labels",
+    "loss_with",
+    "pieces",
+    "stream",
+    "untrained",
+    "windows",
+]
+
+LAYER, PLACE = 3, "blocks.2"  # three blocks have been passed
+CONTEXT, BATCH = 128, 64
+CHARACTERS = 700  # enough for a window
+BATCH_SIZE, STEPS, RATE = 512, 300, 0.003
+SILENT, REVIVED = 20, 32  # steps without firing that make a feature dead, and how many dead ones help at a token
+SPEAKER = r"(?m)^[A-Z][A-Z' ]+[.:]"
+STAGE = r"\[[^\]]*\]|(?m:^) ?(?:Enter|Exit|Exeunt)[^\n]*"
+
+
+@cache
+def gpt() -> ModernGPT:
+    """The Shakespeare GPT."""
+    return load_shakespeare_gpt()[0]
+
+
+@cache
+def pieces() -> list[str]:
+    """What each token stands for."""
+    tokenizer = load_shakespeare_gpt()[1]
+    return [tokenizer.decode([token]) for token in range(tokenizer.vocab_size)]
+
+
+def untrained(seed: int) -> ModernGPT:
+    """The Shakespeare GPT's sizes with initial weights."""
+    return seeded(seed, lambda: ModernGPT(gpt().config)).eval()
+
+
+@cache
+def windows(split: str, number: int) -> Int[Tensor, "B T"]:
+    """Windows of 128 tokens that begin with a line, at even distances in the plays of a split."""
+    text, tokenizer, rows = data.shakespeare(split), load_shakespeare_gpt()[1], []
+    for start in np.linspace(0, len(text) - 4 * CHARACTERS, number).astype(int).tolist():
+        start = text.index("\n", start) + 1
+        rows.append(tokenizer.encode(text[start : start + CHARACTERS])[:CONTEXT])
+    return torch.tensor(rows)
+
+
+@torch.no_grad()
+def stream(model: ModernGPT, tokens: Int[Tensor, "B T"], place: str = PLACE) -> Float[Tensor, "N C"]:
+    """The activation at every token but the first of each window, whose norm is unlike the others'."""
+    found = []
+    for rows in tokens.split(BATCH):
+        with recorded_activations(model, [place]) as at:
+            model(rows)
+        found.append(at[place][:, 1:].flatten(0, 1))
+    return torch.cat(found)
+
+
+class Dictionary(nn.Module):
+    """A sparse autoencoder: x is rebuilt as a bias plus features times unit directions.
+
+    With k, the k largest features of a token are kept; with a penalty, their sum is punished. A frozen one never
+    changes its directions. Training begins with the mean as the bias (`centred`), else with 0, and with the directions
+    as the encoder (`tied`), else with others. `revive` lets silent features predict what is left over (Gao et al.,
+    2024).
+    """
+
+    def __init__(
+        self,
+        x: Float[Tensor, "N C"],
+        n_features: int,
+        k: int = 0,
+        penalty: float = 0.0,
+        frozen: bool = False,
+        centred: bool = True,
+        tied: bool = True,
+        revive: bool = False,
+    ) -> None:
+        super().__init__()
+        self.k, self.penalty, self.revive = k, penalty, revive
+        directions = F.normalize(torch.randn(x.shape[1], n_features), dim=0)
+        encoder = directions if tied else F.normalize(torch.randn(x.shape[1], n_features), dim=0)
+        self.encoder, self.threshold = nn.Parameter(encoder.T.clone()), nn.Parameter(torch.zeros(n_features))
+        self.decoder, self.bias = nn.Parameter(directions.clone()), nn.Parameter(centred * x.mean(dim=0))
+        self.decoder.requires_grad_(not frozen)
+        self.register_buffer("variance", (x - x.mean(dim=0)).square().sum(dim=1).mean())
+        self.register_buffer("silent", torch.zeros(n_features))
+
+    def directions(self) -> Float[Tensor, "C F"]:
+        """A unit vector for each feature."""
+        return F.normalize(self.decoder, dim=0)
+
+    def before(self, x: Float[Tensor, "*N C"]) -> Float[Tensor, "*N F"]:
+        """What the encoder computes before its nonlinearity."""
+        return (x - self.bias) @ self.encoder.T + self.threshold
+
+    def encode(self, x: Float[Tensor, "*N C"]) -> Float[Tensor, "*N F"]:
+        """The features, most of them 0."""
+        return _largest(torch.relu(self.before(x)), self.k)
+
+    def forward(self, x: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C"]:
+        return self.encode(x) @ self.directions().T + self.bias
+
+    def loss(self, batch: tuple[Float[Tensor, "N C"]]) -> Tensor:
+        """The share of the variance that is not rebuilt, plus the penalty on the features' sum."""
+        before = self.before(batch[0])
+        features = _largest(torch.relu(before), self.k)
+        directions = self.directions()
+        left = batch[0] - self.bias - features @ directions.T
+        loss = left.square().sum(dim=1).mean() / self.variance
+        loss = loss + self.penalty * features.sum(dim=1).mean() / self.variance.sqrt()
+        with torch.no_grad():
+            self.silent = torch.where((features > 0).any(dim=0), 0, self.silent + 1)
+        dead = self.silent > SILENT
+        if self.revive and dead.any():
+            helpers = _largest(torch.relu(before[:, dead]), min(REVIVED, int(dead.sum())))
+            still = left.detach() - helpers @ directions[:, dead].T
+            loss = loss + still.square().sum(dim=1).mean() / self.variance / 16
+        return loss
+
+
+def _largest(features: Float[Tensor, "*N F"], k: int) -> Float[Tensor, "*N F"]:
+    """The k largest numbers of each row, and 0 for the others; with k = 0, all of them."""
+    if k == 0:
+        return features
+    top = features.topk(k, dim=-1)
+    return torch.zeros_like(features).scatter(-1, top.indices, top.values)
+
+
+def fit(x: Float[Tensor, "N C"], seed: int, steps: int = STEPS, rate: float = RATE, **settings: object) -> Dictionary:
+    """A dictionary trained on these activations."""
+    with own_randomness(seed):
+        model = Dictionary(x, **settings)
+    warmup = min(30, steps // 4)
+    config = TrainingConfig(
+        steps=steps,
+        learning_rate=rate,
+        warmup_steps=warmup,
+        schedule="trapezoid",
+        decay_steps=steps // 3,
+        clip_norm=math.inf,
+        seed=seed,
+    )
+    with torch.enable_grad():
+        train_whole(model, Dictionary.loss, random_rows(x, batch_size=BATCH_SIZE), config)
+    return model
+
+
+@torch.no_grad()
+def loss_with(
+    model: ModernGPT, tokens: Int[Tensor, "B T"], change: Callable[[Tensor], Tensor] | None
+) -> Float[Tensor, " B"]:
+    """Nats per token of each window where the stream after its first token is changed by a function."""
+    nats = []
+    for rows in tokens.split(BATCH):
+        with recorded_activations(model, [PLACE]) as at:
+            model(rows)
+        x = at[PLACE]
+        if change is not None:
+            x = torch.cat([x[:, :1], change(x[:, 1:])], dim=1)
+        logits = model.logits(read_on(model, x, LAYER))[:, 1:-1]
+        nats.append(F.cross_entropy(logits.transpose(1, 2), rows[:, 2:], reduction="none").mean(dim=1))
+    return torch.cat(nats)
+
+
+def labels(tokens: Int[Tensor, "B T"]) -> dict[str, Bool[np.ndarray, " N"]]:
+    """Properties of every token but the first of each window; the last is shuffled among tokens of like frequency."""
+    capital = np.array([bool(re.match(r"\s*[A-Z]", piece)) for piece in pieces()])
+    shuffled, found = _shuffled(capital), []
+    for row in tokens.tolist():
+        texts = [pieces()[token] for token in row]
+        text, ends = "".join(texts), np.cumsum([len(piece) for piece in texts])
+        before = ["", *(text[end - 1] for end in ends[:-1])]
+        columns = {
+            "capital letter": capital[row],
+            "ends with a vowel": [piece[-1:] in tuple("aeiou") for piece in texts],
+            "begins a line": [character == "\n" for character in before],
+            "after a comma": [character == "," for character in before],
+            "in a speaker's name": _touched(SPEAKER, text, ends),
+            "in a stage direction": _touched(STAGE, text, ends),
+            "shuffled capital (null)": shuffled[row],
+        }
+        found.append(columns)
+    return {name: np.concatenate([np.array(columns[name])[1:] for columns in found]) for name in found[0]}
+
+
+def _touched(pattern: str, text: str, ends: Int[np.ndarray, " T"]) -> Bool[np.ndarray, " T"]:
+    """Which tokens, given the ends of each, have a character in a match of the pattern."""
+    inside = np.zeros(len(text) + 1, dtype=int)
+    for match in re.finditer(pattern, text):
+        inside[match.start() + 1 : match.end() + 1] = 1
+    total = inside.cumsum()
+    return total[ends] > total[np.concatenate([[0], ends[:-1]])]
+
+
+def _shuffled(of_tokens: Bool[np.ndarray, " V"], block: int = 20) -> Bool[np.ndarray, " V"]:
+    """A property of tokens, shuffled among tokens of about the same frequency in the training text."""
+    counts = np.bincount(windows("train", 500).flatten().numpy(), minlength=len(of_tokens))
+    order, random, new = np.argsort(-counts, kind="stable"), np.random.default_rng(0), of_tokens.copy()
+    for start in range(0, len(order), block):
+        near = order[start : start + block]
+        new[near] = of_tokens[random.permutation(near)]
+    return new
+
+
+class Rule(NamedTuple):
+    """One number of the activation and a threshold: a token has the property if sign x number is at least this."""
+
+    column: int
+    sign: int
+    threshold: float
+    f1: float
+
+
+def best_rules(scores: Float[Tensor, "N F"], wanted: dict[str, Bool[np.ndarray, " N"]]) -> dict[str, Rule]:
+    """For each property the column, the sign and the threshold with the highest F1."""
+    ordered, order = scores.T.sort(dim=1, descending=True)
+    rules = {name: Rule(0, 1, 0.0, 0.0) for name in wanted}
+    for sign in (1, -1):
+        for name, label in wanted.items():
+            hits = torch.from_numpy(label)[order].cumsum(dim=1, dtype=torch.int32)
+            f1 = 2 * hits / (torch.arange(1, len(label) + 1) + int(label.sum()))
+            f1[:, :-1][ordered[:, :-1] == ordered[:, 1:]] = 0  # no threshold lies between equal scores
+            values, places = f1.max(dim=1)
+            column = int(values.argmax())
+            if values[column] > rules[name].f1:
+                threshold = ordered[column, places[column]].item()
+                rules[name] = Rule(column, sign, threshold, values[column].item())
+        ordered, order = -ordered.flip(1), order.flip(1)
+    return rules
+
+
+def f1_of(rule: Rule, scores: Float[Tensor, "N F"], label: Bool[np.ndarray, " N"]) -> float:
+    """The F1 of a rule, on tokens on which it was not chosen."""
+    said = rule.sign * scores[:, rule.column].numpy() >= rule.threshold
+    return float(2 * (said & label).sum() / max(1, said.sum() + label.sum()))
+
+
+def areas(
+    scores: Float[Tensor, "N F"], wanted: dict[str, Bool[np.ndarray, " N"]]
+) -> dict[str, Float[np.ndarray, " F"]]:
+    """For each property the AUC of every column: how often it ranks a token with it above one without it."""
+    ranks, found = rankdata(scores.numpy(), axis=0), {}
+    for name, label in wanted.items():
+        positives, negatives = label.sum(), (~label).sum()
+        found[name] = (label @ ranks - positives * (positives + 1) / 2) / (positives * negatives)
+    return found
+
+
+def draws(rows: int, columns: int, seed: int) -> Float[Tensor, "F C"]:
+    """Random unit vectors."""
+    return F.normalize(torch.randn(rows, columns, generator=Generator().manual_seed(seed)), dim=1)
