@@ -20,6 +20,7 @@ from course_lib.gpt import ModernGPT
 from course_lib.interpret import replaced
 from course_lib.metrics import bootstrap_interval
 from experiments import dictionaries as own
+from experiments import properties
 from experiments.shared import one_core, rounded
 
 SYSTEMS: dict[str, dict[str, Any]] = {
@@ -161,18 +162,18 @@ def numbers(system: str, seed: int, split: str) -> Float[Tensor, "N F"]:
 def scored(system: str, seed: int) -> list[dict[str, Any]]:
     """For each property the best single number: F1 and AUC on other plays than those on which it was chosen."""
     chosen, tested = (numbers(system, seed, split) for split in ("validation", "test"))
-    on_chosen = own.labels(own.windows("validation", CHOSEN))
-    on_tested = own.labels(own.windows("test", TESTED))
-    rules, areas = own.best_rules(chosen, on_chosen), own.areas(chosen, on_chosen)
+    on_chosen = properties.labels(own.windows("validation", CHOSEN))
+    on_tested = properties.labels(own.windows("test", TESTED))
+    rules, areas = properties.best_rules(chosen, on_chosen), properties.areas(chosen, on_chosen)
     found = []
     for name, label in on_tested.items():
         column = int(np.abs(areas[name] - 0.5).argmax())
-        area = float(own.areas(tested[:, [column]], {name: label})[name][0])
+        area = float(properties.areas(tested[:, [column]], {name: label})[name][0])
         found.append(
             {
                 "part": "scores",
                 "setting": [system, name, seed],
-                "F1": round(own.f1_of(rules[name], tested, label), 4),
+                "F1": round(properties.f1_of(rules[name], tested, label), 4),
                 "F1, where chosen": round(rules[name].f1, 4),
                 "always yes": round(float(2 * label.mean() / (1 + label.mean())), 4),
                 "AUC": round(area if areas[name][column] > 0.5 else 1 - area, 4),
@@ -187,8 +188,8 @@ def steering_feature(seed: int) -> tuple[Float[Tensor, " C"], float]:
     dictionary, x = _trained("top 16", seed), activations(None, "validation", CHOSEN)
     with torch.no_grad():
         features = dictionary.encode(x)
-        label = own.labels(own.windows("validation", CHOSEN))[STEERED]
-        column = own.best_rules(features, {STEERED: label})[STEERED].column
+        label = properties.labels(own.windows("validation", CHOSEN))[STEERED]
+        column = properties.best_rules(features, {STEERED: label})[STEERED].column
         active = features[:, column]
         return dictionary.directions()[:, column], active[active > 0].mean().item()
 
