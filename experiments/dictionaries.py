@@ -16,11 +16,11 @@ from torch.nn import functional as F
 
 from course_lib import data
 from course_lib.gpt import ModernGPT
-from course_lib.interpret import recorded_activations
+from course_lib.interpret import recorded_activations, replaced
 from course_lib.pretrained import load_shakespeare_gpt
 from course_lib.runtime import own_randomness
 from course_lib.training import TrainingConfig, random_rows
-from experiments.shared import seeded, train_whole
+from experiments.shared import one_core, seeded, train_whole
 from experiments.tables.looking_inside import read_on
 
 __all__ = [
@@ -31,15 +31,18 @@ __all__ = [
     "gpt",
     "loss_with",
     "pieces",
+    "short_training",
     "stream",
     "untrained",
     "windows",
+    "with_vector",
 ]
 
 LAYER, PLACE = 3, "blocks.2"  # three blocks have been passed
 CONTEXT, BATCH = 128, 64
 CHARACTERS = 700  # enough for a window
 BATCH_SIZE, STEPS, RATE = 512, 300, 0.003
+SHORT, SHORT_STEPS, SHORT_K = 60, 60, 8  # windows, steps and features per token of the short trainings
 SILENT, REVIVED = 20, 32  # steps without firing that make a feature dead, and how many dead ones help at a token
 
 
@@ -187,6 +190,47 @@ def loss_with(
         logits = model.logits(read_on(model, x, LAYER))[:, 1:-1]
         nats.append(F.cross_entropy(logits.transpose(1, 2), rows[:, 2:], reduction="none").mean(dim=1))
     return torch.cat(nats)
+
+
+@torch.no_grad()
+def with_vector(vector: Float[Tensor, " C"], tokens: Int[Tensor, "B T"]) -> Float[Tensor, "2 B"]:
+    """With a vector added at every token: the probability of a next token in capitals, and the loss, by window."""
+    capitals = torch.tensor([piece.strip().isupper() and len(piece.strip()) > 1 for piece in pieces()])
+    with replaced(gpt(), {PLACE: lambda x: x + vector}):
+        logits = gpt()(tokens)[:, 1:-1]
+    probability = logits.softmax(dim=-1)[..., capitals].sum(dim=-1).mean(dim=1)
+    nats = F.cross_entropy(logits.transpose(1, 2), tokens[:, 2:], reduction="none")
+    return torch.stack([probability, nats.mean(dim=1)])
+
+
+@cache
+def _short_streams(split: str) -> Float[Tensor, "N C"]:
+    return stream(gpt(), windows(split, SHORT))
+
+
+@torch.no_grad()
+def short_training(n_features: int, rate: float, centred: bool, tied: bool, nulls: int) -> tuple[float, float]:
+    """The share of the variance that sixty steps explain, and the most that frozen random directions do.
+
+    Of each token eight features are kept. Trained on windows of the training plays, scored on the validation plays.
+    """
+    x, held_out, shares = _short_streams("train"), _short_streams("validation"), []
+    variance = (held_out - held_out.mean(dim=0)).square().sum()
+    for seed in range(nulls + 1):
+        with one_core():
+            dictionary = fit(
+                x,
+                seed,
+                SHORT_STEPS,
+                rate,
+                n_features=n_features,
+                k=SHORT_K,
+                frozen=seed > 0,
+                centred=centred,
+                tied=tied,
+            )
+        shares.append(1 - ((held_out - dictionary(held_out)).square().sum() / variance).item())
+    return shares[0], max(shares[1:])
 
 
 def draws(rows: int, columns: int, seed: int) -> Float[Tensor, "F C"]:

@@ -1,11 +1,11 @@
 """Exercises of the notebook features."""
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
-from course_lib import files
-from experiments.tables import features as table
+from experiments import dictionaries
 from torch import Generator
 from torch.nn import functional as F
 
@@ -220,18 +220,18 @@ def _chosen(features, by, scored_by):
 ABOVE_NULL = 0.2
 
 
+CHOICE = {"n_features": 160, "rate": 0.003, "centred": True, "tied": True, "nulls": 1}
+
+
+@cache
 def _stored():
-    rows = [row for row in files.load_results("features")["rows"] if row["part"] == "choices"]
-    lowest = {}
-    for row in rows:
-        changes = [f"{name} {value}" for name, value in row["setting"][0].items() if value != table.CHOICE[name]]
-        name = ", ".join(changes) or "the usual choice"
-        lowest[name] = min(row["explained"], lowest.get(name, 1.0))
-    return list(lowest.items())
+    """Choices whose trainings take a moment, made when they are asked for."""
+    changes = {"the usual choice": {}, "320 features": {"n_features": 320}, "rate 0.01": {"rate": 0.01}}
+    return [(name, dictionaries.short_training(**CHOICE | change)[0]) for name, change in changes.items()]
 
 
 def _choice(**changes):
-    return table.CHOICE | {"n_features": 320, "rate": 0.02} | changes
+    return CHOICE | {"n_features": 320, "rate": 0.02} | changes
 
 
 @experiment(
@@ -262,8 +262,8 @@ def _choice(**changes):
 )
 def train_dictionary(choice, seed):
     """The share of the variance that a short training explains; frozen random directions are its null."""
-    if not isinstance(choice, dict) or set(choice) != set(table.CHOICE):
-        raise Mistake(f"a dictionary with {', '.join(table.CHOICE)} is expected, and nothing else.")
+    if not isinstance(choice, dict) or set(choice) != set(CHOICE):
+        raise Mistake(f"a dictionary with {', '.join(CHOICE)} is expected, and nothing else.")
     if choice["n_features"] not in range(8, 641):
         raise Mistake(f"n_features is a whole number from 8 to 640, but yours is {choice['n_features']}.")
     if not isinstance(choice["rate"], int | float) or not 0 < choice["rate"] < 1:
@@ -273,7 +273,7 @@ def train_dictionary(choice, seed):
             raise Mistake(f"{name} is True or False, but yours is {choice[name]}.")
     if choice["nulls"] not in (1, 2, 3):
         raise Mistake(f"no finding without its null: nulls is a whole number from 1 to 3, but yours is {choice['nulls']}.")
-    row = table.chosen(**choice)
-    if row["explained"] < row["null"] + ABOVE_NULL:
-        raise Mistake(f"the directions explain {row['explained']:.2f}, and random ones {row['null']:.2f}: that is no finding yet. Try a higher rate.")
-    return row["explained"]
+    explained, null = dictionaries.short_training(**choice)
+    if explained < null + ABOVE_NULL:
+        raise Mistake(f"the directions explain {explained:.2f}, and random ones {null:.2f}: that is no finding yet. Try a higher rate.")
+    return explained

@@ -3,8 +3,7 @@
 The parts: `rebuilt` (the loss of the language model where the stream is replaced, features that never fire, and how
 much the rebuilt vectors shrink), `scores` (how well the best single number predicts a property of a token: chosen on
 the validation plays, scored on the test plays), `steering` (a feature's direction added to the stream, and ten random
-directions of the same norm), `silent` (dead features by initial weights, and with a loss that revives them) and
-`choices` (short trainings of small dictionaries, each beside dictionaries with frozen random directions).
+directions of the same norm) and `silent` (dead features by initial weights, and with a loss that revives them).
 """
 
 from collections.abc import Iterator
@@ -44,17 +43,6 @@ SEEDS = (0, 1, 2)
 TRAINED, CHOSEN, TESTED = 500, 96, 96  # windows of 128 tokens
 DOSES = (1.0, 2.0, 4.0)
 RANDOM_VECTORS = 10
-CHOICE = {"n_features": 160, "rate": 0.003, "centred": True, "tied": True, "nulls": 1}
-CHOICES: list[dict[str, Any]] = [
-    {},
-    {"n_features": 40},
-    {"n_features": 320},
-    {"rate": 0.001},
-    {"rate": 0.03},
-    {"centred": False},
-    {"tied": False},
-]
-SHORT, SHORT_STEPS, SHORT_K = 60, 60, 8  # windows, steps and features per token of the short trainings
 STEERED = "in a speaker's name"
 
 
@@ -194,29 +182,18 @@ def steering_feature(seed: int) -> tuple[Float[Tensor, " C"], float]:
         return dictionary.directions()[:, column], active[active > 0].mean().item()
 
 
-@torch.no_grad()
-def with_vector(vector: Float[Tensor, " C"]) -> Float[Tensor, "2 B"]:
-    """With a vector added everywhere: the probability of a token in capitals, and the loss, for each window."""
-    model, tokens = own.gpt(), own.windows("test", TESTED)[:32]
-    capitals = torch.tensor([piece.strip().isupper() and len(piece.strip()) > 1 for piece in own.pieces()])
-    with replaced(model, {own.PLACE: lambda x: x + vector}):
-        logits = model(tokens)
-    probability = logits[:, 1:-1].softmax(dim=-1)[..., capitals].sum(dim=-1).mean(dim=1)
-    nats = torch.nn.functional.cross_entropy(logits[:, 1:-1].transpose(1, 2), tokens[:, 2:], reduction="none")
-    return torch.stack([probability, nats.mean(dim=1)])
-
-
 @cache
 def _plain() -> Float[Tensor, "2 B"]:
-    return with_vector(torch.zeros(own.gpt().config.d_model))
+    return own.with_vector(torch.zeros(own.gpt().config.d_model), own.windows("test", TESTED)[:32])
 
 
 def steered(dose: float, seed: int) -> dict[str, Any]:
     """What a dose of the feature changes, and what random directions of the same norm change."""
     direction, size = steering_feature(seed)
-    change = with_vector(dose * size * direction) - _plain()
+    tokens = own.windows("test", TESTED)[:32]
+    change = own.with_vector(dose * size * direction, tokens) - _plain()
     random = own.draws(RANDOM_VECTORS, len(direction), seed)
-    null = torch.stack([with_vector(dose * size * vector) - _plain() for vector in random]).mean(dim=2)
+    null = torch.stack([own.with_vector(dose * size * vector, tokens) - _plain() for vector in random]).mean(dim=2)
     return {
         "part": "steering",
         "setting": [dose, seed],
@@ -243,29 +220,6 @@ def silent(choice: str, seed: int) -> dict[str, Any]:
     }
 
 
-@torch.no_grad()
-def chosen(n_features: int, rate: float, centred: bool, tied: bool, nulls: int, seed: int = 0) -> dict[str, Any]:
-    """The share of the variance that a short training explains, and the most that frozen random directions do."""
-    x, held_out, shares = activations(None, "train", SHORT), activations(None, "validation", SHORT // 2), []
-    for number in range(nulls + 1):
-        with one_core():
-            dictionary = own.fit(
-                x,
-                seed + number,
-                SHORT_STEPS,
-                rate,
-                n_features=n_features,
-                k=min(SHORT_K, n_features),
-                frozen=number > 0,
-                centred=centred,
-                tied=tied,
-            )
-        left = (held_out - dictionary(held_out)).square().sum()
-        shares.append(round(1 - (left / (held_out - held_out.mean(dim=0)).square().sum()).item(), 4))
-    setting = {"n_features": n_features, "rate": rate, "centred": centred, "tied": tied, "nulls": nulls}
-    return {"part": "choices", "setting": [setting, seed], "explained": shares[0], "null": max(shares[1:])}
-
-
 def row(part: str, *setting: Any) -> Any:
     """One row of a part, or all of its rows with this setting."""
     parts = {"rebuilt": rebuilt, "without": without, "scores": scored, "steering": steered, "silent": silent}
@@ -288,5 +242,3 @@ def rows() -> Iterator[dict[str, Any]]:
             yield row("steering", dose, seed)
         for choice in SILENT:
             yield row("silent", choice, seed)
-        for change in CHOICES:
-            yield chosen(**CHOICE | change, seed=seed)
