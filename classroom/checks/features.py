@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
 
-__all__ = ["choose_and_score", "pentagon", "penalised_loss", "sparse_code", "train_dictionary"]
+__all__ = ["choose_and_score", "penalised_loss", "pentagon", "sparse_code", "train_dictionary"]
 
 
 def _random(seed, *shape):

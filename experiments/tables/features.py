@@ -16,7 +16,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.gpt import ModernGPT
-from course_lib.interpret import replaced
 from course_lib.metrics import bootstrap_interval
 from experiments import dictionaries as own
 from experiments import properties
