@@ -16,8 +16,8 @@ def squeezed(features: Sequence[float], h: Sequence[float], rebuilt: Sequence[fl
     """Features that pass through fewer numbers and are rebuilt from them, with the values of one example."""
     n, m = len(features), len(h)
     shown = [", ".join(f"{value:.2f}" for value in values) for values in (features, h, rebuilt)]
-    alt = f"""{n} features, here {shown[0]}, are multiplied by W, which gives {m} numbers h: {shown[1]}. The transposed W,
-        a bias and a ReLU rebuild {n} features from h: {shown[2]}."""
+    alt = f"""{n} features, here {shown[0]}, are multiplied by W, which gives {m} numbers h: {shown[1]}. The
+        transposed W, a bias and a ReLU rebuild {n} features from h: {shown[2]}."""
     d, y = Diagram(900, 250, alt), 132
     d.title(f"{n} features in {m} numbers, and back")
     x = grid(d, 90, y, [[value] for value in features], "token", name="x", shape=f"({n})")
@@ -37,9 +37,9 @@ def dictionary(width: int, n_features: int, active: Sequence[float], explained: 
     """A sparse autoencoder on a stream; `active` are the largest features of one token, as they are."""
     values = ", ".join(f"{value:.1f}" for value in active)
     alt = f"""The stream of a token, {width} numbers, minus a bias is multiplied by the encoder, which gives
-        {n_features} features. A ReLU and the choice of the largest leave a few, here {values} and smaller ones. The decoder has a
-        unit direction for each feature: features times directions plus the bias rebuild the stream. On other plays
-        {explained:.0%} of the variance is explained."""
+        {n_features} features. A ReLU and the choice of the largest leave a few, here {values} and smaller ones. The
+        decoder has a unit direction for each feature: features times directions plus the bias rebuild the stream. On
+        other plays {explained:.0%} of the variance is explained."""
     d, y = Diagram(900, 262, alt), 120
     d.title(f"A sparse autoencoder: {width} numbers, {n_features} features of which few are not 0")
     stream = d.box(70, y, 78, 44, "stream", "state")
