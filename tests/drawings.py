@@ -12,6 +12,7 @@ from classroom.diagrams import (
     encoder_decoder,
     evaluation,
     faster_smaller,
+    features,
     fine_tuning,
     gpt,
     gru_lstm,
@@ -95,6 +96,18 @@ DRAWINGS = {
         23,
         3,
         [9.4, -11.8, 8.6],
+    ),
+    "squeezed": lambda: features.squeezed([0, 0.8, 0, 0, 0], [0.91, -0.35], [0.02, 0.79, 0, 0.1, 0]),
+    "dictionary": lambda: features.dictionary(160, 640, [31.2, 12.4, 9.9, 4.1], 0.76),
+    "feature_texts": lambda: features.feature_texts(
+        "Feature 7 fires after a comma",
+        [
+            (
+                ["My", " lord", ",", " I", " th", "ank", " you", ".\n", "HAM", "LET", "."],
+                [0, 0, 0, 9.5, 0.4, 0, 0, 0, 0, 0, 0],
+            ),
+            (["And", ",", " if", " you", " please", ",\n", "we", " shall"], [0, 0, 8.1, 0, 0, 0.3, 2, 0]),
+        ],
     ),
     "dpo_pair": lambda: preferences.dpo_pair(["the preferred answer", "the rejected one"], [-12, -10], [-14, -9], 0.5),
     "group": lambda: preferences.group(

@@ -36,6 +36,7 @@ SECOND_EDITION = {
     "fine_tuning",
     "retrieval",
     "scaling_laws",
+    "features",
     "looking_inside",
     "faster_smaller",
     "choosing_a_model",
