@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from course_lib import data, ngrams, pretrained
 from course_lib.gpt import ModernGPT
@@ -121,13 +122,13 @@ def parts(first: tuple[list[int], np.ndarray], second: tuple[list[int], np.ndarr
     return float(log_one[begin:].sum() - log_other[begin:].sum() - rest), float(rest)
 
 
-def share(differences: Sequence[float]) -> list[float]:
+def share(differences: ArrayLike) -> list[float]:
     """How often the first of a pair has the higher probability, a tie being half."""
     won = (np.sign(differences) + 1) / 2
     return rounded(bootstrap_interval(lambda x: x.mean(axis=-1), won))
 
 
-def _stored(numbers: Sequence[float]) -> str:
+def _stored(numbers: Sequence[float | int]) -> str:
     return " ".join(f"{number:.3g}" for number in numbers)
 
 
