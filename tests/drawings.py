@@ -8,6 +8,7 @@ from classroom.diagrams import (
     attention,
     automatic_differentiation,
     bert,
+    bias_and_inventions,
     choosing_a_model,
     encoder_decoder,
     evaluation,
@@ -134,6 +135,19 @@ DRAWINGS = {
         [True, False, True, True] * 2 + [True, True, False],
         0.5,
         1.51,
+    ),
+    "two_fillings": lambda: bias_and_inventions.two_fillings(
+        ["The", "nurse", "said", "that"], ("she", "he"), ["was", "late", "again", "."], 1.31, -0.24
+    ),
+    "swapped_names": lambda: bias_and_inventions.swapped_names(
+        ("an all-time low for", "."),
+        {
+            "English": {"emily": 0.31, "peter": -0.12, "laura": 0.2},
+            "Arabic": {"fatima": 0.05, "omar": -0.4, "leila": 0.11},
+        },
+    ),
+    "threshold": lambda: bias_and_inventions.threshold(
+        {"right": 51, "wrong": 40, "invented": 22}, {"right": 21, "wrong": 60, "invented": 98}, 0.7
     ),
     "from_sound_to_picture": lambda: speech.from_sound_to_picture(16_000, 100, 201, 80),
     "listener": lambda: speech.listener(3_000, 1_500, 384, 4, 51_864),

@@ -43,6 +43,7 @@ SECOND_EDITION = {
     "evaluation",
     "preferences",
     "what_models_keep",
+    "bias_and_inventions",
     "pictures",
     "speech",
     "in_service",

@@ -48,6 +48,7 @@ from experiments.tables import (
     gpu_run,
     input_drift,
     instruction_tuning,
+    inventions,
     leaked_questions,
     list_capacity,
     little_text,
@@ -85,7 +86,9 @@ from experiments.tables import (
     speller,
     spoken_digits,
     spoken_settings,
+    stereotypes,
     story_answers,
+    swapped_names,
     token_prices,
     transformer_ablations,
     translation,
@@ -290,6 +293,11 @@ CHEAP = {
         ["part", "system", "rate", "seed"],
         ["bits", "plays"],
     ),
+    "inventions": (
+        lambda: inventions.row("names", False, "last"),
+        ["task", "answerable", "leave"],
+        ["right", "refused"],
+    ),
     "speller": (
         lambda: speller.row("copying"),
         ["part", "system"],
@@ -399,6 +407,16 @@ CHEAP = {
         lambda: spoken_digits.row("mean picture", 8, "all", "true", 0),
         ["system", "voices", "pitch", "labels", "seed"],
         ["accuracy"],
+    ),
+    "stereotypes": (
+        lambda: stereotypes.row("crows_pairs", "word frequency"),
+        ["set", "system"],
+        ["first preferred"],
+    ),
+    "swapped_names": (
+        lambda: swapped_names.row("TF-IDF"),
+        ["system"],
+        ["accuracy", "turned"],
     ),
     "spoken_settings": (
         lambda: spoken_settings.row(**spoken_settings.CHOICE, seed=0),
