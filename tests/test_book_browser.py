@@ -68,10 +68,11 @@ def browser():
 def page(request, browser, site):
     """A page of one of the widths; nothing but files of the book may be asked for, and no script may fail."""
     context = browser.new_context(viewport={"width": WIDTHS[request.param], "height": 900}, offline=True)
+    context.set_default_timeout(120_000)
     page, wrong = context.new_page(), []
     inside = (site.as_uri(), "data:", "blob:")
     page.on("request", lambda asked: asked.url.startswith(inside) or wrong.append(asked.url))
-    page.on("requestfailed", lambda asked: wrong.append(asked.url))
+    page.on("requestfailed", lambda asked: "ABORTED" in (asked.failure or "") or wrong.append(asked.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     yield page
     context.close()
