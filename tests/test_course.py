@@ -154,7 +154,7 @@ def test_alone_it_lists_its_commands(course):
     *lines, builds, anew = done.stdout.splitlines()
     words = [re.fullmatch(rf"{re.escape(course.COMMAND)} (\w+) .*  \w.*", line)[1] for line in lines]
     assert builds.startswith("With each: --cpu takes") and "--anew" in anew
-    for_readers, for_classes = ["lab", "test", "data", "run", "progress"], ["edition", "grade"]
+    for_readers, for_classes = ["lab", "test", "data", "run", "progress"], ["edition", "grade", "book"]
     assert done.returncode == 0
     assert words == [*for_readers, *for_classes, "refresh", "results", "bench", "doctor"]
 
