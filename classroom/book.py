@@ -30,7 +30,7 @@ SETTINGS = PROJECT / "docs" / "book"
 VENV = PROJECT / ".venv-book"
 MARK = ".buildinfo"  # Sphinx leaves it in what it has built
 PARTS = ("Part I: words", "Part II: language models", "Part III: attention", "Part IV: large language models")
-LEAVES = {"solution": "the solution", "source_hidden": "the code", "outputs_hidden": "what comes out"}
+LABELS = {"solution": "the solution", "source_hidden": "the code", "outputs_hidden": "what comes out"}
 FOLDS = {"solution": "hide-cell", "source_hidden": "hide-input", "outputs_hidden": "hide-output"}
 PLOT = "the plot that the code above draws"
 FIRST_PAGE = """# How language models work
@@ -50,7 +50,7 @@ class BookError(RuntimeError):
 
 
 def page(notebook: NotebookNode) -> NotebookNode:
-    """A notebook as Sphinx shall show it: solutions and predicted results folded, no checks, pictures with words."""
+    """A notebook as Sphinx should show it: solutions and predicted results folded, no checks, pictures with words."""
     notebook = copy.deepcopy(notebook)
     cells = []
     for cell in notebook.cells:
@@ -66,7 +66,7 @@ def _folded(cell: NotebookNode) -> NotebookNode:
     said = {*cell.metadata.get("tags", []), *(key for key, on in cell.metadata.get("jupyter", {}).items() if on)}
     kind = next((kind for kind in FOLDS if kind in said), None)
     if kind:
-        labels = {f"code_prompt_{verb}": f"{verb.title()} {LEAVES[kind]}" for verb in ("show", "hide")}
+        labels = {f"code_prompt_{verb}": f"{verb.title()} {LABELS[kind]}" for verb in ("show", "hide")}
         cell.metadata = nbformat.from_dict({"tags": [FOLDS[kind]], "mystnb": labels})
     return cell
 
@@ -95,7 +95,7 @@ def first_page(books: dict[str, NotebookNode]) -> str:
     """The map: notebooks by part, with minutes, exercises and what is built. The keys are names of files, in order."""
     text = FIRST_PAGE
     for part, names in groupby(books, key=_part):
-        rows, leaves = "", ""
+        rows, entries = "", ""
         for name in names:
             about, opening = books[name].metadata["course"], books[name].cells[0].source
             title = f"{name[:2]} {re.match(r'# (.+)', opening)[1]}"  # type: ignore[index]
@@ -103,8 +103,8 @@ def first_page(books: dict[str, NotebookNode]) -> str:
             tasks = len(exercises(books[name]))
             rows += f"- **[{title}]({name}.ipynb)** · {about['read_minutes']} minutes · "
             rows += f"{tasks} exercise{'s' * (tasks != 1)}<br>\n  {' '.join(built[1].split()) if built else ''}\n"
-            leaves += f"{title} <{name}>\n"
-        text += f"\n## {PARTS[part]}\n\n{rows}\n```{{toctree}}\n:hidden:\n:caption: {PARTS[part]}\n{leaves}```\n"
+            entries += f"{title} <{name}>\n"
+        text += f"\n## {PARTS[part]}\n\n{rows}\n```{{toctree}}\n:hidden:\n:caption: {PARTS[part]}\n{entries}```\n"
     return text
 
 
