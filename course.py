@@ -53,7 +53,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-ALONE = "tests/test_browser.py"  # what it waits for comes too late beside other work
+ALONE = ["tests/test_browser.py", "tests/test_book_browser.py"]  # what they wait for comes too late beside other work
 NO_TESTS = 5  # pytest's exit code where it ran none
 CHOICE = VENV / "torch-build"  # which of torch's two builds on Linux was chosen: "cpu" or "full"
 STAMP = VENV / "requirements.txt.installed"
@@ -68,6 +68,7 @@ COMMANDS = {  # the arguments, what it does, and where it is only passed on: to 
     "progress": ("[--review]", "show what you have passed; review old mistakes", ["-m", "classroom.review"]),
     "edition": ("KIND --out FOLDER", "make the course for a class; --help: which kinds", ["-m", "classroom.editions"]),
     "grade": ("FOLDER [--to FILE]", "grade a class's notebooks into one table", ["-m", "classroom.class_grades"]),
+    "book": ("[--out FOLDER]", "make the course as a site that opens offline", ["-m", "classroom.book"]),
     "refresh": ("[NN ...] [--check]", "store fresh outputs in notebooks/", ["-m", "classroom.notebooks", "refresh"]),
     "results": ("[NAME]", "compute a table of stored results anew", ["-m", "experiments"]),
     "bench": ("[NAME]", "measure how fast things are", [str(ROOT / "tests" / "bench.py")]),
@@ -441,7 +442,7 @@ def test(words, wishes):
     nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
     nbval += ["--nbval-cell-timeout", "300"]
     scope = ["notebooks/00_start_here.ipynb", "-m", "not slow"] if options.quick else ["notebooks"]
-    on_two_cores = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--ignore", ALONE]
+    on_two_cores = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"] + ["--ignore=" + path for path in ALONE]
     steps = [
         ["-m", "course_lib.data"],
         ["-m", "ruff", "check"],
@@ -449,7 +450,7 @@ def test(words, wishes):
         ["-m", "pytest", "tests"] + on_two_cores + nbval + scope + extra,
     ]
     if not options.quick:
-        steps.append(["-m", "pytest", ALONE] + extra + ["-n", "0"])
+        steps.append(["-m", "pytest"] + ALONE + extra + ["-n", "0"])
     with tempfile.TemporaryDirectory() as scratch:
         apart = {"COURSE_SCALE": "laptop", "COURSE_PROGRESS": os.path.join(scratch, "progress.json")}
         codes = [call([PYTHON] + step, **apart) for step in steps]

@@ -13,18 +13,12 @@ import urllib.request
 
 import nbformat
 import pytest
-from playwright.sync_api import sync_playwright
+from chromium import launched
 
 from classroom import notebooks
 from course_lib import PROJECT
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-if CHROMIUM is None and os.environ.get("COURSE_BROWSER") != "required":
-    pytest.skip("no Chromium here (COURSE_BROWSER=required makes that a failure)", allow_module_level=True)
-
 pytestmark = pytest.mark.slow
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 RUN_ALL = """async () => {
     const app = window.jupyterapp, panel = app.shell.currentWidget;
     await panel.context.ready; await panel.sessionContext.ready;
@@ -115,10 +109,8 @@ def _wait_for(url, server, log):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_alone_it_lists_its_commands(course):
     *lines, builds, anew = done.stdout.splitlines()
     words = [re.fullmatch(rf"{re.escape(course.COMMAND)} (\w+) .*  \w.*", line)[1] for line in lines]
     assert builds.startswith("With each: --cpu takes") and "--anew" in anew
-    for_readers, for_classes = ["lab", "test", "data", "run", "progress"], ["edition", "grade"]
+    for_readers, for_classes = ["lab", "test", "data", "run", "progress"], ["edition", "grade", "book"]
     assert done.returncode == 0
     assert words == [*for_readers, *for_classes, "refresh", "results", "bench", "doctor"]
 
@@ -598,10 +598,11 @@ def test_test_runs_everything_apart_from_the_learners_progress(course, calls, mo
     assert set_ups == [{"tests": True, "anew": False}, {"tests": True, "anew": False, "build": "cpu"}]
     steps = [command[2:] for command, _ in calls]
     lint = [["course_lib.data"], ["ruff", "check"], ["ruff", "format", "--check"]]
-    workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--ignore", "tests/test_browser.py"]
+    alone = ["tests/test_browser.py", "tests/test_book_browser.py"]
+    workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *[f"--ignore={path}" for path in alone]]
     nbval = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
     tests = ["pytest", "tests", *workers, *nbval, "--nbval-cell-timeout", "300"]
-    browser = ["pytest", "tests/test_browser.py", "-n", "0"]
+    browser = ["pytest", *alone, "-n", "0"]
     quick = [*tests, "notebooks/00_start_here.ipynb", "-m", "not slow", "-k", "--foo"]
     assert steps == [*lint, [*tests, "notebooks"], browser, *lint, quick]
     assert all(extra["COURSE_SCALE"] == "laptop" and extra["COURSE_PROGRESS"] for _, extra in calls)
@@ -670,6 +671,7 @@ PASSED_ON = [
     (["progress", "--review"], ["-P", "-m", "classroom.review", "--review"]),
     (["edition", "student", "--zip", "a.zip"], ["-P", "-m", "classroom.editions", "student", "--zip", "a.zip"]),
     (["grade", "class"], ["-P", "-m", "classroom.class_grades", "class"]),
+    (["book", "--out", "b"], ["-P", "-m", "classroom.book", "--out", "b"]),
     (["bench"], ["{ROOT}/tests/bench.py"]),
 ]
 
