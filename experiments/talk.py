@@ -17,13 +17,13 @@ from course_lib.runtime import own_randomness
 from experiments import speller
 from experiments.branches import Branches, branched, common_beginning, scored
 
-__all__ = ["CANDIDATES", "Item", "blocks", "by_words", "items", "messages", "nats", "tuned"]
+__all__ = ["CANDIDATES", "Item", "blocks", "by_words", "items", "length", "messages", "nats", "tuned"]
 
 SYSTEM = {"role": "system", "content": "Chat."}
 ADAPTERS = LoRAConfig(rank=4, alpha=8, targets=["blocks"])
 CANDIDATES, EARLIER = 20, 5  # turns to choose from; earlier turns that are read at most
 READ, LENGTHS = 100, range(3, 41)  # tokens of the earlier turns at most; tokens of a turn that is predicted
-BATCH, STEPS, RATE = 8, 60, 2e-3
+BATCH, STEPS, RATE = 8, 40, 2e-3
 
 
 class Item(NamedTuple):
@@ -48,12 +48,13 @@ def items(name: str, splits: Sequence[str], count: int) -> list[Item]:
 
 
 def _fits(turns: Sequence[str], place: int) -> bool:
-    read = sum(_length(turn) for turn in turns[max(place - EARLIER, 0) : place])
-    return _length(turns[place]) in LENGTHS and read <= READ
+    read = sum(length(turn) for turn in turns[max(place - EARLIER, 0) : place])
+    return length(turns[place]) in LENGTHS and read <= READ
 
 
 @cache
-def _length(turn: str) -> int:
+def length(turn: str) -> int:
+    """The number of a turn's tokens."""
     return len(speller.model()[1].encode(turn))
 
 
