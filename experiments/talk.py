@@ -21,8 +21,8 @@ __all__ = ["CANDIDATES", "Item", "blocks", "by_words", "items", "length", "messa
 
 SYSTEM = {"role": "system", "content": "Chat."}
 ADAPTERS = LoRAConfig(rank=4, alpha=8, targets=["blocks"])
-CANDIDATES, EARLIER = 20, 5  # turns to choose from; earlier turns that are read at most
-READ, LENGTHS = 100, range(3, 41)  # tokens of the earlier turns at most; tokens of a turn that is predicted
+CANDIDATES, EARLIER = 20, 3  # turns to choose from; earlier turns that are read at most
+READ, LENGTHS = 60, range(3, 31)  # tokens of the earlier turns at most; tokens of a turn that is predicted
 BATCH, STEPS, RATE = 8, 40, 2e-3
 
 
@@ -34,9 +34,7 @@ class Item(NamedTuple):
 
 
 def items(name: str, splits: Sequence[str], count: int) -> list[Item]:
-    """One turn each of so many conversations: a turn of chatterbot's answers a question, one of chitchat's four or more
-    turns is drawn.
-    """
+    """A turn of each of so many conversations, with those before it; chitchat's is the fourth or a later one."""
     found = []
     for split in splits:
         for turns in data.conversations(name)[split]:

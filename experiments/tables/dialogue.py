@@ -17,7 +17,7 @@ from experiments.shared import one_core, rounded
 
 PARTS = ("row", "measured")
 SEEDS = (0, 1, 2)
-ASKED = {"chitchat": (["test"], 100), "chatterbot": (["train", "validation", "test"], 40)}  # splits; items
+ASKED = {"chitchat": (["test"], 80), "chatterbot": (["train", "validation", "test"], 40)}  # splits; items
 CONTEXTS = (("chitchat", talk.EARLIER), ("chatterbot", 1), ("chitchat", 1))  # the last for one seed only
 COLUMNS = ("part", "system", "minus", "text", "earlier", "score", "first", "bits")
 
