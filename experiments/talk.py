@@ -23,7 +23,7 @@ SYSTEM = {"role": "system", "content": "Chat."}
 ADAPTERS = LoRAConfig(rank=4, alpha=8, targets=["blocks"])
 CANDIDATES, EARLIER = 20, 3  # turns to choose from; earlier turns that are read at most
 READ, LENGTHS = 60, range(3, 31)  # tokens of the earlier turns at most; tokens of a turn that is predicted
-BATCH, STEPS, RATE = 8, 40, 2e-3
+BATCH, STEPS, RATE = 8, 30, 2e-3  # one guess: nothing was searched
 
 
 class Item(NamedTuple):

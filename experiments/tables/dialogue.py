@@ -18,7 +18,7 @@ from experiments.shared import one_core, rounded
 PARTS = ("row", "measured")
 SEEDS = (0, 1, 2)
 ASKED = {"chitchat": (["test"], 80), "chatterbot": (["train", "validation", "test"], 40)}  # splits; items
-CONTEXTS = (("chitchat", talk.EARLIER), ("chatterbot", 1), ("chitchat", 1))  # the last for one seed only
+CONTEXTS = (("chitchat", talk.EARLIER), ("chatterbot", 1))  # turns that are read at most
 COLUMNS = ("part", "system", "minus", "text", "earlier", "score", "first", "bits")
 
 
@@ -34,12 +34,11 @@ def _rows() -> Iterator[dict[str, Any]]:
         for system in ("untouched", "tuned"):
             for score in ("per token", "gain"):
                 yield row(system, text, earlier, score)
-    for text, earlier in CONTEXTS[:2]:
+    for text, earlier in CONTEXTS:
         yield difference(("tuned", earlier, "gain"), ("untouched", earlier, "gain"), text)
         for system in ("untouched", "tuned"):
             yield difference((system, earlier, "gain"), ("BM25", earlier, "words"), text)
             yield difference((system, earlier, "gain"), (system, earlier, "per token"), text)
-    yield difference(("tuned", talk.EARLIER, "gain"), ("tuned", 1, "gain"), "chitchat", SEEDS[:1])
 
 
 @cache
@@ -54,7 +53,7 @@ def measured(system: str, seed: int) -> dict[str, Any]:
     found = {}
     with one_core():
         writer = talk.tuned(seed) if system == "tuned" else load_smollm2()[0].bfloat16()
-        for text, earlier in CONTEXTS[: 3 if seed == SEEDS[0] else 2]:
+        for text, earlier in CONTEXTS:
             some = asked(text)
             with_turns, without = talk.nats(writer, some, earlier), talk.nats(writer, some, 0)
             lengths = np.repeat(
@@ -77,13 +76,12 @@ def _first(scores: np.ndarray) -> list[float]:
     return (((own == highest) / (scores == highest[:, None]).sum(axis=1)).round(4)).tolist()
 
 
-def values(system: str, text: str, earlier: int, score: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, np.ndarray]:
+def values(system: str, text: str, earlier: int, score: str) -> dict[str, np.ndarray]:
     """What each item scores, the mean over the seeds."""
     if system == "BM25":
         return {"first": np.array(_first(talk.by_words(asked(text), earlier)))}
-    chosen = seeds if system == "tuned" else SEEDS[:1]
-    name = f"{text} {earlier}"
-    found = [one[name] for one in (measured(system, seed) for seed in chosen) if name in one]
+    seeds = SEEDS if system == "tuned" else SEEDS[:1]
+    found = [measured(system, seed)[f"{text} {earlier}"] for seed in seeds]
     return {
         "first": np.mean([one[score] for one in found], axis=0),
         "bits": np.mean([o["bits"] for o in found], axis=0),
@@ -96,11 +94,9 @@ def row(system: str, text: str, earlier: int, score: str) -> dict[str, Any]:
     return settings | {name: _mean(found) for name, found in values(system, text, earlier, score).items()}
 
 
-def difference(
-    one: tuple[str, int, str], other: tuple[str, int, str], text: str, seeds: tuple[int, ...] = SEEDS
-) -> dict[str, Any]:
+def difference(one: tuple[str, int, str], other: tuple[str, int, str], text: str) -> dict[str, Any]:
     """The paired difference of two rows on the same items; each is a system, its number of turns and its score."""
-    ours, theirs = (values(system, text, earlier, score, seeds) for system, earlier, score in (one, other))
+    ours, theirs = (values(system, text, earlier, score) for system, earlier, score in (one, other))
     stored = {"part": "differences", "system": one[0], "text": text, "earlier": one[1], "score": one[2]}
     stored["minus"] = ", ".join(map(str, other))
     return stored | {name: _mean(ours[name] - theirs[name]) for name in ours if name in theirs}
