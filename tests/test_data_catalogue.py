@@ -59,7 +59,7 @@ def test_the_table_says_what_is_here(tmp_path, monkeypatch, capsys):
     gone = capsys.readouterr().out
     assert re.search(r"^glove +76 MB  missing  GloVe", gone, re.MULTILINE)
     assert re.search(r"^wikipedia +none  present  ", gone, re.MULTILINE)
-    assert f"424 MB to fetch; in {tmp_path / 'shared'} or {tmp_path / 'nothing'}" in gone
+    assert f"432 MB to fetch; in {tmp_path / 'shared'} or {tmp_path / 'nothing'}" in gone
     assert not (tmp_path / "shared").exists()
 
 

@@ -32,6 +32,7 @@ from experiments.tables import (
     boolq,
     cascades,
     count_vectors,
+    dialogue,
     directions_choices,
     discounts,
     distillation,
@@ -282,6 +283,11 @@ CHEAP = {
         lambda: passage_answers.row("best sentence", "rule"),
         ["condition", "form", "split", "answerable", "leave"],
         ["f1", "contains"],
+    ),
+    "dialogue": (
+        lambda: dialogue.row("BM25", "chitchat", 3, "words"),
+        ["part", "system", "text", "earlier", "score"],
+        ["first"],
     ),
     "directions_choices": (
         lambda: directions_choices.row(8, 1e-2, 0),

@@ -1,6 +1,7 @@
 """Loaders for the course's data sets: plain Python, NumPy, or gensim's KeyedVectors. The cards: data/README.md."""
 
 from course_lib.data.catalogue import describe
+from course_lib.data.dialogues import conversations
 from course_lib.data.folio import folio_pairs
 from course_lib.data.greek import greek_testament
 from course_lib.data.packages import DataError
@@ -17,6 +18,7 @@ from course_lib.data.words import analogies, glove, word_similarity
 __all__ = [
     "DataError",
     "analogies",
+    "conversations",
     "describe",
     "emoji",
     "folio_pairs",

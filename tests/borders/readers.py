@@ -188,7 +188,11 @@ TEXTS = [
 SETS = "name must be one of boolq, disfl_qa, narrative_qa, commonsense_qa, openbook_qa, siqa, piqa, mmlu, asdiv, truthful_qa, xsum"
 DATA = [
     Border(f"data.{load.__name__}", f"{wrong!r}", lambda load=load, wrong=wrong: load(wrong), says)
-    for load, says in ((data.question_set, SETS), (data.stereotypes, "name must be one of crows_pairs, stereoset"))
+    for load, says in (
+        (data.question_set, SETS),
+        (data.stereotypes, "name must be one of crows_pairs, stereoset"),
+        (data.conversations, "name must be one of chitchat, chatterbot"),
+    )
     for wrong in ("squad", "", 0, None, ["boolq"])
 ]
 
