@@ -25,7 +25,7 @@ from course_lib.runtime import evaluating
 from experiments.pictures import fit
 from experiments.shared import rounded, seeded
 
-__all__ = ["CHOICE", "FIELDS", "compressed", "row", "rows", "splits"]
+__all__ = ["CHOICE", "COMPRESSORS", "FIELDS", "compressed", "row", "rows", "splits"]
 
 CHOICE = {"field": "pixels", "d_model": 32, "n_layers": 1, "batch_size": 32, "learning_rate": 0.003}
 BEST = {"d_model": 64, "n_layers": 2, "batch_size": 8}  # of a few choices, on the validation rows

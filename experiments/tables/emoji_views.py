@@ -3,7 +3,7 @@
 `longer` trains for 1,600 steps on names from which the mean of the training names is subtracted: what all names share
 tells no two apart. `views` is the same model, and a picture's vector is the mean of ten: as it is and mirrored, and
 both moved by two pixels in each direction. `views and rule` adds the scores of the rule that needs no training, half
-as strong. In training, single moves for each picture, rotations, other sizes and wider layers did not help.
+as strong. To move, rotate or enlarge each picture of a batch by itself in training did not help.
 """
 
 from collections.abc import Iterator
