@@ -25,6 +25,7 @@ from experiments.shared import judgements
 from experiments.tables import (
     abilities,
     activations,
+    anything,
     beyond_length,
     bigram_descent,
     bits_per_weight,
@@ -67,6 +68,7 @@ from experiments.tables import (
     preferred_lines,
     pruning,
     quantisation,
+    recognisers,
     recurrent_budget,
     recurrent_models,
     retrieval,
@@ -125,6 +127,11 @@ CHEAP = {
         lambda: distillation.baseline(),
         ["lesson", "tokens", "seed"],
         ["loss"],
+    ),
+    "anything": (
+        lambda: anything.row("pixels", "one byte by position"),
+        ["field", "system", "seed"],
+        ["validation"],
     ),
     "bits_per_weight": (
         lambda: bits_per_weight.row("shakespeare_gpt", bits=[4] * 4, block=None, zero_point=False, split="validation"),
@@ -300,6 +307,11 @@ CHEAP = {
         lambda: quantisation.row(**quantisation.CHOICE),
         ["block", "bits", "minimum", "clips"],
         ["error"],
+    ),
+    "recognisers": (
+        lambda: recognisers.row("writes nothing", "read", 0),
+        ["system", "speech", "seed"],
+        ["WER"],
     ),
     "recurrent_models": (
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),

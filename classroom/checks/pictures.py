@@ -1,16 +1,18 @@
 """Exercises of the notebook pictures."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from course_lib import files, vision
-from experiments.tables import moved_digits
+from experiments.tables import anything, moved_digits
 from torch import Generator
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
 
-__all__ = ["clip_loss", "corner_kernel", "cut_patches", "one_epoch", "patch_budget"]
+__all__ = ["clip_loss", "corner_kernel", "cut_patches", "one_epoch", "patch_budget", "predict_bytes"]
 
 EDGE = torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
 SEEN = {
@@ -316,3 +318,68 @@ def patch_budget(choice, seed):
     _require_sizes(choice, LIMITS)
     _require_rate(choice)
     return moved_digits.chosen(0, **choice)["validation"][0]
+
+
+def _against_compressors(field, bits):
+    return bits / min(anything.compressed(field, name, "validation") for name in anything.COMPRESSORS)
+
+
+@cache
+def _bits(**choice):
+    return anything.row(**choice, system="Transformer", seed=0)["validation"][0]
+
+
+def _byte_choices():
+    named = []
+    for row in files.load_results("anything")["rows"]:
+        if row["system"] == "Transformer" and row["seed"] == 0:
+            changes = [f"{name} {row[name]}" for name, value in anything.CHOICE.items() if name != "field" and row[name] != value]
+            name = f"{row['field']} with {', '.join(changes) or 'the usual sizes'}"
+            named.append((name, _against_compressors(row["field"], row["validation"][0])))
+    return named
+
+
+def _bytes(**changes):
+    return anything.CHOICE | changes
+
+
+SIZES = {"d_model": (8, 64, 4), "n_layers": (1, 3, 1), "batch_size": (8, 64, 1)}
+
+
+@experiment(
+    goal=0.74,
+    unit="of the best compressor's bits",
+    stored=_byte_choices,
+    advice={
+        "a higher learning rate: the steps are few.": lambda choice: choice["learning_rate"] < 0.001,
+        "a lower learning rate.": lambda choice: choice["learning_rate"] > 0.01,
+        "a second layer.": lambda choice: choice["n_layers"] < 2,
+        "a wider model.": lambda choice: choice["d_model"] < 48,
+        "smaller batches: the same bytes make more steps.": lambda choice: choice["batch_size"] > 16,
+        "a rate between 0.003 and 0.006, or another field.": lambda choice: True,
+    },
+    wrong={
+        "a higher learning rate": lambda: _bytes(field="table", d_model=16, batch_size=64, learning_rate=0.00003),
+        "a lower learning rate": lambda: _bytes(field="table", d_model=16, batch_size=64, learning_rate=0.3),
+        "a second layer": lambda: _bytes(d_model=16, batch_size=64),
+        "a wider model": lambda: _bytes(d_model=16, n_layers=2, batch_size=64),
+        "smaller batches": lambda: _bytes(field="tunes", d_model=48, n_layers=2, batch_size=64),
+        "another field": lambda: _bytes(d_model=48, n_layers=2, batch_size=16, learning_rate=0.001),
+        "field is one of pixels, tunes, table, but yours is 'text'.": lambda: _bytes(field="text"),
+        "d_model is a multiple of 4 from 8 to 64, but yours is 100.": lambda: _bytes(d_model=100),
+        "n_layers is a whole number from 1 to 3, but yours is 4.": lambda: _bytes(n_layers=4),
+        "batch_size is a whole number from 8 to 64, but yours is 1.": lambda: _bytes(batch_size=1),
+        "learning_rate is a number above 0 and below 1, but yours is 3.": lambda: _bytes(learning_rate=3),
+        "a dictionary with field, d_model, n_layers, batch_size, learning_rate is expected": lambda: {"field": "table"},
+    },
+)
+def predict_bytes(choice, seed):
+    """Field, width, layers, batch and rate of a GPT that predicts bytes after reading 300,000 of them."""
+    names = list(anything.CHOICE)
+    if not isinstance(choice, dict) or set(choice) != set(names):
+        raise Mistake(f"a dictionary with {', '.join(names)} is expected, and nothing else.")
+    if choice["field"] not in anything.FIELDS:
+        raise Mistake(f"field is one of {', '.join(anything.FIELDS)}, but yours is {choice['field']!r}.")
+    _require_sizes(choice, SIZES)
+    _require_rate(choice)
+    return _against_compressors(choice["field"], _bits(**choice))

@@ -98,6 +98,16 @@ def choice(patch_size=4, d_model=32, n_layers=1, batch_size=64, learning_rate=0.
     }
 
 
+def byte_choice(field="table", d_model=64, n_layers=2, batch_size=32, learning_rate=0.003):
+    return lambda: {
+        "field": field,
+        "d_model": d_model,
+        "n_layers": n_layers,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+    }
+
+
 RIGHT = {
     "corner_kernel": [
         lambda: [[0, 0, 0], [0, 1, -1], [0, -1, 1]],
@@ -107,6 +117,7 @@ RIGHT = {
     "clip_loss": [by_softmax, lambda u, v, scale: contrastive_loss(scale * cosines(u, v))],
     "one_epoch": [one_order, index_lists],
     "patch_budget": [choice()],
+    "predict_bytes": [byte_choice()],
 }
 RIGHT["corner_kernel"][0] = lambda: [[1, -1, 0], [-1, 1, 0], [0, 0, 0]]
 WRONG = {
@@ -155,5 +166,19 @@ WRONG = {
         (choice(batch_size=1), "batch_size is a whole number from 8 to 256, but yours is 1."),
         (choice(learning_rate=3), "learning_rate is a number above 0 and below 1, but yours is 3."),
         (lambda: {"patch_size": 4}, "a dictionary with patch_size, d_model"),
+    ],
+    "predict_bytes": [
+        (byte_choice(d_model=16, n_layers=1, batch_size=64, learning_rate=0.00003), "a higher learning rate"),
+        (byte_choice(d_model=16, n_layers=1, batch_size=64, learning_rate=0.3), "a lower learning rate"),
+        (byte_choice("pixels", d_model=16, n_layers=1, batch_size=64), "a second layer"),
+        (byte_choice("pixels", d_model=16, batch_size=64), "a wider model"),
+        (byte_choice("tunes", d_model=48, batch_size=64), "smaller batches"),
+        (byte_choice("pixels", d_model=48, batch_size=16, learning_rate=0.001), "another field"),
+        (byte_choice("text"), "field is one of pixels, tunes, table, but yours is 'text'."),
+        (byte_choice(d_model=100), "d_model is a multiple of 4 from 8 to 64, but yours is 100."),
+        (byte_choice(n_layers=4), "n_layers is a whole number from 1 to 3, but yours is 4."),
+        (byte_choice(batch_size=1), "batch_size is a whole number from 8 to 64, but yours is 1."),
+        (byte_choice(learning_rate=3), "learning_rate is a number above 0 and below 1, but yours is 3."),
+        (lambda: {"field": "table"}, "a dictionary with field, d_model, n_layers"),
     ],
 }
