@@ -39,6 +39,7 @@ from experiments.tables import (
     dpo_choices,
     emoji_changes,
     emoji_names,
+    emoji_views,
     equal_compute,
     evaluation,
     fine_tuning,
@@ -167,6 +168,11 @@ CHEAP = {
         lambda: emoji_names.row(**emoji_names.CHOICE | {"tower": "nearest names"}, seed=0),
         [*emoji_names.CHOICE, "seed", "shuffled", "split_by", "skin_tones", "split"],
         ["recall at 10"],
+    ),
+    "emoji_views": (
+        lambda: emoji_views.row("nearest names", 0, "validation"),
+        ["system", "seed", "split", "shuffled"],
+        ["recall at 1", "recall at 10"],
     ),
     "equal_compute": (
         lambda: equal_compute.row(**equal_compute.CHOICE | {"d_model": 160}, seed=0),
