@@ -58,7 +58,7 @@ def row(system: str, speech: str, seed: int) -> dict[str, Any]:
     }
 
 
-def error_rate(errors: np.ndarray, words: np.ndarray) -> np.ndarray:
+def error_rate(errors: np.ndarray, words: np.ndarray) -> np.ndarray | np.floating:
     """All errors divided by all words."""
     return errors.sum(axis=-1) / words.sum(axis=-1)
 
