@@ -178,12 +178,21 @@ def warped_distance(far, *, diagonal=True, total=lambda best: best[-1, -1]):
     return float(total(_least(far, diagonal, True, True)))
 
 
-def _edits(transcript, reference, change=1, border=1):
-    row = [border * j for j in range(len(reference) + 1)]
+def _edits(transcript, reference, change=1):
+    row = list(range(len(reference) + 1))
     for i, word in enumerate(transcript, start=1):
-        above, row = row, [border * i]
+        above, row = row, [i]
         for j, right in enumerate(reference, start=1):
             row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + change * (word != right)))
+    return row[-1]
+
+
+def _from_zeros(transcript, reference):
+    row = [0] * (len(reference.split()) + 1)
+    for word in transcript.split():
+        above, row = row, [0]
+        for j, right in enumerate(reference.split(), start=1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (word != right)))
     return row[-1]
 
 
@@ -209,7 +218,7 @@ def _unlike(some, others):
             lambda transcript, reference: _unlike(transcript.split(), reference.split()) + abs(len(transcript.split()) - len(reference.split())),
         ],
         "a changed word counts twice here, as one too many and one missing: it costs 1.": {"change": 2},
-        "the first row and the first column are 0: they hold the number of words so far.": {"border": 0},
+        "the first row and the first column are 0: they hold the number of words so far.": _from_zeros,
         "the order is not looked at: a set knows neither order nor repetition.": lambda transcript, reference: len(
             set(transcript.split()) ^ set(reference.split())
         ),
@@ -219,10 +228,10 @@ def _unlike(some, others):
         "this is the rate, a number per word of the reference: return the number of errors.": {"per": lambda words: max(len(words), 1)},
     },
 )
-def word_errors(transcript, reference, *, change=1, border=1, per=lambda words: 1):
+def word_errors(transcript, reference, *, change=1, per=lambda words: 1):
     """The fewest words to change, add or leave out that make the reference of the transcript."""
     words = reference.split()
-    return _edits(transcript.split(), words, change, border) / per(words)
+    return _edits(transcript.split(), words, change) / per(words)
 
 
 def _stored():
