@@ -24,6 +24,7 @@ from bench_llama import llama_cpp
 from bench_pretrained import decoding, encoding, loading
 from bench_retrieval import retrieval
 from bench_serving import serving
+from bench_speech import hearing
 from helpers import duration, spread
 from nltk.util import everygrams
 
@@ -209,6 +210,7 @@ BENCHMARKS = {
     "loading": loading,
     "decoding": decoding,
     "encoding": encoding,
+    "hearing": hearing,
     "llama_cpp": llama_cpp,
     "choosing": choosing,
     "retrieval": retrieval,

@@ -25,6 +25,7 @@ from experiments.shared import judgements
 from experiments.tables import (
     abilities,
     activations,
+    anything,
     beyond_length,
     bigram_descent,
     bits_per_weight,
@@ -39,6 +40,7 @@ from experiments.tables import (
     dpo_choices,
     emoji_changes,
     emoji_names,
+    emoji_views,
     equal_compute,
     evaluation,
     fine_tuning,
@@ -70,6 +72,7 @@ from experiments.tables import (
     preferred_lines,
     pruning,
     quantisation,
+    recognisers,
     recurrent_budget,
     recurrent_models,
     retrieval,
@@ -134,6 +137,11 @@ CHEAP = {
         ["lesson", "tokens", "seed"],
         ["loss"],
     ),
+    "anything": (
+        lambda: anything.row("pixels", "one byte by position"),
+        ["field", "system", "seed"],
+        ["validation"],
+    ),
     "bits_per_weight": (
         lambda: bits_per_weight.row("shakespeare_gpt", bits=[4] * 4, block=None, zero_point=False, split="validation"),
         ["model", "split", "bits", "block", "zero_point"],
@@ -168,6 +176,11 @@ CHEAP = {
         lambda: emoji_names.row(**emoji_names.CHOICE | {"tower": "nearest names"}, seed=0),
         [*emoji_names.CHOICE, "seed", "shuffled", "split_by", "skin_tones", "split"],
         ["recall at 10"],
+    ),
+    "emoji_views": (
+        lambda: emoji_views.row("nearest names", 0, "validation"),
+        ["system", "seed", "split", "shuffled"],
+        ["recall at 1", "recall at 10"],
     ),
     "equal_compute": (
         lambda: equal_compute.row(**equal_compute.CHOICE | {"d_model": 160}, seed=0),
@@ -328,6 +341,11 @@ CHEAP = {
         lambda: quantisation.row(**quantisation.CHOICE),
         ["block", "bits", "minimum", "clips"],
         ["error"],
+    ),
+    "recognisers": (
+        lambda: recognisers.row("writes nothing", "read", 0),
+        ["system", "speech", "seed"],
+        ["WER"],
     ),
     "recurrent_models": (
         lambda: recurrent_models.row("MLP", 1160, 1_860, 0.004, 0),

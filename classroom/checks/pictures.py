@@ -1,16 +1,18 @@
 """Exercises of the notebook pictures."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from course_lib import files, vision
-from experiments.tables import moved_digits
+from experiments.tables import anything, moved_digits
 from torch import Generator
 from torch.nn import functional as F
 
 from classroom.answers import Mistake
 from classroom.exercise import case, exercise, experiment
 
-__all__ = ["clip_loss", "corner_kernel", "cut_patches", "one_epoch", "patch_budget"]
+__all__ = ["clip_loss", "corner_kernel", "cut_patches", "one_epoch", "patch_budget", "predict_bytes"]
 
 EDGE = torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
 SEEN = {
@@ -177,9 +179,29 @@ def _told(batches):
     except (TypeError, ValueError, RuntimeError):
         return ["no list of pairs of tensors, one for each batch"]
     right = len(pictures) == len(names) and bool((names == 10 * pictures).all())
+    turned = len(pictures) == len(names) and bool((pictures == 10 * names).all())
     moved = bool((pictures[1:] < pictures[:-1]).any()) or len(pictures) < 3
     once = len(set(pictures.tolist())) == len(pictures)
-    return [str(sizes), f"all pairs right: {right}", f"shuffled: {moved}", f"each once: {once}"]
+    pairs = "names before pictures" if turned else f"all pairs right: {right}"
+    return [str(sizes), pairs, f"shuffled: {moved}", f"each once: {once}"]
+
+
+def _epochs(answer):
+    """From a function of batches to what holds of one epoch, and whether the next one has another order."""
+
+    def asked(pictures, names, batch_size, generator):
+        first = answer(pictures, names, batch_size, generator)
+        if first is None or first is ...:
+            return None
+        first = list(first)
+        told = _told(first)
+        if "each once: True" in told:
+            following = np.concatenate([some for some, _ in answer(pictures, names, batch_size, generator)])
+            same = np.array_equal(np.concatenate([some for some, _ in first]), following)
+            told.append(f"the next epoch is the same: {same}")
+        return told
+
+    return asked
 
 
 def _numbered(count, batch_size, seed):
@@ -191,10 +213,15 @@ def _one_order(count, generator):
     return torch.randperm(count, generator=generator)
 
 
+def _ordered(pictures, names, batch_size, generator):
+    parts = _one_order(len(names), generator).split(batch_size)
+    return [(pictures[part], names[part]) for part in parts]
+
+
 @exercise(
     kind="debug",
     found=_two_orders,
-    form=_told,
+    through=_epochs,
     praise="one order for both: row i of the pictures and row i of the names belong together again.",
     cases=lambda seed: [
         _numbered(12, 4, seed),
@@ -205,6 +232,12 @@ def _one_order(count, generator):
         "the pairs are right, but nothing is shuffled any more: every epoch would have the same batches.": {
             "order": lambda count, generator: torch.arange(count)
         },
+        "every epoch has the same order: draw it with the generator that is given.": {
+            "order": lambda count, generator: torch.randperm(count, generator=Generator().manual_seed(0))
+        },
+        "each pair is the wrong way round: pictures first, then their names.": lambda pictures, names, batch_size, generator: [
+            (words, images) for images, words in _ordered(pictures, names, batch_size, generator)
+        ],
         "the last batch is lost: it may be smaller than the others.": {"last": False},
         "a pair can come twice in an epoch now, and others not at all: draw an order, not numbers.": {
             "order": lambda count, generator: torch.randint(count, (count,), generator=generator)
@@ -235,7 +268,20 @@ def _choice(**changes):
     return moved_digits.CHOICE | changes
 
 
-LIMITS = {"d_model": (8, 96), "n_layers": (1, 6), "batch_size": (8, 256)}
+LIMITS = {"d_model": (8, 96, 4), "n_layers": (1, 6, 1), "batch_size": (8, 256, 1)}
+
+
+def _require_sizes(choice, limits):
+    for name, (least, most, step) in limits.items():
+        if choice[name] not in range(least, most + 1, step):
+            kind = "a whole number" if step == 1 else f"a multiple of {step}"
+            raise Mistake(f"{name} is {kind} from {least} to {most}, but yours is {choice[name]!r}.")
+
+
+def _require_rate(choice):
+    rate = choice["learning_rate"]
+    if not isinstance(rate, int | float) or not 0 < rate < 1:
+        raise Mistake(f"learning_rate is a number above 0 and below 1, but yours is {rate!r}.")
 
 
 @experiment(
@@ -268,12 +314,72 @@ def patch_budget(choice, seed):
     if not isinstance(choice, dict) or set(choice) != set(names):
         raise Mistake(f"a dictionary with {', '.join(names)} is expected, and nothing else.")
     if choice["patch_size"] not in (1, 2, 4, 8, 16):
-        raise Mistake(f"patch_size is one of 1, 2, 4, 8, 16, but yours is {choice['patch_size']}.")
-    for name, (least, most) in LIMITS.items():
-        if choice[name] not in range(least, most + 1, 4 if name == "d_model" else 1):
-            kind = "a multiple of 4" if name == "d_model" else "a whole number"
-            raise Mistake(f"{name} is {kind} from {least} to {most}, but yours is {choice[name]}.")
-    rate = choice["learning_rate"]
-    if not isinstance(rate, int | float) or not 0 < rate < 1:
-        raise Mistake(f"learning_rate is a number above 0 and below 1, but yours is {rate}.")
+        raise Mistake(f"patch_size is one of 1, 2, 4, 8, 16, but yours is {choice['patch_size']!r}.")
+    _require_sizes(choice, LIMITS)
+    _require_rate(choice)
     return moved_digits.chosen(0, **choice)["validation"][0]
+
+
+def _against_compressors(field, bits):
+    return bits / min(anything.compressed(field, name, "validation") for name in anything.COMPRESSORS)
+
+
+@cache
+def _bits(**choice):
+    return anything.row(**choice, system="Transformer", seed=0)["validation"][0]
+
+
+def _byte_choices():
+    named = []
+    for row in files.load_results("anything")["rows"]:
+        if row["system"] == "Transformer" and row["seed"] == 0:
+            changes = [f"{name} {row[name]}" for name, value in anything.CHOICE.items() if name != "field" and row[name] != value]
+            name = f"{row['field']} with {', '.join(changes) or 'the usual sizes'}"
+            named.append((name, _against_compressors(row["field"], row["validation"][0])))
+    return named
+
+
+def _bytes(**changes):
+    return anything.CHOICE | changes
+
+
+SIZES = {"d_model": (8, 64, 4), "n_layers": (1, 3, 1), "batch_size": (8, 64, 1)}
+
+
+@experiment(
+    goal=0.74,
+    unit="of the best compressor's bits",
+    stored=_byte_choices,
+    advice={
+        "a higher learning rate: the steps are few.": lambda choice: choice["learning_rate"] < 0.001,
+        "a lower learning rate.": lambda choice: choice["learning_rate"] > 0.01,
+        "a second layer.": lambda choice: choice["n_layers"] < 2,
+        "a wider model.": lambda choice: choice["d_model"] < 48,
+        "smaller batches: the same bytes make more steps.": lambda choice: choice["batch_size"] > 16,
+        "a rate between 0.003 and 0.006, or another field.": lambda choice: True,
+    },
+    wrong={
+        "a higher learning rate": lambda: _bytes(field="table", d_model=16, batch_size=64, learning_rate=0.00003),
+        "a lower learning rate": lambda: _bytes(field="table", d_model=16, batch_size=64, learning_rate=0.3),
+        "a second layer": lambda: _bytes(d_model=16, batch_size=64),
+        "a wider model": lambda: _bytes(d_model=16, n_layers=2, batch_size=64),
+        "smaller batches": lambda: _bytes(field="tunes", d_model=48, n_layers=2, batch_size=64),
+        "another field": lambda: _bytes(d_model=48, n_layers=2, batch_size=16, learning_rate=0.001),
+        "field is one of pixels, tunes, table, but yours is 'text'.": lambda: _bytes(field="text"),
+        "d_model is a multiple of 4 from 8 to 64, but yours is 100.": lambda: _bytes(d_model=100),
+        "n_layers is a whole number from 1 to 3, but yours is 4.": lambda: _bytes(n_layers=4),
+        "batch_size is a whole number from 8 to 64, but yours is 1.": lambda: _bytes(batch_size=1),
+        "learning_rate is a number above 0 and below 1, but yours is 3.": lambda: _bytes(learning_rate=3),
+        "a dictionary with field, d_model, n_layers, batch_size, learning_rate is expected": lambda: {"field": "table"},
+    },
+)
+def predict_bytes(choice, seed):
+    """Field, width, layers, batch and rate of a GPT that predicts bytes after reading 300,000 of them."""
+    names = list(anything.CHOICE)
+    if not isinstance(choice, dict) or set(choice) != set(names):
+        raise Mistake(f"a dictionary with {', '.join(names)} is expected, and nothing else.")
+    if choice["field"] not in anything.FIELDS:
+        raise Mistake(f"field is one of {', '.join(anything.FIELDS)}, but yours is {choice['field']!r}.")
+    _require_sizes(choice, SIZES)
+    _require_rate(choice)
+    return _against_compressors(choice["field"], _bits(**choice))

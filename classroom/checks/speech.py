@@ -39,7 +39,10 @@ def _steps(design):
         if max(hertz) < 100:
             raise Mistake("the largest is below 100: are these kilohertz, mels or bands? Return Hz.")
         band = int(log_mel(_tone(hertz[number - 1]), seconds=0.1).mean(dim=1).argmax())
-        return (band > BANDS[number - 1] + 1) - (band < BANDS[number - 1] - 1)
+        wanted = BANDS[number - 1]
+        if abs(band - wanted) <= 1:
+            return f"near band {wanted}"
+        return f"above band {wanted}" if band > wanted else f"below band {wanted}"
 
     return asked
 
@@ -84,6 +87,9 @@ def _windows(wave):
         case(torch.cat([torch.zeros(800), _tone(1_000)]), edge="a silence before the tone"),
     ],
     wrong={
+        "1e-10 is added to every power, which changes all small ones: raise only those that are below it.": {
+            "power": lambda spectrum: spectrum.abs() ** 2 + 1e-10
+        },
         "silence still gives minus infinity: let no power be below 1e-10 before the logarithm.": {"floor": 0.0},
         "the tone of 1,020 Hz is still smeared over all frequencies: fade each window in and out before its spectrum.": {"fade": torch.ones},
         "this is the logarithm of the magnitude, half of that of the power: square it.": {"power": lambda spectrum: spectrum.abs()},
@@ -115,6 +121,17 @@ def _least(far, diagonal, above, beside, start=0.0):
     return best[1:, 1:]
 
 
+def _from_anywhere(far, beside, above):
+    T, U = far.shape
+    best = np.full((T + 1, U + 1), math.inf)
+    best[:, 0], best[0] = beside, above
+    best[0, 0] = 0.0
+    for i in range(T):
+        for j in range(U):
+            best[i + 1, j + 1] = far[i, j] + min(best[i, j], best[i, j + 1], best[i + 1, j])
+    return best[T, U]
+
+
 def _greedy(far):
     i = j = 0
     total = far[0, 0]
@@ -141,6 +158,10 @@ def _distances(seed, T, U):
     ],
     wrong={
         "the step to the right and down at once is missing.": {"diagonal": False},
+        "this path may begin in the middle of a clip: outside the table, all costs but the one before the first cell are infinite.": [
+            lambda far: float(_from_anywhere(far, math.inf, 0.0)),
+            lambda far: float(_from_anywhere(far, 0.0, 0.0)),
+        ],
         "this path goes to the nearest next cell each time: a small step now may lead into large ones. Fill the whole table.": _greedy,
         "only diagonal steps are taken: time can also stand still in either clip.": lambda far: float(
             sum(far[min(i, far.shape[0] - 1), min(i, far.shape[1] - 1)] for i in range(max(far.shape)))
@@ -172,6 +193,19 @@ def _edits(transcript, reference, change=1):
     return row[-1]
 
 
+def _from_zeros(transcript, reference):
+    row = [0] * (len(reference.split()) + 1)
+    for word in transcript.split():
+        above, row = row, [0]
+        for j, right in enumerate(reference.split(), start=1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (word != right)))
+    return row[-1]
+
+
+def _unlike(some, others):
+    return sum(a != b for a, b in zip(some, others, strict=False))
+
+
 @exercise(
     praise="a change, an extra word and a missing word cost 1 each, and the table finds the fewest.",
     cases=lambda seed: [
@@ -186,10 +220,12 @@ def _edits(transcript, reference, change=1):
     ],
     wrong={
         "these are edits of characters: split both texts into words first.": lambda transcript, reference: _edits(transcript, reference),
-        "the words are compared place by place: after one missing word, all others count as wrong.": lambda transcript, reference: (
-            sum(a != b for a, b in zip(transcript.split(), reference.split(), strict=False)) + abs(len(transcript.split()) - len(reference.split()))
-        ),
+        "the words are compared place by place: after one missing word, all others count as wrong.": [
+            lambda transcript, reference: _unlike(transcript.split(), reference.split()),
+            lambda transcript, reference: _unlike(transcript.split(), reference.split()) + abs(len(transcript.split()) - len(reference.split())),
+        ],
         "a changed word counts twice here, as one too many and one missing: it costs 1.": {"change": 2},
+        "the first row and the first column are 0: they hold the number of words so far.": _from_zeros,
         "the order is not looked at: a set knows neither order nor repetition.": lambda transcript, reference: len(
             set(transcript.split()) ^ set(reference.split())
         ),
@@ -249,10 +285,10 @@ def train_recogniser(choice, seed):
     if not isinstance(choice, dict) or set(choice) != set(spoken_settings.CHOICE):
         raise Mistake("a dictionary with voices, shift, loudness, rate is expected, and nothing else.")
     if choice["voices"] not in (1, 2, 4, 8):
-        raise Mistake(f"voices is 1, 2, 4 or 8, but yours is {choice['voices']}.")
+        raise Mistake(f"voices is 1, 2, 4 or 8, but yours is {choice['voices']!r}.")
     if choice["shift"] not in range(21):
-        raise Mistake(f"shift is a whole number from 0 to 20, but yours is {choice['shift']}.")
+        raise Mistake(f"shift is a whole number from 0 to 20, but yours is {choice['shift']!r}.")
     for name, most in (("loudness", 2), ("rate", 0.1)):
         if not isinstance(choice[name], int | float) or not 0 <= choice[name] <= most:
-            raise Mistake(f"{name} is a number from 0 to {most}, but yours is {choice[name]}.")
+            raise Mistake(f"{name} is a number from 0 to {most}, but yours is {choice[name]!r}.")
     return _error(**choice)

@@ -24,7 +24,7 @@ from experiments.pictures import Convolutions, fit
 from experiments.readers import minilm
 from experiments.shared import rounded, seeded
 
-__all__ = ["CHOICE", "draw", "pairs", "row", "rows", "towers"]
+__all__ = ["CHOICE", "LONG", "draw", "pairs", "row", "rows", "scored", "towers", "without_training"]
 
 CHOICE = {"tower": "convolutions", "batch_size": 16, "learning_rate": 0.001, "scale": "learned", "steps": 400}
 LONG = 800  # steps of the setting that is scored on the test emoji
@@ -97,7 +97,7 @@ def row(
     splits = pairs(split_by, skin_tones)
     if tower == "nearest names":
         nothing = {"parameters": None, "seconds": None, "final scale": None}
-        return {**about, **nothing, **_scored(_without_training(splits, split))}
+        return {**about, **nothing, **scored(without_training(splits, split))}
     model = seeded(seed, lambda: towers(scale))
     batches = draw(*splits["train"], batch_size, shuffled)
     seconds = fit(model, lambda model, batch: contrastive_loss(model(*batch)), batches, steps, learning_rate, seed)
@@ -109,11 +109,11 @@ def row(
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "seconds": round(seconds, 1),
         "final scale": round(model.log_scale.exp().item(), 1),
-        **_scored(scores),
+        **scored(scores),
     }
 
 
-def _without_training(splits: dict[str, tuple[Tensor, Tensor]], split: str) -> np.ndarray:
+def without_training(splits: dict[str, tuple[Tensor, Tensor]], split: str) -> np.ndarray:
     """The baseline: cosines of pixels with the mean picture of the five training emoji whose names are nearest."""
     (seen, seen_names), (pictures, names) = splits["train"], splits[split]
     nearest = (names @ seen_names.T).topk(5, dim=1).indices  # (names, 5)
@@ -122,7 +122,7 @@ def _without_training(splits: dict[str, tuple[Tensor, Tensor]], split: str) -> n
     return (F.normalize(expected, dim=1) @ F.normalize((pictures - mean).flatten(1), dim=1).T).numpy()
 
 
-def _scored(scores: np.ndarray) -> dict[str, Any]:
+def scored(scores: np.ndarray) -> dict[str, Any]:
     """Of scores with a row per name and a column per picture, the right ones on the diagonal."""
     found, named = _ranks(scores), _ranks(scores.T)
     return {

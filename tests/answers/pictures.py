@@ -80,9 +80,27 @@ def with_replacement(pictures, names, batch_size, generator):
     return one_order(pictures[drawn], names[drawn], batch_size, generator)
 
 
+def same_order(pictures, names, batch_size, generator):
+    return one_order(pictures, names, batch_size, torch.Generator().manual_seed(5))
+
+
+def names_first(pictures, names, batch_size, generator):
+    return [(words, images) for images, words in one_order(pictures, names, batch_size, generator)]
+
+
 def choice(patch_size=4, d_model=32, n_layers=1, batch_size=64, learning_rate=0.01):
     return lambda: {
         "patch_size": patch_size,
+        "d_model": d_model,
+        "n_layers": n_layers,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+    }
+
+
+def byte_choice(field="table", d_model=64, n_layers=2, batch_size=32, learning_rate=0.003):
+    return lambda: {
+        "field": field,
         "d_model": d_model,
         "n_layers": n_layers,
         "batch_size": batch_size,
@@ -99,6 +117,7 @@ RIGHT = {
     "clip_loss": [by_softmax, lambda u, v, scale: contrastive_loss(scale * cosines(u, v))],
     "one_epoch": [one_order, index_lists],
     "patch_budget": [choice()],
+    "predict_bytes": [byte_choice()],
 }
 RIGHT["corner_kernel"][0] = lambda: [[1, -1, 0], [-1, 1, 0], [0, 0, 0]]
 WRONG = {
@@ -134,6 +153,8 @@ WRONG = {
         (in_order, "nothing is shuffled any more"),
         (whole_batches, "the last batch is lost"),
         (with_replacement, "a pair can come twice"),
+        (same_order, "every epoch has the same order"),
+        (names_first, "pictures first, then their names"),
     ],
     "patch_budget": [
         (choice(patch_size=8), "patches of 4 pixels"),
@@ -145,5 +166,19 @@ WRONG = {
         (choice(batch_size=1), "batch_size is a whole number from 8 to 256, but yours is 1."),
         (choice(learning_rate=3), "learning_rate is a number above 0 and below 1, but yours is 3."),
         (lambda: {"patch_size": 4}, "a dictionary with patch_size, d_model"),
+    ],
+    "predict_bytes": [
+        (byte_choice(d_model=16, n_layers=1, batch_size=64, learning_rate=0.00003), "a higher learning rate"),
+        (byte_choice(d_model=16, n_layers=1, batch_size=64, learning_rate=0.3), "a lower learning rate"),
+        (byte_choice("pixels", d_model=16, n_layers=1, batch_size=64), "a second layer"),
+        (byte_choice("pixels", d_model=16, batch_size=64), "a wider model"),
+        (byte_choice("tunes", d_model=48, batch_size=64), "smaller batches"),
+        (byte_choice("pixels", d_model=48, batch_size=16, learning_rate=0.001), "another field"),
+        (byte_choice("text"), "field is one of pixels, tunes, table, but yours is 'text'."),
+        (byte_choice(d_model=100), "d_model is a multiple of 4 from 8 to 64, but yours is 100."),
+        (byte_choice(n_layers=4), "n_layers is a whole number from 1 to 3, but yours is 4."),
+        (byte_choice(batch_size=1), "batch_size is a whole number from 8 to 64, but yours is 1."),
+        (byte_choice(learning_rate=3), "learning_rate is a number above 0 and below 1, but yours is 3."),
+        (lambda: {"field": "table"}, "a dictionary with field, d_model, n_layers"),
     ],
 }

@@ -10,13 +10,13 @@ def by_formula():
     return np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * np.log(6.4) / 27))
 
 
-def spectrum(wave, window=True, floor=1e-10, square=2, log=torch.log10, hop=160):
+def spectrum(wave, window=True, floor=1e-10, square=2, log=torch.log10, hop=160, added=0.0):
     rows = []
     for start in range(0, len(wave) - 399, hop):
         piece = wave[start : start + 400]
         if window:
             piece = piece * torch.hann_window(400)
-        rows.append(torch.fft.rfft(piece).abs() ** square)
+        rows.append(torch.fft.rfft(piece).abs() ** square + added)
     return log(torch.stack(rows).clamp(min=floor))
 
 
@@ -73,6 +73,23 @@ def straight(far):
 
 def last_row(far):
     return min(warped(far[:, : end + 1]) for end in range(far.shape[1]))
+
+
+def free_start(far):
+    best = np.zeros((far.shape[0] + 1, far.shape[1] + 1))
+    for i, row in enumerate(far):
+        for j, value in enumerate(row):
+            best[i + 1, j + 1] = value + min(best[i, j], best[i, j + 1], best[i + 1, j])
+    return best[-1, -1]
+
+
+def free_border(transcript, reference):
+    said, right = transcript.split(), reference.split()
+    costs = np.zeros((len(said) + 1, len(right) + 1), dtype=int)
+    for i, word in enumerate(said):
+        for j, other in enumerate(right):
+            costs[i + 1, j + 1] = min(costs[i, j] + (word != other), costs[i, j + 1] + 1, costs[i + 1, j] + 1)
+    return int(costs[-1, -1])
 
 
 def distance(a, b, change=1):
@@ -139,11 +156,13 @@ WRONG = {
         (lambda wave: spectrum(wave, square=1), "this is the logarithm of the magnitude"),
         (lambda wave: spectrum(wave, log=torch.log), "this is the natural logarithm"),
         (lambda wave: spectrum(wave, hop=200), "do not begin every 160 samples"),
+        (lambda wave: spectrum(wave, added=1e-10), "1e-10 is added to every power"),
         (whole_faded, "the whole waveform is faded"),
         (lambda wave: spectrum(wave, floor=1e-20), "a silence must be -10"),
     ],
     "warped_distance": [
         (no_diagonal, "right and down at once is missing"),
+        (free_start, "this path may begin in the middle of a clip"),
         (nearest_step, "this path goes to the nearest next cell"),
         (straight, "only diagonal steps are taken"),
         (lambda far: warped(far) / sum(far.shape), "return the sum"),
@@ -154,6 +173,8 @@ WRONG = {
     "word_errors": [
         (of_characters, "these are edits of characters"),
         (by_place, "compared place by place"),
+        (lambda a, b: sum(x != y for x, y in zip(a.split(), b.split(), strict=False)), "compared place by place"),
+        (free_border, "the first row and the first column are 0"),
         (lambda a, b: distance(a.split(), b.split(), change=2), "a changed word counts twice"),
         (lambda a, b: len(set(a.split()) ^ set(b.split())), "a set knows neither order nor repetition"),
         (lambda a, b: abs(len(a.split()) - len(b.split())), "this is the difference of the lengths"),
