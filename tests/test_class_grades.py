@@ -66,7 +66,7 @@ def cell(source, exercise=None, *tags):
 
 
 def hand_in(folder, student, *cells):
-    path = folder / student / "36_evaluation.ipynb"
+    path = folder / student / "37_evaluation.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"cells": [cell(BEGIN), *cells], "nbformat": 4}), encoding="utf-8")
     return path
@@ -117,7 +117,7 @@ def test_a_stopped_run_goes_on_and_a_new_file_is_graded_anew(graded, monkeypatch
     monkeypatch.setattr(class_grades, "_pool", lambda workers: Here(asked))
     kept = [row for row in rows if row.student != "one_sided"]
     class_grades._write_table(table, kept)
-    changed = folder / "slip" / "36_evaluation.ipynb"
+    changed = folder / "slip" / "37_evaluation.ipynb"
     changed.write_text(changed.read_text().replace("second:", "second):"), encoding="utf-8")
     class_grades._digest.cache_clear()
     again = grade_class(folder, table, seconds=5)
@@ -143,14 +143,14 @@ class Here:
         future = class_grades.Future()
         name = str(path.relative_to(folder))
         about = {"student": path.parent.name, "file": name, "digest": class_grades._digest(path), "seed": seed}
-        row = Grade(notebook="36_evaluation", exercise="", stars=0, result="open", message="", seconds=0, **about)
+        row = Grade(notebook="37_evaluation", exercise="", stars=0, result="open", message="", seconds=0, **about)
         future.set_result([row] * 5)
         return future
 
 
 def test_the_summary_says_what_failed_most():
     def row(student, exercise, result, message=""):
-        return Grade(student, f"{student}.ipynb", "36_evaluation", exercise, 1, result, message, 0.1, "d", 0)
+        return Grade(student, f"{student}.ipynb", "37_evaluation", exercise, 1, result, message, 0.1, "d", 0)
 
     rows = [row("a", "x.one", "solved"), row("b", "x.one", "solved")]
     rows += [row("a", "x.two", "failed", "double it"), row("b", "x.two", "failed", "double it")]

@@ -14,7 +14,7 @@ from classroom import editions, notebooks, otter_edition
 from course_lib import PROJECT
 
 SEED = 1357924680
-NAME = "39_choosing_a_model"  # it has exercises of all four kinds, and its checks are quick
+NAME = "40_choosing_a_model"  # it has exercises of all four kinds, and its checks are quick
 SECONDS = 8  # for an answer that does not end
 ASSIGN_ALL = """
 import sys
@@ -89,7 +89,7 @@ def test_what_is_left_for_students_is_the_students_edition(path, masters):
 
 
 def test_nothing_hidden_in_a_notebook_gets_into_its_master():
-    notebook = notebooks.read(notebooks.find("39"))
+    notebook = notebooks.read(notebooks.find(NAME[:2]))
     notebook.metadata["widgets"] = {"state": "SECRET"}
     for cell in notebook.cells:
         cell.metadata["note"] = "SECRET"
@@ -106,7 +106,7 @@ def test_stars_are_points_of_the_hidden_test_and_an_experiment_has_only_a_public
             hidden, points, name, which = test.groups()
             assert (hidden == "true") == (which == "hidden")
             found.setdefault(name, {})[which] = int(points)
-    for one in notebooks.exercises(notebooks.read(notebooks.find("39"))):
+    for one in notebooks.exercises(notebooks.read(notebooks.find(NAME[:2]))):
         trains = one.kind == "experiment"
         expected = {"public": one.stars} if trains else {"public": 0, "hidden": one.stars}
         assert found[one.id.partition(".")[2]] == expected
@@ -229,7 +229,7 @@ def submission(teacher, answers):
 
 
 def solutions():
-    cells = notebooks.read(notebooks.find("39")).cells
+    cells = notebooks.read(notebooks.find(NAME[:2])).cells
     found = {}
     for place, cell in enumerate(cells):
         if tagged(cell, "exercise"):

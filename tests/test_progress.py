@@ -91,8 +91,8 @@ def test_the_page_counts_notebooks_and_skills(file):
     before = review.page()
     record_passed("evaluation.sign_test")
     after = review.page()
-    assert "36_evaluation                ▱▱▱▱▱ 0 of 5" in before
-    assert "36_evaluation                ▰▱▱▱▱ 1 of 5" in after
+    assert "37_evaluation                ▱▱▱▱▱ 0 of 5" in before
+    assert "37_evaluation                ▰▱▱▱▱ 1 of 5" in after
     changed = [line for line, other in zip(after.splitlines(), before.splitlines(), strict=True) if line != other]
     assert [line.partition(":")[0] for line in changed[1:]] == ["build", "★★"]
     assert after.endswith("nothing to review today")
