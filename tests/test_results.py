@@ -290,7 +290,7 @@ CHEAP = {
     "story_answers": (
         lambda: story_answers.row("best sentence"),
         ["system"],
-        ["f1, second person", "f1, both"],
+        ["exact, second person"],
     ),
     "passage_answers": (
         lambda: passage_answers.row("best sentence", "rule"),
