@@ -22,7 +22,6 @@ from course_lib.training import History, train
 __all__ = [
     "bits",
     "characters",
-    "crossed",
     "finish",
     "judgements",
     "one_core",
@@ -76,18 +75,6 @@ def bits(nats: np.ndarray, lengths: np.ndarray | None = None) -> list[float]:
 def rounded(interval: Interval) -> list[float]:
     """A value and the ends of its interval as they are stored."""
     return [round(end, 4) for end in interval]
-
-
-def crossed(values: Any) -> list[float]:
-    """The mean of values (seeds, items) and the ends of its 95% interval, with both seeds and items drawn anew."""
-    values, generator = np.asarray(values, dtype=float), np.random.default_rng(0)
-    n_seeds, n_items = values.shape
-    means = []
-    for _ in range(2000):
-        seeds = generator.integers(n_seeds, size=n_seeds)
-        items = generator.integers(n_items, size=n_items)
-        means.append(values[seeds].mean(axis=0)[items].mean())
-    return [round(float(one), 4) for one in (values.mean(), *np.quantile(means, (0.025, 0.975)))]
 
 
 def train_whole(*arguments: Any, show: bool = False, **named: Any) -> History:

@@ -8,7 +8,8 @@ import numpy as np
 
 from course_lib.pretrained import load_smollm2
 from experiments import talk
-from experiments.shared import crossed, one_core
+from experiments.seeds import crossed
+from experiments.shared import one_core
 
 PARTS = ("row", "measured")
 SEEDS = (0, 1, 2)
