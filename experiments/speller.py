@@ -74,7 +74,7 @@ def batch_of(pairs: Sequence[tuple[str, str]]) -> Branches:
     return branched(beginning(), tokens, end_token())
 
 
-def tuned(system: str, steps: int = STEPS, seed: int = 0) -> tuple[nn.Module, float]:
+def tuned(system: str, steps: int = STEPS, seed: int = 0, rate: float | None = None) -> tuple[nn.Module, float]:
     """SmolLM2 after so many steps, in bfloat16 but for LoRA's adapters; and the minutes of processor time.
 
     No pair is seen twice. Matrices are multiplied in bfloat16 either way; all weights are trained in float32.
@@ -87,7 +87,7 @@ def tuned(system: str, steps: int = STEPS, seed: int = 0) -> tuple[nn.Module, fl
             add_lora(writer, ADAPTERS)
     with one_core():
         start = time.process_time()
-        tune(writer, batches, RATES[system], seed, autocast=system != "LoRA")
+        tune(writer, batches, rate or RATES[system], seed, autocast=system != "LoRA")
         minutes = (time.process_time() - start) / 60
     return (writer if system == "LoRA" else writer.bfloat16()), minutes
 

@@ -5,20 +5,37 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Generator, nn
 
 from course_lib import data
 from course_lib.data.splits import digest
-from course_lib.pretrained import chat_tokens
+from course_lib.lora import add_lora
+from course_lib.pretrained import chat_tokens, load_smollm2
 from course_lib.retrieval import BM25
+from course_lib.runtime import own_randomness
 from experiments import speller
-from experiments.branches import branched, scored
+from experiments.branches import Branches, branched, common_beginning, scored
 
-__all__ = ["CANDIDATES", "Item", "blocks", "by_words", "items", "length", "messages", "nats", "prompt"]
+__all__ = [
+    "CANDIDATES",
+    "Item",
+    "blocks",
+    "by_words",
+    "items",
+    "length",
+    "messages",
+    "nats",
+    "prompt",
+    "ranked",
+    "shares",
+    "tuned",
+]
 
 SYSTEM = {"role": "system", "content": "Chat."}
 CANDIDATES, EARLIER = 20, 3  # turns to choose from; earlier turns that are read at most
 READ, LENGTHS = 60, range(3, 31)  # tokens of the earlier turns at most; tokens of a turn that is predicted
+BATCH, STEPS, RATE = 8, 40, 2e-3  # items in a batch; steps; a guess: no other rate was tried
 
 
 class Item(NamedTuple):
@@ -62,6 +79,27 @@ def prompt(earlier: Sequence[str]) -> list[int]:
     return chat_tokens(speller.model()[1], messages(earlier))
 
 
+def batch_of(some: Sequence[Item]) -> Branches:
+    """Each item's turn after the turns before it, in one row."""
+    encode = speller.model()[1].encode
+    prompts = [prompt(item.earlier) for item in some]
+    shared = common_beginning(prompts)
+    pairs = [(tokens[len(shared) :], encode(item.turn)) for tokens, item in zip(prompts, some, strict=True)]
+    return branched(shared, pairs, speller.end_token())
+
+
+def tuned(seed: int, steps: int = STEPS) -> nn.Module:
+    """SmolLM2 after so many steps on items of chitchat's training conversations, all different."""
+    pool = items("chitchat", ["train"], BATCH * steps * 3)
+    drawn = torch.randperm(len(pool), generator=Generator().manual_seed(seed))[: BATCH * steps]
+    batches = [batch_of([pool[place] for place in places.tolist()]) for places in drawn.split(BATCH)]
+    writer = load_smollm2()[0].bfloat16()
+    with own_randomness(seed):
+        add_lora(writer, speller.ADAPTERS)
+    speller.tune(writer, batches, RATE, seed, autocast=False)
+    return writer
+
+
 def blocks(some: Sequence[Item]) -> Iterator[list[Item]]:
     """Groups of items, of each of which every true turn is a candidate for all."""
     for start in range(0, len(some) - CANDIDATES + 1, CANDIDATES):
@@ -80,6 +118,22 @@ def nats(writer: nn.Module, some: Sequence[Item], earlier: int) -> np.ndarray:
                 found += [found[-1]] * (len(block) - 1)
                 break
     return np.array(found)
+
+
+def ranked(some: Sequence[Item], after: np.ndarray, alone: np.ndarray) -> dict[str, list[float]]:
+    """By two scores, the share of the first place that each item's true turn takes, from `nats` with and without turns.
+
+    "per token" is the mean log probability, "gain" how much the turns before raise the log probability.
+    """
+    lengths = np.repeat([[length(one.turn) + 1 for one in block] for block in blocks(some)], CANDIDATES, axis=0)
+    return {"per token": shares(-after / lengths), "gain": shares(alone - after)}
+
+
+def shares(scores: np.ndarray) -> list[float]:
+    """For each row, the share of the first place that its true turn takes: less than 1 where others have its score."""
+    own = scores[np.arange(len(scores)), np.arange(len(scores)) % CANDIDATES]
+    highest = scores.max(axis=1)
+    return (((own == highest) / (scores == highest[:, None]).sum(axis=1)).round(4)).tolist()
 
 
 def by_words(some: Sequence[Item], earlier: int) -> np.ndarray:

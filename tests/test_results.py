@@ -34,6 +34,7 @@ from experiments.tables import (
     cascades,
     count_vectors,
     dialogue,
+    dialogue_tuned,
     directions_choices,
     discounts,
     distillation,
@@ -56,6 +57,7 @@ from experiments.tables import (
     list_capacity,
     little_text,
     looking_inside,
+    lora_or_all,
     masked_language_model,
     memorisation,
     memory,
@@ -302,6 +304,11 @@ CHEAP = {
         ["part", "system", "text", "earlier", "score"],
         ["first"],
     ),
+    "dialogue_tuned": (
+        lambda: dialogue_tuned.row("BM25", "words"),
+        ["part", "system", "score"],
+        ["first"],
+    ),
     "directions_choices": (
         lambda: directions_choices.row(8, 1e-2, 0),
         [*directions_choices.CHOICE],
@@ -321,6 +328,11 @@ CHEAP = {
         lambda: speller.row("copying"),
         ["part", "system"],
         ["exact"],
+    ),
+    "lora_or_all": (
+        lambda: lora_or_all.before(),
+        ["part", "system"],
+        [*lora_or_all.TEXTS],
     ),
     "preferred_lines": (
         lambda: preferred_lines.row("best of 2", None, 0),

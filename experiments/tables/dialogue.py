@@ -50,20 +50,14 @@ def measured(text: str, earlier: int) -> dict[str, list[float]]:
     with one_core():
         writer = load_smollm2()[0].bfloat16()
         with_turns, without = talk.nats(writer, some, earlier), talk.nats(writer, some, 0)
-    lengths = np.repeat([[talk.length(one.turn) + 1 for one in block] for block in talk.blocks(some)], 20, axis=0)
-    return {"per token": _first(-with_turns / lengths), "gain": _first(without - with_turns)}
-
-
-def _first(scores: np.ndarray) -> list[float]:
-    """For each row, the share of the first place that its true turn takes: less than 1 where others have its score."""
-    own = scores[np.arange(len(scores)), np.arange(len(scores)) % talk.CANDIDATES]
-    highest = scores.max(axis=1)
-    return (((own == highest) / (scores == highest[:, None]).sum(axis=1)).round(4)).tolist()
+    return talk.ranked(some, with_turns, without)
 
 
 def places(system: str, text: str, earlier: int, score: str) -> np.ndarray:
     """The share of the first place that each item's true turn takes."""
-    return np.array(_first(talk.by_words(asked(text), earlier)) if system == "BM25" else measured(text, earlier)[score])
+    if system == "BM25":
+        return np.array(talk.shares(talk.by_words(asked(text), earlier)))
+    return np.array(measured(text, earlier)[score])
 
 
 def row(system: str, text: str, earlier: int, score: str) -> dict[str, Any]:
