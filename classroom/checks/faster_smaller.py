@@ -31,9 +31,14 @@ def _machine(seed):
     wrong={
         "there are 8 bits in a byte: divide by 8.": {"byte": 1},
         "the bits are missing: a weight has bits / 8 bytes.": {"weights": lambda n_weights, bits, batch: 8 * n_weights},
-        "the weights are read once for all rows of the batch.": {"weights": lambda n_weights, bits, batch: n_weights * bits * batch},
+        "the weights are read once for all rows of the batch: with yours, a batch gains nothing.": {
+            "weights": lambda n_weights, bits, batch: n_weights * bits * batch
+        },
         "each row of the batch has a cache of its own to read.": {"caches": lambda cache_bytes, batch: cache_bytes},
         "the cache is missing: each row's is read, too.": {"caches": lambda cache_bytes, batch: 0.0},
+        "the cache is in bytes already, and stays as it is: only the weights have `bits` bits.": lambda n_weights, bits, cache_bytes, batch, bandwidth: (
+            tokens_per_second.right(n_weights, bits, cache_bytes * bits / 8, batch, bandwidth)
+        ),
         "a step writes a token for each row of the batch.": {"written": lambda batch: 1},
         "this is seconds per token: turn it upside down.": lambda n_weights, bits, cache_bytes, batch, bandwidth: (
             (n_weights * bits / 8 + batch * cache_bytes) / bandwidth / batch
@@ -84,6 +89,12 @@ def _weights(seed, n, outlier=0.0):
         "the blocks are neighbours: the first `block` weights, then the next.": lambda weights, bits, block: (
             in_blocks.right(weights.view(block, -1).T.flatten(), bits, block).view(-1, block).T.flatten()
         ),
+        "`view(block, -1)` makes `block` rows: each row must be a block, `view(-1, block)`.": lambda weights, bits, block: in_blocks.right(
+            weights, bits, len(weights) // block
+        ),
+        "the largest |w| is taken across the blocks: look for it within each block, along axis 1.": {
+            "largest": lambda blocks: blocks.abs().amax(0, keepdim=True)
+        },
         "return one row of weights, in their order.": {"form": lambda blocks: blocks},
     },
 )
@@ -127,6 +138,10 @@ def _wraps_around(weights):
             "kept": lambda codes: codes.clamp(max=15),
         },
         "16 is kept now, which has five bits: 4 bits hold 0 to 15.": {"steps": 16, "kept": lambda codes: codes},
+        "the steps are smaller than before, so the largest weight still wraps around: how many steps fit from 0 to 15?": {
+            "steps": 17,
+            "kept": lambda codes: codes % 16,
+        },
         "the steps are larger than needed: from 0 to 15 there are 15 of them.": {"steps": 14},
         "the least weight is added again at the end.": {"low": 0},
         "round to the nearest integer.": {"round": torch.floor},
@@ -176,8 +191,13 @@ def _judged(design):
             {"q": (0.6, 0.4, 0.0, 0.0)},
             {"q": (0.35, 0.33, 0.31, 0.01)},
         ],
-        "one token has more than 0.6: the rest must go elsewhere.": {"q": (1.0, 0.0, 0.0, 0.0)},
-        "the draft's most likely token must be the model's, the first.": {"q": (0.45, 0.0, 0.0, 0.55)},
+        "one token has more than 0.6: the rest must go elsewhere.": [{"q": (1.0, 0.0, 0.0, 0.0)}, {"q": (0.7, 0.1, 0.1, 0.1)}],
+        "the draft's most likely token must be the model's, the first, without a tie.": [
+            {"q": (0.45, 0.0, 0.0, 0.55)},
+            {"q": (0.35, 0.0, 0.0, 0.65)},
+            {"q": (0.25, 0.25, 0.25, 0.25)},
+            {"q": (0.2, 0.8, 0.0, 0.0)},
+        ],
     },
 )
 def draft(*, q=(0.55, 0.0, 0.0, 0.45)):

@@ -33,22 +33,47 @@ def _over_the_batch(features, k):
     return torch.where(features >= least, features, 0)
 
 
+def _over_the_tokens(features, k):
+    return _largest(features.mT, min(k, len(features))).mT
+
+
+def _by_absolute_value(features, k):
+    kept = _largest(features.abs(), k) > 0
+    return torch.relu(torch.where(kept, features, 0))
+
+
 @exercise(
     praise="the k largest features of each token are kept with their sizes, all others are 0.",
     cases=lambda seed: [
         (torch.tensor([[3.0, 1.0], [1.0, 4.0]]), torch.tensor([[1.0, 0], [0, 1], [1, 1]]), torch.tensor([0.0, 0.5, -1]), torch.tensor([1.0, 1]), 1),
         _code_case(seed, 6, 4, 12, 3),
         _code_case(seed + 4, 5, 8, 20, 2),
-        case(torch.tensor([[-1.0, -2.0], [2.0, -2.0]]), torch.eye(2), torch.zeros(2), torch.zeros(2), 2, edge="a token with fewer than k positive features"),
+        case(
+            torch.tensor([[-1.0, -2.0], [2.0, -2.0]]),
+            torch.eye(2),
+            torch.full((2,), 0.5),
+            torch.zeros(2),
+            2,
+            edge="a token with fewer than k positive features",
+        ),
     ],
     wrong={
         "the bias is not subtracted: the encoder reads the stream minus the bias.": {"centre": lambda x, bias: x},
         "the bias is added: subtract it before the encoder.": {"centre": lambda x, bias: x + bias},
-        "the threshold is missing: it is added to what the encoder computes.": {"shift": lambda z, threshold: z},
+        "the threshold is missing, or only compared with: it is added to what the encoder computes.": [
+            {"shift": lambda z, threshold: z},
+            {"shift": lambda z, threshold: z * (z > threshold)},
+        ],
         "the threshold is subtracted: add it.": {"shift": lambda z, threshold: z - threshold},
+        "the threshold is added after the ReLU: add it before.": [
+            {"shift": lambda z, threshold: torch.relu(z) + threshold, "relu": lambda z: z},
+            {"shift": lambda z, threshold: torch.relu(z) + threshold},
+        ],
         "negative features are kept: the ReLU is missing.": {"relu": lambda z: z},
         "all positive features are kept: only the k largest of each token may remain.": {"select": lambda z, k: z},
         "the largest are chosen over all tokens together: each token has its own k.": {"select": _over_the_batch},
+        "the k largest are chosen among the tokens, feature by feature: choose among the features, token by token.": {"select": _over_the_tokens},
+        "negative features take places among the k: the ReLU comes before the choice.": {"relu": lambda z: z, "select": _by_absolute_value},
         "the kept features have become 1: keep their sizes.": {"select": lambda z, k: (_largest(z, k) > 0).float()},
         "one feature too many is kept.": {"select": lambda z, k: _largest(z, min(k + 1, z.shape[-1]))},
     },
@@ -71,8 +96,10 @@ def sparse_code(
 
 def _through_two_numbers(design):
     def asked(x):
+        if isinstance(result := design(), torch.Tensor | np.ndarray):
+            raise Mistake("two things are expected: W, (2, 5), and b, (5).")
         try:
-            W, b = (torch.as_tensor(values, dtype=torch.float32) for values in design())
+            W, b = (torch.as_tensor(values, dtype=torch.float32) for values in result)
         except (TypeError, ValueError):
             raise Mistake("two things are expected: W, (2, 5), and b, (5).") from None
         if W.shape != (2, 5) or b.shape != (5,):
@@ -81,12 +108,14 @@ def _through_two_numbers(design):
             raise Mistake("a number is infinite or NaN.")
         rebuilt = torch.relu(x @ W.T @ W + b)
         present = x > 0
-        if ((rebuilt - x).abs()[~present] > 0.1).any():
+        if (highest := rebuilt[~present].max()) > 0.1:
             raise Mistake(
-                "an absent feature is rebuilt as more than 0.1: its direction is too near to that of the feature that is present, or its bias is too large."
+                f"an absent feature is rebuilt as more than 0.1, namely as {highest:.2f}: its dot product with the present one, plus its bias, is too large."
             )
-        if ((rebuilt - x).abs()[present] > 0.1).any():
-            raise Mistake("a feature that is present is not rebuilt as 1, within 0.1: its squared norm plus its bias must be 1.")
+        if (rebuilt[present] - 1).abs() > 0.1:
+            raise Mistake(
+                f"a feature that is present is not rebuilt as 1, within 0.1, but as {rebuilt[present].item():.2f}: its squared norm plus its bias must be 1."
+            )
         return (rebuilt - x).abs().max().item() <= 0.1
 
     return asked
@@ -126,6 +155,15 @@ def _rebuilt(features, decoder):
     return features @ decoder.mT
 
 
+def _by_unit_directions(features, decoder):
+    return features @ F.normalize(decoder, dim=0).mT
+
+
+def _price_of_the_sum(x, encoder, decoder, penalty):
+    written = torch.relu(x @ encoder.mT) @ decoder.mT
+    return ((x - written).square().sum(dim=1) + penalty * written.norm(dim=1)).mean()
+
+
 @exercise(
     kind="debug",
     found=_unpriced,
@@ -141,7 +179,18 @@ def _rebuilt(features, decoder):
             penalised_loss.right(x, encoder, decoder, penalty, price=lambda _: encoder.norm(dim=1))
         ),
         "the squared norms set the price: take the norm of each direction.": {"price": lambda decoder: decoder.square().sum(dim=0)},
-        "the rebuilt stream has changed: the penalty alone must change.": {"rebuild": lambda features, decoder: features @ F.normalize(decoder, dim=0).mT},
+        "the rebuilt stream has changed: the penalty alone must change.": [
+            {"rebuild": _by_unit_directions},
+            {"rebuild": _by_unit_directions, "price": lambda decoder: torch.ones(decoder.shape[1])},
+        ],
+        "the absolute values of a direction are summed: take its norm, the root of the summed squares.": {"price": lambda decoder: decoder.abs().sum(dim=0)},
+        "the norms are added to the penalty: multiply each feature by the norm of its direction.": lambda x, encoder, decoder, penalty: (
+            _unpriced(x, encoder, decoder, penalty) + penalty * decoder.norm(dim=0).sum()
+        ),
+        "this is the norm of all that is written together, where opposite directions cancel: each feature pays for itself.": _price_of_the_sum,
+        "active features are counted: a count has no gradient, so training could not lower it.": lambda x, encoder, decoder, penalty: (
+            penalised_loss.right(x, encoder, decoder, 0) + penalty * (x @ encoder.mT > 0).sum(dim=1).float().mean()
+        ),
         "features are divided by the norms: multiply by them.": {"price": lambda decoder: 1 / decoder.norm(dim=0)},
         "one norm for all: each direction has its own.": {"price": lambda decoder: decoder.norm()},
     },
@@ -196,9 +245,15 @@ def _labelled(seed, N, many):
             _chosen(features, labels, labels),
             _chosen(features, shuffled, labels),
         ),
+        "the second half alone must score: these are scores of all tokens.": {"score_on": lambda x: x},
+        "all tokens choose, and all tokens score: choose on the first half, score on the second.": {"choose_on": lambda x: x, "score_on": lambda x: x},
+        "a feature that is 0 says no: yes is above 0.": {"measure": lambda features, labels: _f1(torch.ones_like(features), labels)},
         "this is accuracy, and F1 is asked for.": {"measure": lambda features, labels: ((features > 0) == labels[:, None]).float().mean(dim=0)},
         "this is precision alone, and F1 is asked for.": {
             "measure": lambda features, labels: ((features > 0) & labels[:, None]).sum(dim=0) / (features > 0).sum(dim=0).clamp(min=1)
+        },
+        "this is recall alone, and F1 is asked for.": {
+            "measure": lambda features, labels: ((features > 0) & labels[:, None]).sum(dim=0) / labels.sum().clamp(min=1)
         },
         "no finding without its null": lambda features, labels, shuffled: _chosen(features, labels, labels),
     },
@@ -264,7 +319,7 @@ def train_dictionary(choice, seed):
     """The share of the variance that a short training explains; frozen random directions are its null."""
     if not isinstance(choice, dict) or set(choice) != set(CHOICE):
         raise Mistake(f"a dictionary with {', '.join(CHOICE)} is expected, and nothing else.")
-    if choice["n_features"] not in range(8, 641):
+    if type(choice["n_features"]) is not int or choice["n_features"] not in range(8, 641):
         raise Mistake(f"n_features is a whole number from 8 to 640, but yours is {choice['n_features']}.")
     if not isinstance(choice["rate"], int | float) or not 0 < choice["rate"] < 1:
         raise Mistake(f"rate is a number above 0 and below 1, but yours is {choice['rate']}.")

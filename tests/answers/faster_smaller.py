@@ -61,6 +61,12 @@ def wrong_zero_point(steps=15, clamp=False, low=True, round=torch.round):
     return function
 
 
+def wraps_around(weights):
+    least = weights.min()
+    scale = (weights.max() - least) / 17
+    return (torch.round((weights - least) / scale).int() & 15) * scale + least
+
+
 def by_library(weights):
     config = QuantisationConfig(bits=4, zero_point=True)
     codes = quantise(weights[None], config).codes[0, 0]
@@ -86,6 +92,11 @@ WRONG = {
         (wrong_speed(caches=1), "each row of the batch has a cache of its own"),
         (wrong_speed(caches=0), "the cache is missing"),
         (wrong_speed(written=1), "a step writes a token for each row"),
+        (
+            lambda n, bits, cache, batch, width: speed(n, bits, cache / 8 * bits, batch, width),
+            "the cache is in bytes already",
+        ),
+        (wrong_speed(caches=1, written=1), "a batch gains nothing"),
         (lambda *inputs: 1 / speed(*inputs), "this is seconds per token"),
     ],
     "in_blocks": [
@@ -102,11 +113,14 @@ WRONG = {
         (wrong_blocks(round=lambda codes: codes), "nothing is rounded"),
         (wrong_blocks(codes=True), "these are the integers"),
         (wrong_blocks(transposed=True), "the blocks are neighbours"),
+        (lambda weights, bits, block: blocks_by_loop(weights, bits, len(weights) // block), "makes `block` rows"),
+        (wrong_blocks(lambda rows, bits: rows.abs().amax(0, keepdim=True) / steps(bits)), "across the blocks"),
         (wrong_blocks(form=lambda blocks: blocks), "return one row of weights"),
     ],
     "with_zero_point": [
         (wrong_zero_point(16, clamp=True), "the steps are too small"),
         (wrong_zero_point(16), "16 is kept now"),
+        (wraps_around, "the steps are smaller than before"),
         (wrong_zero_point(14), "the steps are larger than needed"),
         (wrong_zero_point(low=False), "the least weight is added again"),
         (wrong_zero_point(round=torch.floor), "round to the nearest integer"),
@@ -115,7 +129,12 @@ WRONG = {
         (lambda: [0.6, 0.4, 0.0, 0.0], "too many guesses are accepted"),
         (lambda: [0.35, 0.33, 0.31, 0.01], "too many guesses are accepted"),
         (lambda: [1.0, 0.0, 0.0, 0.0], "one token has more than 0.6"),
+        (lambda: [0.8, 0.2, 0.0, 0.0], "one token has more than 0.6"),
         (lambda: [0.45, 0.0, 0.0, 0.55], "the draft's most likely token must be the model's"),
+        (lambda: [0.5, 0.0, 0.0, 0.5], "without a tie"),
+        (lambda: [0.3, 0.0, 0.0, 0.7], "without a tie"),
+        (lambda: [0.25, 0.25, 0.25, 0.25], "without a tie"),
+        (lambda: [0.1, 0.8, 0.1, 0.0], "without a tie"),
         (lambda: 0.5, "a list of four probabilities is expected."),
         (lambda: [0.5, 0.5, 0.5, 0.5], "which sum to 1."),
     ],
