@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from course_lib import PROJECT
 from course_lib.training import TrainingConfig, random_rows, train
 
 TEXT = torch.randint(11, (400,), generator=torch.Generator().manual_seed(1))
@@ -50,13 +51,14 @@ def environment(requirements):
         pytest.skip(f"COURSE_TOOLS=required installs {name} in an environment of its own, and runs this")
     folder = Path(sys.prefix, "tools", name)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp, wanted = folder / "installed", f"{sys.version} {sys.prefix}\n{requirements.read_text(encoding='utf-8')}"
+    lent = f"{sysconfig.get_path('purelib')}\n{PROJECT}\n"  # an installation that can be edited is found only there
+    stamp, wanted = folder / "installed", f"{sys.version}\n{lent}{requirements.read_text(encoding='utf-8')}"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return python
     venv.create(folder, clear=True, symlinks=os.name != "nt")
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    Path(site, "course.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    Path(site, "course.pth").write_text(lent, encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--disable-pip-version-check", "--no-deps"]
     done = subprocess.run([*pip, "-r", requirements], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
