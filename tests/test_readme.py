@@ -10,7 +10,7 @@ from classroom import notebooks
 from course_lib import PROJECT
 
 PAGES = [PROJECT / "README.md", PROJECT / "AGENTS.md", *sorted((PROJECT / "docs").glob("*.md"))]
-README, MAINTAINING = (PROJECT / name for name in ("README.md", "docs/maintaining.md"))
+README, TEACHING, MAINTAINING = (PROJECT / name for name in ("README.md", "docs/teaching.md", "docs/maintaining.md"))
 
 
 def text(page):
@@ -23,6 +23,14 @@ def test_the_map_holds_each_notebook_with_its_time(path):
     about, title = notebook.metadata["course"], notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
     row = rf"\| \[{path.stem[:2]} {re.escape(title)}\]\(notebooks/{path.name}\) \| .+ \| {about['read_minutes']} min \|"
     assert re.search(row, text(README))
+
+
+@pytest.mark.parametrize("path", notebooks.notebooks(), ids=lambda path: path.stem)
+def test_teachers_are_told_what_each_notebook_needs(path):
+    about = notebooks.read(path).metadata["course"]
+    name, needs = path.stem.replace("_", " ", 1), ", ".join(about["needs"]) or "–"
+    found = re.search(rf"(?m)^\| {name} \| {needs} \| {about['read_minutes']} \| (\d\.\d) GB \|$", text(TEACHING))
+    assert found and 0 < float(found[1]) <= 4
 
 
 def test_the_readme_is_one_page():
