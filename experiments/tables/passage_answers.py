@@ -140,19 +140,28 @@ def answered(split: str, answerable: bool, condition: str, form: str, leave: boo
     asked = questions(split, answerable)
     texts = given(asked, condition)
     prompts = [prompt(question.question, text, form, leave) for question, text in zip(asked, texts, strict=True)]
-    model, tokenizer = smollm2()
-    end = tokenizer.vocabulary.index("<|im_end|>")
-    config = generation.GenerationConfig(temperature=0, max_new_tokens=NEW_TOKENS, end_token=end)
     said, again = [""] * len(prompts), set()
     if condition == "retrieved":  # where that is the right passage, the answer is known
         again = {number for number, text in enumerate(texts) if text == asked[number].passage}
         with_right = answered(split, answerable, "right", form, leave)
         said = [text if number in again else "" for number, text in enumerate(with_right)]
-    order = sorted(set(range(len(prompts))) - again, key=lambda number: len(prompts[number]))
-    for start in range(0, len(order), BATCH):
-        some = order[start : start + BATCH]
-        batch = generation.generate_text(model, tokenizer, [prompts[number] for number in some], config)
-        for number, text in zip(some, batch, strict=True):
+    asked_anew = [number for number in range(len(prompts)) if number not in again]
+    for number, text in zip(asked_anew, first_lines([prompts[number] for number in asked_anew]), strict=True):
+        said[number] = text
+    return said
+
+
+def first_lines(prompts: Sequence[list[int]], batch: int = BATCH) -> list[str]:
+    """The first line of what the model writes after each prompt, always with the most probable token."""
+    model, tokenizer = smollm2()
+    end = tokenizer.vocabulary.index("<|im_end|>")
+    config = generation.GenerationConfig(temperature=0, max_new_tokens=NEW_TOKENS, end_token=end)
+    said = [""] * len(prompts)
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    for start in range(0, len(order), batch):
+        some = order[start : start + batch]
+        texts = generation.generate_text(model, tokenizer, [prompts[number] for number in some], config)
+        for number, text in zip(some, texts, strict=True):
             said[number] = text.strip().partition("\n")[0]
     return said
 

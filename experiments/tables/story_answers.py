@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from course_lib import data, generation
+from course_lib import data
 from course_lib.data.questions import Question
 from course_lib.metrics import bootstrap_interval
 from course_lib.metrics.answers import answer_match, token_f1
 from experiments.shared import rounded
-from experiments.tables.passage_answers import NEW_TOKENS, best_sentence, prompt, smollm2
+from experiments.tables.passage_answers import best_sentence, first_lines, prompt
 
 PARTS = ("row",)
 SYSTEMS = ("SmolLM2, its summary", "SmolLM2, another summary", "SmolLM2, no summary", "best sentence", "first person")
@@ -42,19 +42,9 @@ def answered(system: str) -> list[str]:
         return [question.answers[0] for question in questions()]
     if system == "best sentence":
         return [best_sentence(question.question, question.passage) for question in questions()]
-    model, tokenizer = smollm2()
-    end = tokenizer.vocabulary.index("<|im_end|>")
-    config = generation.GenerationConfig(temperature=0, max_new_tokens=NEW_TOKENS, end_token=end)
     pairs = zip(questions(), read(system), strict=True)
     prompts = [prompt(question.question, text, FORM) for question, text in pairs]
-    said = [""] * len(prompts)
-    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
-    for start in range(0, len(order), BATCH):
-        some = order[start : start + BATCH]
-        batch = generation.generate_text(model, tokenizer, [prompts[number] for number in some], config)
-        for number, text in zip(some, batch, strict=True):
-            said[number] = text.strip().partition("\n")[0]
-    return said
+    return first_lines(prompts, BATCH)
 
 
 def row(system: str) -> dict[str, Any]:
